@@ -1,0 +1,1 @@
+"""The Modelry kernel: configuration, models, preprocessors, generation and pipelines."""

@@ -1,0 +1,1 @@
+"""Greedy decoding and multinomial sampling for Modelry."""

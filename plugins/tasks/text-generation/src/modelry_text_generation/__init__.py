@@ -1,0 +1,1 @@
+"""The text-generation pipeline for Modelry."""

@@ -1,0 +1,1 @@
+"""The contracts that every Modelry plugin keeps, as a pytest plugin."""

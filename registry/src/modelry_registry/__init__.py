@@ -1,0 +1,1 @@
+"""Finds and describes Modelry plugins, without importing them."""
