@@ -1,0 +1,64 @@
+# Every command a person needs. Each target sets up what it needs in .venv and .cache; Python 3.11 is enough to start.
+#
+#   make demo      a real chat model answers a question
+#   make test      the whole suite
+#   make lint      style, types and the direction of imports
+#   make bench     side by side with the library everybody knows; tables and plots into docs/benchmarks
+#   make models    fetch the real models that tests, demo and benchmarks use
+#   make install   .venv with every package editable and the test requirements
+#   make wheels    every package as a wheel, into dist/
+
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PACKAGES := registry core $(patsubst %/pyproject.toml,%,$(sort $(wildcard plugins/*/*/pyproject.toml)))
+METADATA := $(addsuffix /pyproject.toml,$(PACKAGES))
+
+.PHONY: demo test lint bench models install wheels clean
+.DELETE_ON_ERROR:
+
+# The packages alone. torch comes first and by itself: it is the one whose build must be chosen.
+.venv/runtime: $(METADATA) Makefile
+	$(PYTHON) -m venv .venv
+	$(PIP) "$(TORCH)" "hatchling>=1.26" "editables>=0.5"
+	$(PIP) --no-build-isolation $(foreach package,$(PACKAGES),--editable $(package))
+	touch $@
+
+.venv/test: .venv/runtime requirements/test.txt
+	$(PIP) --requirement requirements/test.txt
+	touch $@
+
+.venv/bench: .venv/test requirements/bench.txt
+	$(PIP) --requirement requirements/bench.txt
+	touch $@
+
+install: .venv/test
+
+demo: .venv/runtime
+	@$(BIN)/python scripts/fetch_models.py smollm2
+	@$(BIN)/python examples/demo.py .cache/models/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
+
+models: .venv/runtime
+	$(BIN)/python scripts/fetch_models.py
+
+test: .venv/test
+	$(BIN)/python scripts/fetch_models.py smollm2 minilm
+	$(BIN)/python -m pytest
+
+lint: .venv/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/bench
+	$(BIN)/python scripts/fetch_models.py smollm2
+	$(BIN)/python -m benchmarks
+
+wheels: .venv/runtime
+	rm -rf dist
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist . $(addprefix ./,$(PACKAGES))
+
+clean:
+	rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache
