@@ -1,0 +1,56 @@
+"""Files that are either the old one, whole, or the new one, whole: written aside, then renamed."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """Give a path beside `path` to write to; on success it takes the place of `path` in one step.
+
+    On any error, a full disk included, the new file is removed and the old one has not been touched. A killed process
+    leaves the old file and a stray ".<name>.<random>.part".
+
+    Raises:
+        OSError: the folder cannot be made or written to.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    os.close(handle)
+    aside = Path(name)
+    try:
+        yield aside
+        _give_usual_mode(aside)
+        _flush(aside)
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+    _flush(path.parent)
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write UTF-8 text in one step; returns `path`."""
+    with written_aside(path) as aside:
+        aside.write_text(text, encoding="utf-8")
+    return path
+
+
+def _give_usual_mode(path: Path) -> None:
+    """mkstemp makes files for their owner only; a saved model has the mode of any new file."""
+    mask = os.umask(0)
+    os.umask(mask)
+    path.chmod(0o666 & ~mask)
+
+
+def _flush(path: Path) -> None:
+    """Have the disk hold what was written, so that the rename cannot come before the bytes."""
+    if os.name == "nt" and path.is_dir():
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

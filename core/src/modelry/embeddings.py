@@ -1,0 +1,110 @@
+"""The two ends of a vocabulary: finding, replacing and resizing input embeddings and output projections."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from modelry.errors import ConfigError
+
+if TYPE_CHECKING:
+    from modelry.model import PreTrainedModel
+
+
+def input_embeddings(model: "PreTrainedModel") -> nn.Module:
+    """The module that turns token ids into vectors, by the path `input_embeddings_name` of the base model.
+
+    Raises:
+        ConfigError: this kind of model has none.
+    """
+    owner, path = _input_path(model)
+    return owner.get_submodule(path)
+
+
+def set_input_embeddings(model: "PreTrainedModel", module: nn.Module) -> None:
+    """Replace the input embedding."""
+    owner, path = _input_path(model)
+    owner.set_submodule(path, module)
+    model.tie_weights()
+
+
+def output_embeddings(model: "PreTrainedModel") -> nn.Module | None:
+    """The projection onto the vocabulary, None for a model without one."""
+    return model._modules.get(model.output_embeddings_name)
+
+
+def set_output_embeddings(model: "PreTrainedModel", module: nn.Module) -> None:
+    """Replace the projection onto the vocabulary.
+
+    Raises:
+        ConfigError: the model has none.
+    """
+    if output_embeddings(model) is None:
+        raise ConfigError(f"{type(model).__name__} has no {model.output_embeddings_name} to replace")
+    model.set_submodule(model.output_embeddings_name, module)
+
+
+def resize(model: "PreTrainedModel", count: int | None, *, pad_to_multiple_of: int | None = None) -> nn.Module:
+    """Give input embedding, output projection and config.vocab_size another number of rows.
+
+    Args:
+        count: rows wanted; today's when None.
+        pad_to_multiple_of: round up to a multiple of it.
+
+    Raises:
+        ConfigError: count is below 1, or the embedding is none of plain rows (a packed one).
+    """
+    old = input_embeddings(model)
+    if not isinstance(old, nn.Embedding):
+        raise ConfigError(f"{type(model).__name__} embeds with a {type(old).__name__}, which cannot be resized")
+    rows = old.num_embeddings if count is None else count
+    if pad_to_multiple_of is not None:
+        rows = -(-rows // pad_to_multiple_of) * pad_to_multiple_of
+    if rows < 1:
+        raise ConfigError(f"a vocabulary of {rows} tokens is impossible")
+    if rows == old.num_embeddings:
+        return old
+    padding = old.padding_idx if old.padding_idx is not None and old.padding_idx < rows else None
+    new = nn.Embedding(rows, old.embedding_dim, padding, device=old.weight.device, dtype=old.weight.dtype)
+    _fill(model, new, old.weight)
+    head = output_embeddings(model)
+    tied = head is not None and getattr(head, "weight", None) is old.weight
+    if isinstance(head, nn.Linear):
+        _resize_head(model, head, rows, tied_to=new.weight if tied else None)
+    set_input_embeddings(model, new)
+    model.config.get_text_config().vocab_size = rows
+    if "vocab_size" in type(model.config).model_fields:
+        model.config.vocab_size = rows
+    return new
+
+
+def _resize_head(model: "PreTrainedModel", head: nn.Linear, rows: int, *, tied_to: nn.Parameter | None) -> None:
+    new = nn.Linear(
+        head.in_features, rows, bias=head.bias is not None, device=head.weight.device, dtype=head.weight.dtype
+    )
+    _fill(model, new, head.weight)
+    with torch.no_grad():
+        if head.bias is not None:
+            new.bias[: head.bias.shape[0]] = head.bias[:rows]
+    if tied_to is not None:
+        new.weight = tied_to
+    set_output_embeddings(model, new)
+
+
+def _fill(model: "PreTrainedModel", new: nn.Embedding | nn.Linear, old: Tensor) -> None:
+    """Copy the rows both have; the others start as in a new model."""
+    with torch.no_grad():
+        model.init_weights(new)
+        kept = min(new.weight.shape[0], old.shape[0])
+        new.weight[:kept] = old[:kept]
+    new.weight.requires_grad_(old.requires_grad)
+
+
+def _input_path(model: "PreTrainedModel") -> tuple[nn.Module, str]:
+    owner = model.base_model
+    path = getattr(owner, "input_embeddings_name", model.input_embeddings_name)
+    try:
+        owner.get_submodule(path)
+    except AttributeError as error:
+        raise ConfigError(f"{type(model).__name__} has no input embedding of tokens ({path} in its base model)") from error
+    return owner, path

@@ -1,0 +1,67 @@
+"""Trading time for memory in training: layers recompute their activations in the backward pass."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from modelry.errors import ConfigError
+
+if TYPE_CHECKING:
+    from modelry.model import PreTrainedModel
+
+_HANDLE = "_gradient_checkpointing_handle"
+
+
+def enable(model: "PreTrainedModel", options: dict[str, Any]) -> None:
+    """Recompute every layer of every nn.ModuleList of the model.
+
+    While it trains, the model is called with use_cache=False: a recomputed layer would extend its cache twice.
+
+    Args:
+        options: of torch.utils.checkpoint.checkpoint; use_reentrant is False unless given.
+
+    Raises:
+        ConfigError: the model has no list of layers, or says it cannot.
+    """
+    layers = list(_layers(model))
+    if not layers or not model.supports_gradient_checkpointing:
+        raise ConfigError(f"{type(model).__name__} cannot recompute its layers (gradient checkpointing)")
+    disable(model)
+    for layer in layers:
+        layer.__dict__["forward"] = partial(_recomputed, layer, {"use_reentrant": False, **options})
+    model.__dict__[_HANDLE] = model.register_forward_pre_hook(_without_cache, with_kwargs=True)
+
+
+def disable(model: "PreTrainedModel") -> None:
+    """Let all layers keep their activations; does nothing when they do."""
+    for layer in _layers(model):
+        layer.__dict__.pop("forward", None)
+    handle = model.__dict__.pop(_HANDLE, None)
+    if handle is not None:
+        handle.remove()
+
+
+def _layers(model: nn.Module) -> Iterator[nn.Module]:
+    """Layers of the outermost lists: a list inside a layer is recomputed with it."""
+    for child in model.children():
+        if isinstance(child, nn.ModuleList):
+            yield from child
+        else:
+            yield from _layers(child)
+
+
+def _recomputed(layer: nn.Module, options: dict[str, Any], /, *inputs: Any, **named: Any) -> Any:
+    forward = partial(type(layer).forward, layer)
+    if layer.training and torch.is_grad_enabled():
+        return checkpoint(forward, *inputs, **options, **named)
+    return forward(*inputs, **named)
+
+
+def _without_cache(module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    if module.training and torch.is_grad_enabled():
+        named = {**named, "use_cache": False}
+    return inputs, named

@@ -1,0 +1,378 @@
+"""From what a user names (folder, file, "organisation/repository") to local files, and back up to the hub.
+
+The only room that touches the network, always through huggingface_hub, which is imported when a hub is meant.
+"""
+
+import contextlib
+import fnmatch
+import os
+import re
+import tempfile
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, TypedDict, Union
+
+from modelry.errors import AccessDenied, ModelryWarning, NotFound, Unreachable, UnsafeCheckpoint
+
+__all__ = ["HubOptions", "Reference", "Source", "push_saved", "resolve_reference", "split_hub_options"]
+
+_REPOSITORY = re.compile(r"(?:[A-Za-z0-9_][\w.-]{0,95}/)?[A-Za-z0-9_][\w.-]{0,95}", re.ASCII)
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+Reference = Union[str, "os.PathLike[str]", "Source"]
+
+
+class HubOptions(TypedDict, total=False):
+    """The arguments of every from_pretrained that say where files come from."""
+
+    revision: str | None
+    subfolder: str
+    cache_dir: str | Path | None
+    local_files_only: bool
+    token: str | bool | None
+    force_download: bool
+    gguf_file: str | None
+
+
+def split_hub_options(options: Mapping[str, Any]) -> tuple[HubOptions, dict[str, Any]]:
+    """Part from_pretrained's keyword arguments into those of this room and the others."""
+    ours: Any = {key: value for key, value in options.items() if key in HubOptions.__annotations__}
+    return ours, {key: value for key, value in options.items() if key not in HubOptions.__annotations__}
+
+
+@dataclass
+class Source:
+    """Where the files of one pretrained model are. Files of a repository are fetched when asked for, all of one commit."""
+
+    name: str
+    """What the user wrote."""
+    folder: Path | None = None
+    single: Path | None = None
+    """The reference is this one file."""
+    repository: str | None = None
+    revision: str | None = None
+    subfolder: str = ""
+    cache_dir: Path | None = None
+    offline: bool = False
+    token: str | bool | None = None
+    force_download: bool = False
+    commit: str | None = None
+    _listing: tuple[str, ...] | None = field(default=None, repr=False)
+
+    def file(self, name: str, *, required: bool = True) -> Path | None:
+        """The local path of one file, fetched when needed; None when it does not exist and is not required.
+
+        Raises:
+            NotFound: required, and there is none.
+            Unreachable, AccessDenied: it cannot be fetched.
+            UnsafeCheckpoint: the name leads out of the folder.
+        """
+        _stays_inside(name, self.name)
+        if self.folder is not None:
+            path: Path | None = self.folder / name
+            path = path if path is not None and path.is_file() else None
+        elif self.single is not None:
+            path = self.single if self.single.name == name else None
+        else:
+            path = self._fetched(name)
+        if path is None and required:
+            raise NotFound(f"{self.name} holds no {name}")
+        return path
+
+    def files(self, patterns: Iterable[str]) -> list[Path]:
+        """The local paths of all files that match one of the shell patterns, fetched when needed, sorted by name."""
+        wanted = tuple(patterns)
+        names = [name for name in self.names() if any(fnmatch.fnmatchcase(name, pattern) for pattern in wanted)]
+        return [path for path in map(self.file, names) if path is not None]
+
+    def names(self) -> tuple[str, ...]:
+        """The names of all files, relative to the folder, sorted; fetches none of them."""
+        if self.single is not None:
+            return (self.single.name,)
+        if self.folder is not None:
+            inside = (path.relative_to(self.folder) for path in self.folder.rglob("*") if path.is_file())
+            return tuple(sorted(path.as_posix() for path in inside))
+        if self._listing is None:
+            self._list()
+        prefix = f"{self.subfolder}/" if self.subfolder else ""
+        return tuple(sorted(name.removeprefix(prefix) for name in self._listing or () if name.startswith(prefix)))
+
+    def _list(self) -> None:
+        """Learn the commit and its files: one request, or none when we are offline."""
+        from huggingface_hub import HfApi
+
+        assert self.repository is not None
+        if self.offline:
+            self._list_cached()
+            return
+        try:
+            with _hub_errors(self):
+                info = HfApi(endpoint=_endpoint(), token=self.token).model_info(
+                    self.repository, revision=self.commit or self.revision
+                )
+        except Unreachable as error:
+            try:
+                self._list_cached()
+            except Unreachable:
+                raise error from None
+            warnings.warn(f"{error}; the cached files are used", ModelryWarning, stacklevel=4)
+            self.offline = True
+            return
+        self.commit = info.sha
+        self._listing = tuple(one.rfilename for one in info.siblings or ())
+
+    def _list_cached(self) -> None:
+        """Read commit and files from the cache.
+
+        Raises:
+            Unreachable: this repository and revision were never fetched.
+        """
+        from huggingface_hub import constants
+        from huggingface_hub.file_download import repo_folder_name
+
+        assert self.repository is not None
+        folder = Path(self.cache_dir or constants.HF_HUB_CACHE) / repo_folder_name(
+            repo_id=self.repository, repo_type="model"
+        )
+        revision = self.revision or "main"
+        commit, known = self.commit or revision, folder / "refs" / revision
+        if not _COMMIT.fullmatch(commit) and known.is_file():
+            commit = known.read_text(encoding="utf-8").strip()
+        snapshot = folder / "snapshots" / commit
+        if not snapshot.is_dir():
+            raise Unreachable(
+                f"{self.name} (revision {revision}) is not in the cache {folder.parent}, and no request is allowed; "
+                "fetch it once without HF_HUB_OFFLINE and local_files_only"
+            )
+        self.commit = commit
+        inside = (path.relative_to(snapshot) for path in snapshot.rglob("*") if path.is_file())
+        self._listing = tuple(path.as_posix() for path in inside)
+
+    def _fetched(self, name: str) -> Path | None:
+        from huggingface_hub import hf_hub_download, try_to_load_from_cache
+
+        assert self.repository is not None
+        full = f"{self.subfolder}/{name}" if self.subfolder else name
+        if self.commit is not None and not self.force_download:
+            cached = try_to_load_from_cache(self.repository, full, cache_dir=self.cache_dir, revision=self.commit)
+            if isinstance(cached, str):
+                return Path(cached)
+        if name not in self.names():
+            return None
+        with _hub_errors(self), _quiet_off_terminal():
+            path = hf_hub_download(
+                self.repository,
+                full,
+                revision=self.commit,
+                cache_dir=self.cache_dir,
+                token=self.token,
+                local_files_only=self.offline,
+                force_download=self.force_download and not self.offline,
+                endpoint=_endpoint(),
+            )
+        self._remember_revision()
+        return Path(path)
+
+    def _remember_revision(self) -> None:
+        """Note in the cache which commit the branch stood at, for later offline use; downloads by commit do not."""
+        from huggingface_hub import constants
+        from huggingface_hub.file_download import repo_folder_name
+
+        revision = self.revision or "main"
+        if self.commit is None or self.repository is None or _COMMIT.fullmatch(revision):
+            return
+        cache = Path(self.cache_dir or constants.HF_HUB_CACHE)
+        ref = cache / repo_folder_name(repo_id=self.repository, repo_type="model") / "refs" / revision
+        if not ref.is_file() or ref.read_text(encoding="utf-8") != self.commit:
+            ref.parent.mkdir(parents=True, exist_ok=True)
+            ref.write_text(self.commit, encoding="utf-8")
+
+
+def resolve_reference(
+    ref: Reference,
+    *,
+    revision: str | None = None,
+    subfolder: str = "",
+    cache_dir: str | Path | None = None,
+    local_files_only: bool = False,
+    token: str | bool | None = None,
+    force_download: bool = False,
+    gguf_file: str | None = None,
+) -> Source:
+    """Say where the files of a reference are. Sends no request: the first file asked for does.
+
+    Args:
+        ref: a folder, a file, "organisation/repository", or a Source, which is returned as it is.
+        revision: branch, tag or commit; "main" when None.
+        subfolder: folder inside the folder or repository.
+        cache_dir: where fetched files are kept; the hub client's cache when None.
+        local_files_only: send no request, use the cache; HF_HUB_OFFLINE=1 does the same.
+        gguf_file: the one file of the folder or repository that is meant.
+
+    Raises:
+        NotFound: a local path that does not exist, or a name that no repository can have.
+    """
+    if isinstance(ref, Source):
+        return ref
+    name = os.fspath(ref)
+    if subfolder:
+        _stays_inside(subfolder, name)
+    source = _local(name, subfolder) or Source(
+        name=name,
+        repository=_repository(name),
+        revision=revision,
+        subfolder=str(PurePosixPath(subfolder)) if subfolder else "",
+        cache_dir=None if cache_dir is None else Path(cache_dir).expanduser(),
+        offline=local_files_only or _offline(),
+        token=token,
+        force_download=force_download,
+        commit=revision if revision is not None and _COMMIT.fullmatch(revision) else None,
+    )
+    if gguf_file is not None:
+        return Source(name=f"{name}/{gguf_file}", single=source.file(gguf_file), commit=source.commit)
+    return source
+
+
+def push_saved(
+    save: Callable[[Path], object],
+    repo_id: str,
+    *,
+    message: str,
+    commit_message: str | None = None,
+    private: bool | None = None,
+    token: str | bool | None = None,
+    revision: str | None = None,
+    create_pr: bool = False,
+) -> str:
+    """Have `save` fill a folder and upload its files as one commit; the repository is created when missing.
+
+    Returns:
+        The address of the commit.
+
+    Raises:
+        AccessDenied, Unreachable, NotFound: the hub refuses, does not answer, or has no such place.
+    """
+    from huggingface_hub import HfApi
+
+    if _offline():
+        raise Unreachable(f"{repo_id} cannot be pushed to while HF_HUB_OFFLINE is set")
+    place = Source(name=repo_id, repository=_repository(repo_id), revision=revision, token=token)
+    with tempfile.TemporaryDirectory() as folder:
+        save(Path(folder))
+        with _hub_errors(place), _quiet_off_terminal():
+            api = HfApi(endpoint=_endpoint(), token=token)
+            repository = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
+            if revision is not None and not create_pr:
+                api.create_branch(repository, branch=revision, exist_ok=True)
+            done = api.upload_folder(
+                repo_id=repository,
+                folder_path=folder,
+                commit_message=commit_message or message,
+                revision=revision,
+                create_pr=create_pr,
+            )
+    return str(done.commit_url)
+
+
+def _local(name: str, subfolder: str) -> Source | None:
+    path = Path(name).expanduser()
+    try:
+        if path.is_file():
+            return Source(name=name, single=path)
+        if path.is_dir():
+            folder = path / subfolder
+            if not folder.is_dir():
+                raise NotFound(f"{name} holds no folder {subfolder}")
+            next(folder.iterdir(), None)
+            return Source(name=name, folder=folder)
+    except PermissionError as error:
+        raise NotFound(f"{name} cannot be read: {error.strerror}") from error
+    except (OSError, ValueError):
+        return None
+    return None
+
+
+def _repository(name: str) -> str:
+    """Pass what can be the name of a repository.
+
+    Raises:
+        NotFound: it is a path, or nothing at all.
+    """
+    if not _REPOSITORY.fullmatch(name) or ".." in name or "--" in name or name.endswith((".git", ".gguf", ".json")):
+        shown = name if len(name) <= 120 else f"{name[:117]}..."
+        raise NotFound(f"{shown!r} is no folder or file here, and no name of a repository either")
+    return name
+
+
+def _stays_inside(name: str, where: str) -> None:
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    if not parts or name.startswith(("/", "\\")) or ".." in parts or ":" in parts[0] or "\0" in name:
+        raise UnsafeCheckpoint(f"{where} names the file {name[:120]!r}, which lies outside of it; nothing is read")
+
+
+def _endpoint() -> str | None:
+    return os.environ.get("HF_ENDPOINT") or None
+
+
+def _offline() -> bool:
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+
+
+@contextlib.contextmanager
+def _quiet_off_terminal() -> Iterator[None]:
+    """Progress bars only where somebody can see them move."""
+    import sys
+
+    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    if sys.stderr.isatty() or are_progress_bars_disabled():
+        yield
+        return
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        enable_progress_bars()
+
+
+@contextlib.contextmanager
+def _hub_errors(source: Source) -> Iterator[None]:
+    """Say in our words what the hub's client found, and what to do."""
+    from huggingface_hub import errors as hub
+
+    what = f"{source.name} at revision {source.revision}" if source.revision else source.name
+    try:
+        yield
+    except hub.GatedRepoError as error:
+        raise AccessDenied(f"{what} is gated: ask for access on its page, then pass token=... or set HF_TOKEN") from error
+    except hub.RepositoryNotFoundError as error:
+        if error.response.status_code in (401, 403) and error.response.headers.get("X-Error-Code") != "RepoNotFound":
+            raise AccessDenied(f"{what}: the hub wants a token that may read it; pass token=... or set HF_TOKEN") from error
+        raise NotFound(f"{what}: no folder of this name here, and no repository on the hub (or a private one)") from error
+    except hub.RevisionNotFoundError as error:
+        raise NotFound(f"{source.name} has no revision {source.revision or 'main'}") from error
+    except (hub.LocalEntryNotFoundError, hub.OfflineModeIsEnabled) as error:
+        raise Unreachable(f"{what}: the hub cannot be reached and the cache lacks the file: {error}") from error
+    except hub.EntryNotFoundError as error:
+        raise NotFound(f"{what}: {error}") from error
+    except hub.HFValidationError as error:
+        raise NotFound(f"{what}: {error}") from error
+    except hub.HfHubHTTPError as error:
+        status = error.response.status_code
+        if status in (401, 403):
+            raise AccessDenied(f"{what}: the hub answers {status}; the token is wrong or lacks the right") from error
+        raise Unreachable(f"{what}: the hub answers {status}") from error
+    except (AccessDenied, NotFound, Unreachable):
+        raise
+    except Exception as error:
+        if _is_network(error):
+            raise Unreachable(f"{what}: the hub does not answer ({type(error).__name__}: {error})") from error
+        raise
+
+
+def _is_network(error: BaseException) -> bool:
+    """True for the errors of sockets and of the HTTP client, whichever the hub's client uses."""
+    names = {one.__module__.partition(".")[0] for one in type(error).__mro__}
+    return isinstance(error, ConnectionError | TimeoutError) or bool(names & {"httpx", "httpx2", "httpcore", "requests"})

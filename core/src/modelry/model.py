@@ -1,0 +1,316 @@
+"""`PreTrainedModel`: the one class between a model and `nn.Module`.
+
+It knows its configuration and how to come from and go to files; the work is done in modelry.checkpoint (files),
+modelry.embeddings (vocabulary size), modelry.generation. A family's model defines layers and forward, nothing else.
+"""
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import torch
+from modelry_registry import get_registry, resolve
+from torch import Tensor, nn
+
+from modelry import embeddings
+from modelry.checkpoint.dtypes import DtypeLike, as_dtype
+from modelry.configuration import ModelConfig
+from modelry.errors import ConfigError
+from modelry.hub import Reference, push_saved
+
+if TYPE_CHECKING:
+    from modelry.cache import Cache
+    from modelry.checkpoint.weight_table import WeightTable
+    from modelry.generation import GenerationConfig
+    from modelry.quantization import Quantizer
+
+__all__ = ["DEFAULT_ATTENTION", "PreTrainedModel"]
+
+DEFAULT_ATTENTION = "sdpa"
+
+_inside_another: ContextVar[bool] = ContextVar("_inside_another", default=False)
+
+
+class _Finished(type):
+    """Makes every model complete when its constructor returns, so that no model file has to remember to.
+
+    The outermost model initialises and ties its weights; the models inside it are parts.
+    """
+
+    def __call__(cls, *arguments: Any, **named: Any) -> Any:
+        inside = _inside_another.get()
+        token = _inside_another.set(True)
+        try:
+            model = super().__call__(*arguments, **named)
+        finally:
+            _inside_another.reset(token)
+        if not inside:
+            model.finish_construction()
+        return model
+
+
+class PreTrainedModel(nn.Module, metaclass=_Finished):
+    """A model with a configuration, that is loaded from and saved to published checkpoints.
+
+    Args:
+        config: checked again here, since it may have been edited; the model keeps its own copy.
+    """
+
+    config_class: ClassVar[type[ModelConfig]] = ModelConfig
+    base_model_prefix: ClassVar[str] = "model"
+    """Under this attribute, and this prefix in checkpoints, a head holds its base model."""
+    main_input_name: ClassVar[str] = "input_ids"
+    tied_weights: ClassVar[Mapping[str, str]] = {}
+    """Parameter to the one it is, when config.tie_word_embeddings: {"lm_head.weight": "model.embed_tokens.weight"}."""
+    weight_table: "ClassVar[WeightTable | None]" = None
+    """How published tensor names and layouts become ours, where they differ; names are those of this class."""
+    input_embeddings_name: ClassVar[str] = "embed_tokens"
+    """Path of the input embedding inside the base model."""
+    output_embeddings_name: ClassVar[str] = "lm_head"
+    """Attribute of the projection onto the vocabulary, in the head."""
+    keep_in_float32: ClassVar[tuple[str, ...]] = ()
+    """Endings of the names of parameters that stay in float32 whatever dtype the model is loaded in."""
+    supports_gradient_checkpointing: ClassVar[bool] = True
+
+    config: Any
+    quantizer: "Quantizer | None" = None
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.name_or_path = ""
+        self._attn_implementation = DEFAULT_ATTENTION
+        self._generation_config: GenerationConfig | None = None
+
+    # Making
+
+    @classmethod
+    def from_config(
+        cls, config: ModelConfig, *, dtype: DtypeLike | None = None, attn_implementation: str | None = None
+    ) -> Self:
+        """Build with random weights. A copy of the configuration is checked and kept.
+
+        Args:
+            dtype: of the parameters; float32 when None, the configuration's with "auto".
+
+        Raises:
+            ConfigError: the configuration is of another class or impossible.
+        """
+        if not isinstance(config, cls.config_class):
+            raise ConfigError(f"{cls.__name__} needs a {cls.config_class.__name__}, not a {type(config).__name__}")
+        model = cls(config.checked())
+        wanted = as_dtype(model.config.dtype if dtype == "auto" else dtype)
+        if wanted is not None:
+            model.cast_parameters(wanted)
+        if attn_implementation is not None:
+            model.set_attn_implementation(attn_implementation)
+        return model
+
+    @classmethod
+    def from_pretrained(cls, ref: Reference, *, config: ModelConfig | None = None, **options: Any) -> Self:
+        """Load from a folder, a checkpoint file or a hub repository; in eval mode.
+
+        Args:
+            ref: what to load.
+            config: instead of the checkpoint's own.
+            options: those of `modelry.checkpoint.LoadOptions` (dtype, device_map, quantization, attn_implementation,
+                max_memory, ignore_mismatched_sizes) and `modelry.hub.HubOptions` (revision, subfolder, cache_dir,
+                local_files_only, token, force_download, gguf_file). Others override values of the configuration.
+
+        Raises:
+            NotFound, Unreachable, AccessDenied, ConfigError, CheckpointError, RegistryError, PlacementError.
+        """
+        from modelry.checkpoint.loading import load_pretrained
+
+        return load_pretrained(cls, ref, config=config, **options)
+
+    def finish_construction(self) -> None:
+        """Initialise and tie the weights and set the attention function; called once, by the constructor."""
+        self.set_attn_implementation(self._attn_implementation)
+        if not any(parameter.is_meta for parameter in self.parameters()):
+            self.initialize_weights()
+        self.tie_weights()
+
+    def initialize_weights(self) -> None:
+        """Fill all parameters with the values a new model starts from."""
+        with torch.no_grad():
+            for module in self.modules():
+                owner = module if isinstance(module, PreTrainedModel) else self
+                if module is not self or type(self).init_weights is not PreTrainedModel.init_weights:
+                    owner.init_weights(module)
+
+    def init_weights(self, module: nn.Module) -> None:
+        """Fill the parameters of one module. Families override it for modules and parameters of their own.
+
+        Weights of linear, convolutional and embedding layers: normal with config.initializer_range; biases and the
+        padding row: 0; norms: as torch makes them.
+        """
+        if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Embedding):
+            module.weight.normal_(0.0, self.config.initializer_range)
+            bias = getattr(module, "bias", None)
+            if bias is not None:
+                bias.zero_()
+            padding = getattr(module, "padding_idx", None)
+            if padding is not None:
+                module.weight[padding].zero_()
+
+    def tie_weights(self) -> None:
+        """Make tied parameters one parameter, where the configuration says so."""
+        if not self.config.get_text_config().tie_word_embeddings:
+            return
+        for name, source in self.tied_weights.items():
+            module_name, _, attribute = name.rpartition(".")
+            setattr(self.get_submodule(module_name), attribute, self.get_parameter(source))
+
+    # Saving
+
+    def save_pretrained(
+        self,
+        folder: str | Path,
+        *,
+        max_shard_size: str | int = "10GB",
+        push_to_hub: bool = False,
+        **hub: Any,
+    ) -> None:
+        """Write config.json, generation_config.json and the tensors. What was there stays whole until the end.
+
+        Args:
+            folder: made when missing.
+            max_shard_size: bytes, or with KB, MB, GB, KiB, MiB, GiB.
+        """
+        from modelry.checkpoint.saving import save_model
+
+        save_model(self, Path(folder), max_shard_size=max_shard_size)
+        if push_to_hub:
+            self.push_to_hub(hub.pop("repo_id", Path(folder).name), max_shard_size=max_shard_size, **hub)
+
+    def push_to_hub(self, repo_id: str, *, max_shard_size: str | int = "10GB", **options: Any) -> str:
+        """Write the model into a hub repository, created when missing; returns the address of the commit."""
+
+        def save(folder: Path) -> None:
+            self.save_pretrained(folder, max_shard_size=max_shard_size)
+
+        return push_saved(save, repo_id, message="Upload model", **options)
+
+    # What it is
+
+    @property
+    def base_model(self) -> nn.Module:
+        """The model without its head; itself when it has none."""
+        inner = self._modules.get(self.base_model_prefix)
+        return self if inner is None else inner
+
+    @property
+    def device(self) -> torch.device:
+        """Where the first parameter is."""
+        return next(self.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype of the first floating parameter or, in a packed model, buffer."""
+        for tensor in (*self.parameters(), *self.buffers()):
+            if tensor.is_floating_point():
+                return tensor.dtype
+        return torch.get_default_dtype()
+
+    @property
+    def generation_config(self) -> "GenerationConfig":
+        """What generate does when the call does not say."""
+        if self._generation_config is None:
+            from modelry.generation import GenerationConfig
+
+            self._generation_config = GenerationConfig.from_model_config(self.config)
+        return self._generation_config
+
+    @generation_config.setter
+    def generation_config(self, value: "GenerationConfig") -> None:
+        self._generation_config = value
+
+    def num_parameters(self, *, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
+        """Count parameters; tied ones once."""
+        embedded = {id(module.weight) for module in self.modules() if isinstance(module, nn.Embedding)}
+        return sum(
+            parameter.numel()
+            for parameter in self.parameters()
+            if (parameter.requires_grad or not only_trainable)
+            and not (exclude_embeddings and id(parameter) in embedded)
+        )
+
+    def cast_parameters(self, dtype: torch.dtype) -> None:
+        """Change the dtype of floating parameters and stored buffers; buffers that are never stored keep theirs."""
+        for name, parameter in self.named_parameters():
+            if parameter.is_floating_point():
+                wanted = torch.float32 if name.endswith(self.keep_in_float32 or ("\0",)) else dtype
+                parameter.data = parameter.data.to(wanted)
+        for module in self.modules():
+            for name, buffer in module.named_buffers(recurse=False):
+                if buffer.is_floating_point() and name not in module._non_persistent_buffers_set:
+                    module._buffers[name] = buffer.to(dtype)
+
+    # Parts
+
+    @property
+    def attn_implementation(self) -> str:
+        """Name of the attention function in use."""
+        return self._attn_implementation
+
+    def set_attn_implementation(self, name: str) -> None:
+        """Use another attention function in every layer that attends.
+
+        Raises:
+            RegistryError: no plugin has one of this name.
+        """
+        attend = resolve(get_registry().get("attention", name).attend)
+        for module in self.modules():
+            if isinstance(module, PreTrainedModel):
+                module._attn_implementation = name
+            elif "attend" in module.__dict__ or hasattr(type(module), "attend"):
+                object.__setattr__(module, "attend", attend)
+
+    def get_input_embeddings(self) -> nn.Module:
+        """The module that turns token ids into vectors."""
+        return embeddings.input_embeddings(self)
+
+    def set_input_embeddings(self, module: nn.Module) -> None:
+        """Replace the module that turns token ids into vectors; tied outputs follow."""
+        embeddings.set_input_embeddings(self, module)
+
+    def get_output_embeddings(self) -> nn.Module | None:
+        """The projection onto the vocabulary, if there is one."""
+        return embeddings.output_embeddings(self)
+
+    def set_output_embeddings(self, module: nn.Module) -> None:
+        """Replace the projection onto the vocabulary."""
+        embeddings.set_output_embeddings(self, module)
+
+    def resize_token_embeddings(self, count: int | None = None, *, pad_to_multiple_of: int | None = None) -> nn.Module:
+        """Give the vocabulary another size; returns the input embedding. New rows start as a new model's do."""
+        return embeddings.resize(self, count, pad_to_multiple_of=pad_to_multiple_of)
+
+    def gradient_checkpointing_enable(self, gradient_checkpointing_kwargs: Mapping[str, Any] | None = None) -> None:
+        """Recompute each layer in the backward pass instead of keeping its activations: less memory, a third slower."""
+        from modelry.gradient_checkpointing import enable
+
+        enable(self, dict(gradient_checkpointing_kwargs or {}))
+
+    def gradient_checkpointing_disable(self) -> None:
+        """Keep activations again."""
+        from modelry.gradient_checkpointing import disable
+
+        disable(self)
+
+    # Running
+
+    def make_cache(self, *, kind: str = "dynamic", **options: Any) -> "Cache":
+        """An empty key/value cache with one layer for each of the model's."""
+        from modelry.cache import make_cache
+
+        return make_cache(self.config.get_text_config(), kind=kind, **options)
+
+    def generate(self, inputs: Tensor | None = None, **options: Any) -> Any:
+        """Generate token ids; see modelry.generation.generate."""
+        from modelry.generation import generate
+
+        return generate(self, inputs, **options)
+

@@ -1,0 +1,111 @@
+"""What a quantization scheme is: it acts on the finished module from outside, before and while its tensors arrive.
+
+The loader (modelry.checkpoint) calls, in this order:
+
+1. `check(model)`    refuse what cannot be quantized, on the meta device, before a tensor is read;
+2. `swap(model)`     replace layers by packed ones, still on the meta device;
+3. `pack(...)`       for each stored tensor of a replaced layer, as it streams in: a float model never has to fit.
+   Not called when the checkpoint was saved packed: then its tensors have the packed layers' names already;
+4. `finish(model)`   every tensor is in place.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from modelry_registry import get_registry, resolve
+from pydantic import BaseModel, ValidationError
+
+from modelry.errors import QuantizationError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+__all__ = ["Quantizer", "build_quantizer", "quantizer_name"]
+
+
+class Quantizer(ABC):
+    """One scheme with its parameters, for one model.
+
+    Args:
+        parameters: the scheme's pydantic model, which the registry names beside this class.
+    """
+
+    method: ClassVar[str]
+    """quant_method, the registry's key."""
+
+    def __init__(self, parameters: BaseModel) -> None:
+        self.parameters = parameters
+
+    def check(self, model: "nn.Module") -> None:
+        """Refuse a model this scheme cannot do.
+
+        Raises:
+            QuantizationError: says which layer, and why.
+        """
+
+    @abstractmethod
+    def swap(self, model: "nn.Module") -> None:
+        """Replace layers in place by packed ones, on the meta device. Packed tensors are parameters or buffers."""
+
+    @abstractmethod
+    def pack(self, name: str, tensor: "Tensor") -> Mapping[str, "Tensor"] | None:
+        """Turn one float tensor of a replaced layer into the packed tensors that take its place.
+
+        Args:
+            name: its full name in the model before `swap`, as in "model.layers.0.mlp.up_proj.weight".
+            tensor: as stored, on the device where the packed ones shall be.
+
+        Returns:
+            Packed tensors by full name, or None: this one stays as it is, under its name (a bias).
+        """
+
+    def finish(self, model: "nn.Module") -> None:
+        """Called once all tensors are in place."""
+
+    def to_config(self) -> dict[str, Any]:
+        """quantization_config as config.json keeps it; `build_quantizer` makes an equal quantizer of it."""
+        return {"quant_method": self.method, **self.parameters.model_dump(mode="json", exclude_none=True)}
+
+
+def quantizer_name(quantization: object, *, where: object) -> str:
+    """The registry's name of a `quantization=` argument or quantization_config.
+
+    Raises:
+        QuantizationError: it says no quant_method.
+    """
+    if isinstance(quantization, Quantizer):
+        return quantization.method
+    if isinstance(quantization, str):
+        return quantization
+    method = quantization.get("quant_method") if isinstance(quantization, Mapping) else None
+    if not isinstance(method, str) or not method:
+        raise QuantizationError(f"{where}: the quantization names no quant_method; give a name, or a dict with one")
+    return method
+
+
+def build_quantizer(quantization: object, *, where: object, plugin: str | None = None) -> Quantizer:
+    """Make the quantizer of a `quantization=` argument or of a quantization_config.
+
+    Raises:
+        RegistryError: no plugin has this scheme.
+        QuantizationError: its parameters are wrong.
+    """
+    if isinstance(quantization, Quantizer):
+        return quantization
+    name = quantizer_name(quantization, where=where)
+    spec = get_registry().get("quantizers", name, plugin=plugin)
+    parameters_class, quantizer_class = resolve(spec.parameters), resolve(spec.quantizer)
+    assert isinstance(parameters_class, type) and isinstance(quantizer_class, type)
+    values = dict(quantization) if isinstance(quantization, Mapping) else {}
+    if "quant_method" not in parameters_class.model_fields:
+        values.pop("quant_method", None)
+    try:
+        built = quantizer_class(parameters_class(**values))
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(map(str, one['loc']))} is {one['input']!r}: {one['msg']}" for one in error.errors()
+        )
+        raise QuantizationError(f"{where}: quantization {name}: {wrong}") from error
+    assert isinstance(built, Quantizer)
+    return built
