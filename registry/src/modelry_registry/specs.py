@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import ClassVar
 
-_REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
+from modelry_registry.naming import NAME, NAME_RULE, REFERENCE, quoted
+
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -27,18 +27,17 @@ class Spec:
     reference_fields: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        if not isinstance(self.key, str) or not _NAME.fullmatch(self.key):
-            raise ValueError(
-                f"{type(self).__name__} {self.key!r} is not a name: "
-                "use up to 64 of A-Z, a-z, 0-9, '-', '_' and '.', a letter or digit first"
-            )
+        if not isinstance(self.key, str) or not NAME.fullmatch(self.key):
+            raise ValueError(f"{type(self).__name__}: {quoted(self.key)} is not a name: use {NAME_RULE}")
         for one in fields(self):
             value = getattr(self, one.name)
             if isinstance(value, dict):
                 object.__setattr__(self, one.name, MappingProxyType(dict(value)))
         for label, reference in self.references():
-            if not isinstance(reference, str) or not _REFERENCE.fullmatch(reference):
-                raise ValueError(f"{self.kind}:{self.key}: {label} {reference!r} is not a reference: write 'module:Name'")
+            if not isinstance(reference, str) or not REFERENCE.fullmatch(reference):
+                raise ValueError(
+                    f"{self.kind}:{self.key}: {label} {reference!r} is not a reference: write 'module:Name'"
+                )
 
     @property
     def key(self) -> str:
@@ -113,7 +112,7 @@ class Decoder(Spec):
     decode: str
     """A function (session, parameters) -> None."""
     parameters: str
-    """A modelry.generation.DecoderParameters: the GenerationConfig fields that this strategy reads, typed and checked."""
+    """A modelry.generation.DecoderParameters: the GenerationConfig fields that it reads, typed and checked."""
     streams: bool = True
     """False where tokens are known only at the end (beams)."""
     papers: tuple[str, ...] = ()
@@ -191,3 +190,12 @@ class HookSet(Spec):
     hooks: str
     """A module-level object whose methods are marked with modelry_registry.hookimpl."""
     help: str = ""
+
+
+SPECS: Mapping[str, type[Spec]] = MappingProxyType(
+    {
+        spec.kind: spec
+        for spec in (ModelFamily, Task, Decoder, Quantizer, AttentionBackend, CheckpointFormat, Command, HookSet)
+    }
+)
+"""Kind to the class of its specs: every kind there is, in the order in which they are listed."""
