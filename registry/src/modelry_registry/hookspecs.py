@@ -1,4 +1,4 @@
-"""The hooks a plugin may implement. Each is API for ever, so fewer than ten; an implementation may take fewer arguments.
+"""The hooks a plugin may implement. Each is API for ever; an implementation may take fewer arguments.
 
 `modelry_register` is what every plugin implements in its `_plugin.py`. The others are cross-cutting: they run over the
 plugins that take part in one load, and over the observers that the user switched on with MODELRY_HOOKS.

@@ -1,7 +1,7 @@
 """The index behind the install hints: which package provides a name that is not installed.
 
-`known_plugins.json` is generated from the packages of the repository (scripts/known_plugins.py) and shipped. A name that
-is not in it gets no hint: a package name made from a string in somebody's config.json would invite squatting.
+`known_plugins.json` is generated from the packages of the repository (scripts/known_plugins.py) and shipped. A name
+that is not in it gets no hint: a package name made from a string in somebody's config.json would invite squatting.
 """
 
 import json

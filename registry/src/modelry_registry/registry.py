@@ -1,4 +1,4 @@
-"""From (kind, name) to a spec: an index of what is installed, and the choice among it. The first use of a name imports."""
+"""From (kind, name) to a spec: an index of what is installed, and the choice among it."""
 
 import os
 from collections.abc import Iterable, Mapping

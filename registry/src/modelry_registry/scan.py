@@ -7,14 +7,16 @@ looks inside, so a stale .egg-info without entry points hides the real one.
 import os
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import importlib_metadata
-from importlib_metadata._meta import IDistribution
 
 from modelry_registry.candidates import Candidate, Finding
 from modelry_registry.naming import DISTRIBUTION, NAME, NAME_RULE, canonical, described, quoted
 from modelry_registry.specs import SPECS
+
+if TYPE_CHECKING:
+    from importlib_metadata import IDistribution
 
 _GROUP = re.compile(r"modelry\.(?P<kind>[a-z]+)\.v(?P<api>[1-9]\d{0,3})", re.ASCII)
 _VERSION = re.compile(r"[\w.!+-]{1,64}", re.ASCII)
@@ -64,7 +66,7 @@ def scan(path: Iterable[str] | None = None) -> Scan:
     return Scan(tuple(sorted(candidates)), tuple(sorted(set(findings))))
 
 
-def _read(distribution: IDistribution) -> _Found | None:
+def _read(distribution: "IDistribution") -> _Found | None:
     text = distribution.read_text("entry_points.txt")
     if not text or "modelry." not in text:
         return None
@@ -81,7 +83,7 @@ def _read(distribution: IDistribution) -> _Found | None:
     return _Found(_place(distribution), metadata is None, canonical(name), version, entries)
 
 
-def _place(distribution: IDistribution) -> str:
+def _place(distribution: "IDistribution") -> str:
     return os.path.realpath(str(distribution.locate_file("")))
 
 
