@@ -1,0 +1,80 @@
+"""The cache of a whole decoder: one part for each layer, and the count of positions they remember."""
+
+from collections.abc import Iterator, Sequence
+from typing import final
+
+from torch import Tensor
+
+from modelry.cache.layer import LayerCache
+
+
+@final
+class Cache:
+    """What a decoder remembers. The caller of `forward` owns it and passes it in as `past_key_values`.
+
+    The layers write to it while a forward pass runs; the base model calls `advance` once at the end, and only then
+    do the new positions count. `keep` and `rollback` are the owner's, between passes.
+
+    Args:
+        layers: one for each attention layer, in order.
+    """
+
+    def __init__(self, layers: Sequence[LayerCache]) -> None:
+        self.layers = list(layers)
+        self.seen = 0
+        """Positions remembered, padding included."""
+
+    def get_seq_length(self) -> int:
+        """Positions remembered: the ecosystem's name of `seen`."""
+        return self.seen
+
+    @property
+    def rows(self) -> int | None:
+        """Number of rows held, None while the cache is empty."""
+        keys = self.layers[0].keys if self.layers else None
+        return None if keys is None or self.seen == 0 else keys.shape[0]
+
+    @property
+    def can_rollback(self) -> bool:
+        """Whether every layer can forget its last positions."""
+        return all(layer.can_rollback for layer in self.layers)
+
+    def width_after(self, new: int, layer: int = 0) -> int:
+        """Number of keys that `extend` of that layer will return for `new` positions."""
+        return self.layers[layer].width_after(new)
+
+    def advance(self, new: int) -> None:
+        """Count the `new` positions of a finished forward pass as remembered."""
+        self.seen += new
+        for layer in self.layers:
+            layer.advance(new)
+
+    def rollback(self, count: int) -> None:
+        """Forget the last `count` positions.
+
+        Raises:
+            ValueError: fewer are remembered, or a sliding window has dropped what would be needed. Nothing changes.
+        """
+        for done, layer in enumerate(self.layers):
+            try:
+                layer.rollback(count)
+            except ValueError:
+                for changed in self.layers[:done]:
+                    changed.advance(count)
+                raise
+        self.seen -= count
+
+    def keep(self, rows: Tensor) -> None:
+        """Make row i what row `rows[i]` was: reorders, repeats and drops rows.
+
+        Args:
+            rows: (R,) int64, numbers of present rows.
+        """
+        for layer in self.layers:
+            layer.keep(rows)
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[LayerCache]:
+        return iter(self.layers)

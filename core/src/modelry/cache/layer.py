@@ -1,0 +1,69 @@
+"""What the cache of one attention layer promises. The two that exist are in growing.py and sliding.py.
+
+B rows   K key/value heads   T new positions   W positions returned   E head width
+A slot is a column of the attention mask: the count of positions before it, padding included.
+"""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor
+
+
+class LayerCache(ABC):
+    """Keys and values of one layer.
+
+    A forward pass calls `extend` and then, when every layer is through, `advance`. Until then nothing counts as
+    remembered, so a pass that fails half-way leaves the cache as it was. The tensors that `extend` returns stay the
+    cache's own: read them before the next call, and do not write to them.
+    """
+
+    can_rollback: bool = True
+    """Whether `rollback` works at all."""
+    keys: Tensor | None = None
+    """(B, K, C, E), C the capacity of the buffer; None before the first `extend`."""
+    values: Tensor | None = None
+    """(B, K, C, E)."""
+    length: int = 0
+    """Positions remembered, those that a sliding window dropped included: the slot of the next one."""
+
+    @abstractmethod
+    def extend(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Write T new positions behind the remembered ones.
+
+        Args:
+            keys: (B, K, T, E), rotated already.
+            values: (B, K, T, E).
+
+        Returns:
+            Keys and values (B, K, W, E) of the slots `first_after(T)` to `first_after(T) + W`, W = `width_after(T)`.
+            Slots from `length + T` on are unused: finite, and to be masked.
+
+        Raises:
+            ValueError: B is not the number of rows held.
+        """
+
+    @abstractmethod
+    def first_after(self, new: int) -> int:
+        """Slot of the first key that `extend` will return for `new` positions."""
+
+    @abstractmethod
+    def width_after(self, new: int) -> int:
+        """Number of keys that `extend` will return for `new` positions."""
+
+    @abstractmethod
+    def rollback(self, count: int) -> None:
+        """Forget the last `count` positions.
+
+        Raises:
+            ValueError: fewer are remembered, or a sliding window has dropped what would be needed.
+        """
+
+    def keep(self, rows: Tensor) -> None:
+        """Make row i what row `rows[i]` was: reorders, repeats and drops rows. `rows`: (R,) int64."""
+        if self.keys is not None and self.values is not None:
+            rows = rows.to(self.keys.device)
+            self.keys, self.values = self.keys.index_select(0, rows), self.values.index_select(0, rows)
+
+    def advance(self, new: int) -> None:
+        """Count the `new` positions that `extend` wrote as remembered."""
+        self.length += new

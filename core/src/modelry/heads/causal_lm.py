@@ -1,0 +1,75 @@
+"""The head that scores the next token.
+
+B batch   T new positions   V vocabulary   D hidden width
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from modelry.cache import Cache
+from modelry.configuration import ModelConfig
+from modelry.heads.losses import next_token_loss
+from modelry.model import PreTrainedModel
+from modelry.nn.linear import Linear
+from modelry.outputs import CausalLMOutputWithPast
+
+
+class CausalLM(PreTrainedModel):
+    """A decoder and `lm_head`, (V, D), which is the input embedding where the configuration ties them.
+
+    A family names its decoder in `base_class`.
+    """
+
+    base_class: ClassVar[type[PreTrainedModel]]
+    tied_weights: ClassVar[Mapping[str, str]] = {"lm_head.weight": "model.embed_tokens.weight"}
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        text: Any = self.config.get_text_config()
+        self.add_module(self.base_model_prefix, self.base_class(self.config))
+        self.lm_head = Linear(text.hidden_size, text.vocab_size, bias=False)
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        past_key_values: Cache | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        use_cache: bool | None = None,
+        output_hidden_states: bool | None = None,
+        output_attentions: bool | None = None,
+        logits_to_keep: int | Tensor = 0,
+        num_items_in_batch: Tensor | int | None = None,
+        **more: Any,
+    ) -> CausalLMOutputWithPast:
+        """Score the next token at each position, or at the ones asked for.
+
+        Args:
+            labels: (B, T); the loss compares each position with the next one's label, -100 does not count.
+            logits_to_keep: so many of the last positions, 0 for all; or their numbers, (N,) int64.
+            num_items_in_batch: see `modelry.heads.losses.cross_entropy`.
+            more: and the others: those of the base model.
+        """
+        out = self.base_model(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            past_key_values=past_key_values,
+            inputs_embeds=inputs_embeds,
+            use_cache=use_cache,
+            output_hidden_states=output_hidden_states,
+            output_attentions=output_attentions,
+            **more,
+        )
+        hidden: Tensor = out.last_hidden_state
+        if not isinstance(logits_to_keep, int):
+            hidden = hidden[:, logits_to_keep]
+        elif 0 < logits_to_keep < hidden.shape[1]:
+            hidden = hidden[:, -logits_to_keep:]
+        logits = self.lm_head(hidden)
+        loss = None if labels is None else next_token_loss(logits, labels, num_items_in_batch=num_items_in_batch)
+        return CausalLMOutputWithPast(loss, logits, out.past_key_values, out.hidden_states, out.attentions)

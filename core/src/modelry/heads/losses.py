@@ -1,0 +1,92 @@
+"""Losses as the ecosystem defines them, so that training scripts carry over. All run in float32.
+
+B batch   T positions   V vocabulary   C labels   -100 marks a position that does not count.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+IGNORED = -100
+
+
+def cross_entropy(
+    scores: Tensor, labels: Tensor, *, num_items_in_batch: Tensor | int | None = None, ignored: int = IGNORED
+) -> Tensor:
+    """Mean cross entropy over the labels that count, or their sum over `num_items_in_batch`.
+
+    Args:
+        scores: (N, C).
+        labels: (N,) int64.
+        num_items_in_batch: labels that count in all parts of a batch whose gradients are accumulated.
+    """
+    labels = labels.to(scores.device)
+    if num_items_in_batch is None:
+        return F.cross_entropy(scores.float(), labels, ignore_index=ignored)
+    total = F.cross_entropy(scores.float(), labels, ignore_index=ignored, reduction="sum")
+    if isinstance(num_items_in_batch, Tensor):
+        num_items_in_batch = num_items_in_batch.to(total.device)
+    return total / num_items_in_batch
+
+
+def next_token_loss(logits: Tensor, labels: Tensor, *, num_items_in_batch: Tensor | int | None = None) -> Tensor:
+    """Cross entropy of each position's scores with the label of the next position.
+
+    Args:
+        logits: (B, T, V).
+        labels: (B, T), usually input_ids with padding and prompt at -100; they are shifted here.
+
+    Raises:
+        ValueError: labels are not (B, T): logits_to_keep does not go with labels.
+    """
+    if logits.shape[:-1] != labels.shape:
+        raise ValueError(
+            f"labels have shape {tuple(labels.shape)} and logits {tuple(logits.shape)}: give one label for each "
+            "position, and no logits_to_keep"
+        )
+    shifted = F.pad(labels, (0, 1), value=IGNORED)[:, 1:]
+    return cross_entropy(logits.flatten(0, 1), shifted.flatten(), num_items_in_batch=num_items_in_batch)
+
+
+def classification_loss(logits: Tensor, labels: Tensor, *, problem_type: str | None) -> Tensor:
+    """The loss of labels of a whole input.
+
+    Args:
+        logits: (B, C).
+        labels: (B,) int64 for "single_label_classification"; (B,) or (B, C) float for "regression"; (B, C) float for
+            "multi_label_classification".
+        problem_type: one of these three; when None, regression for C = 1, else by the dtype of the labels.
+
+    Raises:
+        ValueError: problem_type is another word.
+    """
+    count = logits.shape[-1]
+    labels = labels.to(logits.device)
+    if problem_type is None:
+        whole = labels.dtype in (torch.long, torch.int)
+        problem_type = "single_label_classification" if whole else "multi_label_classification"
+        problem_type = "regression" if count == 1 else problem_type
+    if problem_type == "regression":
+        return F.mse_loss(logits.float().view(labels.shape), labels.float())
+    if problem_type == "single_label_classification":
+        return cross_entropy(logits, labels.view(-1))
+    if problem_type == "multi_label_classification":
+        return F.binary_cross_entropy_with_logits(logits.float(), labels.float())
+    raise ValueError(
+        f"problem_type is {problem_type!r}: it must be 'regression', 'single_label_classification' or "
+        "'multi_label_classification'"
+    )
+
+
+def span_loss(start_logits: Tensor, end_logits: Tensor, starts: Tensor, ends: Tensor) -> Tensor:
+    """Mean of the cross entropies of an answer's first and last position. Positions outside the text do not count.
+
+    Args:
+        start_logits: (B, T).
+        end_logits: (B, T).
+        starts: (B,) or (B, 1) int64.
+        ends: (B,) or (B, 1) int64.
+    """
+    outside = start_logits.shape[1]
+    starts, ends = (one.view(-1).clamp(0, outside) for one in (starts, ends))
+    return (cross_entropy(start_logits, starts, ignored=outside) + cross_entropy(end_logits, ends, ignored=outside)) / 2

@@ -1,0 +1,71 @@
+"""The head that gives every token its labels.
+
+B batch   T positions   D hidden width   C labels
+"""
+
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from modelry.cache import Cache
+from modelry.configuration import ModelConfig
+from modelry.heads.losses import cross_entropy
+from modelry.model import PreTrainedModel
+from modelry.nn.linear import Linear
+from modelry.outputs import TokenClassifierOutput
+
+DROPOUT = 0.1
+"""Where config.json names neither classifier_dropout nor hidden_dropout, as the ecosystem has it."""
+
+
+class TokenClassification(PreTrainedModel):
+    """A base model, dropout, and `score`, (C, D) with a bias. A family names its base model in `base_class`."""
+
+    base_class: ClassVar[type[PreTrainedModel]]
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        text: Any = self.config.get_text_config()
+        self.add_module(self.base_model_prefix, self.base_class(self.config))
+        values = self.config.to_dict()
+        named = (values.get("classifier_dropout"), values.get("hidden_dropout"), DROPOUT)
+        self.dropout = nn.Dropout(next(rate for rate in named if rate is not None))
+        self.score = Linear(text.hidden_size, self.config.num_labels)
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        past_key_values: Cache | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        use_cache: bool | None = None,
+        output_hidden_states: bool | None = None,
+        output_attentions: bool | None = None,
+        num_items_in_batch: Tensor | int | None = None,
+        **more: Any,
+    ) -> TokenClassifierOutput:
+        """Score the labels of every token, (B, T, C).
+
+        Args:
+            labels: (B, T) int64, -100 does not count.
+            num_items_in_batch: see `modelry.heads.losses.cross_entropy`.
+            more: and the others: those of the base model.
+        """
+        out = self.base_model(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            past_key_values=past_key_values,
+            inputs_embeds=inputs_embeds,
+            use_cache=use_cache,
+            output_hidden_states=output_hidden_states,
+            output_attentions=output_attentions,
+            **more,
+        )
+        logits = self.score(self.dropout(out.last_hidden_state))
+        loss = None
+        if labels is not None:
+            loss = cross_entropy(logits.flatten(0, 1), labels.flatten(), num_items_in_batch=num_items_in_batch)
+        return TokenClassifierOutput(loss, logits, out.hidden_states, out.attentions)

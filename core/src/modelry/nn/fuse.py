@@ -1,0 +1,93 @@
+"""Laying together the weights of layers that share an input, as a preparation for inference.
+
+A query, key and value projection then take one product, and so do gate and up: fewer, larger products, which is worth
+most for one new position. It acts on the finished module from outside: names, parameters and saved files stay as they
+are, because every weight becomes a view of the rows it had.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from modelry.nn.linear import Joint, JointLinear, Linear
+
+GROUPS: tuple[tuple[str, ...], ...] = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
+"""Published names of layers that families apply together with `modelry.nn.linear.project`."""
+
+
+def fuse_projections(model: nn.Module, *, groups: Sequence[tuple[str, ...]] = GROUPS) -> int:
+    """Lay together, in every module that has all layers of a group, their weights.
+
+    Layers that are not plain float `Linear` on one device in one dtype (quantized, wrapped by an adapter, tied to
+    another, offloaded, on the meta device) or that have hooks are left alone. Training goes on to work: the product is
+    taken apart again where gradients are wanted. One group is copied at a time, so memory peaks at one group above
+    the model.
+
+    Args:
+        model: changed in place.
+        groups: names of layers, in the order in which `project` is given them.
+
+    Returns:
+        The number of groups laid together, those that were so before included.
+    """
+    uses: dict[int, int] = {}
+    for module in model.modules():
+        for parameter in module.parameters(recurse=False):
+            uses[id(parameter)] = uses.get(id(parameter), 0) + 1
+    count = 0
+    for module in list(model.modules()):
+        for names in groups:
+            parts = [module._modules.get(name) for name in names]
+            layers = [part for part in parts if part is not None and type(part) in (Linear, JointLinear)]
+            if len(layers) == len(names) and all(_is_plain(layer, layers[0], uses) for layer in layers):
+                _lay_together(module, names[0], layers)
+                count += 1
+    return count
+
+
+def _is_plain(layer: nn.Module, first: nn.Module, uses: dict[int, int]) -> bool:
+    weight, other = layer.weight, first.weight
+    assert isinstance(weight, nn.Parameter)
+    assert isinstance(other, nn.Parameter)
+    return (
+        weight.is_floating_point()
+        and not weight.is_meta
+        and (weight.dtype, weight.device, weight.shape[1]) == (other.dtype, other.device, other.shape[1])
+        and (layer.bias is None) == (first.bias is None)
+        and uses[id(weight)] == 1
+        and not layer._forward_hooks
+        and not layer._forward_pre_hooks
+    )
+
+
+def _lay_together(module: nn.Module, first_name: str, layers: list[nn.Module]) -> None:
+    first = layers[0]
+    if isinstance(first, JointLinear) and first.joint is not None and first.joint.holds(tuple(layers)):
+        return
+    weights = [layer._parameters["weight"] for layer in layers]
+    biases = [layer._parameters["bias"] for layer in layers]
+    weight = _joined([one for one in weights if one is not None])
+    bias = _joined([one for one in biases if one is not None]) if biases[0] is not None else None
+    if type(first) is not JointLinear:
+        first.__class__ = JointLinear
+    assert isinstance(first, JointLinear)
+    kept = tuple(one for one in weights if one is not None)
+    first.joint = Joint(
+        parts=tuple(layers),
+        weights=kept,
+        weight=weight,
+        bias=bias,
+        sizes=tuple(one.shape[0] for one in kept),
+        starts=tuple(one.data_ptr() for one in kept),
+    )
+
+
+def _joined(parameters: list[nn.Parameter]) -> Tensor:
+    """One tensor with the rows of all; each parameter becomes a view of its own."""
+    sizes = [one.shape[0] for one in parameters]
+    with torch.no_grad():
+        whole = torch.cat([parameter.detach() for parameter in parameters])
+        for parameter, rows in zip(parameters, torch.split_with_sizes(whole, sizes), strict=True):
+            parameter.data = rows
+    return whole

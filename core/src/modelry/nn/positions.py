@@ -1,0 +1,23 @@
+"""Positions of tokens.
+
+B batch   T new positions   S all positions, cached ones included
+"""
+
+import torch
+from torch import Tensor
+
+
+def count_positions(attention_mask: Tensor | None, *, new: int, seen: int = 0, device: torch.device) -> Tensor:
+    """Positions of the new tokens, counted from the first real one of each row.
+
+    Args:
+        attention_mask: (B, S), 1 for real tokens and 0 for padding; None where nothing is padded.
+        new: T.
+        seen: positions in the cache; S = seen + T.
+
+    Returns:
+        (B, T) int64, or (1, T) without a mask. Padding gets position 0 or that of the last real token before it.
+    """
+    if attention_mask is None or attention_mask.dim() != 2:
+        return torch.arange(seen, seen + new, device=device)[None]
+    return (attention_mask.long().cumsum(-1) - 1).clamp(min=0)[:, -new:]
