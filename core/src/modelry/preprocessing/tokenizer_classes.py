@@ -1,0 +1,91 @@
+"""What a published `tokenizer_class` implies where the files say nothing: special tokens, inputs, sides and file layout."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+_IDS = ("input_ids", "attention_mask")
+_IDS_AND_TYPES = ("input_ids", "token_type_ids", "attention_mask")
+
+_BERT = {"unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]", "cls_token": "[CLS]", "mask_token": "[MASK]"}
+_GPT2 = {"unk_token": "<|endoftext|>", "bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>"}
+_ROBERTA: Mapping[str, Any] = {
+    "bos_token": "<s>",
+    "eos_token": "</s>",
+    "unk_token": "<unk>",
+    "sep_token": "</s>",
+    "pad_token": "<pad>",
+    "cls_token": "<s>",
+    "mask_token": {"content": "<mask>", "lstrip": True, "special": True, "normalized": False},
+}
+_LLAMA = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+_T5 = {"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
+
+
+@dataclass(frozen=True)
+class ClassDefaults:
+    """Defaults of one published class; every one gives way to tokenizer_config.json."""
+
+    special: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    """Name -> token, as a string or with its flags."""
+    input_names: tuple[str, ...] = _IDS
+    padding_side: str = "right"
+    layout: str | None = None
+    """How files other than tokenizer.json become a tokenizer: "wordpiece", "byte-bpe", "roberta" or "sentencepiece"."""
+    add_bos: bool = False
+    add_eos: bool = False
+    extra_ids: int = 0
+    """Sentinel tokens <extra_id_N> after the vocabulary."""
+
+
+_WORDPIECE = ClassDefaults(_BERT, _IDS, layout="wordpiece")
+_WORDPIECE_TYPES = ClassDefaults(_BERT, _IDS_AND_TYPES, layout="wordpiece")
+_LLAMA_MODEL = ClassDefaults(_LLAMA, padding_side="left", layout="sentencepiece", add_bos=True)
+
+_CLASSES: Mapping[str, ClassDefaults] = {
+    **dict.fromkeys(("Bert", "Electra", "MobileBert", "ConvBert", "Lxmert", "SqueezeBert", "DPRReader"), _WORDPIECE_TYPES),
+    **dict.fromkeys(("DPRQuestionEncoder", "DPRContextEncoder", "LayoutLM", "Retribert"), _WORDPIECE_TYPES),
+    **dict.fromkeys(("DistilBert", "MPNet", "Funnel"), _WORDPIECE),
+    **dict.fromkeys(("Deberta", "DebertaV2", "Canine"), ClassDefaults({}, _IDS_AND_TYPES)),
+    "FNet": ClassDefaults({}, ("input_ids", "token_type_ids")),
+    "GPT2": ClassDefaults(_GPT2, layout="byte-bpe"),
+    **dict.fromkeys(("Roberta", "Bart", "Longformer", "LED", "Mvp"), ClassDefaults(_ROBERTA, layout="roberta")),
+    "Llama": _LLAMA_MODEL,
+    "CodeLlama": _LLAMA_MODEL,
+    "Gemma": ClassDefaults(
+        {"bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>", "pad_token": "<pad>"},
+        padding_side="left",
+        layout="sentencepiece",
+        add_bos=True,
+    ),
+    "T5": ClassDefaults(_T5, layout="sentencepiece", add_eos=True, extra_ids=100),
+    "Cohere": ClassDefaults({}, padding_side="left"),
+    "XLNet": ClassDefaults({}, padding_side="left"),
+}
+
+_GENERIC = {
+    "wordpiece": ClassDefaults(_BERT, _IDS, layout="wordpiece"),
+    "byte-bpe": ClassDefaults(_GPT2, layout="byte-bpe"),
+    "sentencepiece": ClassDefaults(layout="sentencepiece"),
+}
+
+GENERIC_NAMES = ("PreTrained", "TokenizersBackend", "")
+"""Classes that say nothing about the tokenizer."""
+
+
+def short_name(tokenizer_class: str | None) -> str:
+    """"Bert" for "BertTokenizer" and "BertTokenizerFast"."""
+    return (tokenizer_class or "").removesuffix("Fast").removesuffix("Tokenizer")
+
+
+def class_defaults(tokenizer_class: str | None, layout: str | None = None) -> ClassDefaults | None:
+    """The defaults of a published class, None for one that is not known here.
+
+    Args:
+        layout: what the files at hand look like, for classes that say nothing.
+    """
+    name = short_name(tokenizer_class)
+    if name in GENERIC_NAMES:
+        return _GENERIC.get(layout or "", ClassDefaults())
+    return _CLASSES.get(name)
