@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelry_registry import get_registry
 
-from modelry.atomic import write_text
+from modelry.checkpoint.formats import carries_config, open_reader
 from modelry.errors import ConfigError, ModelryWarning, NotFound, RegistryError
 from modelry.hub import Source
 
@@ -52,9 +52,15 @@ def read_config_file(source: Source) -> tuple[dict[str, Any], Path]:
         NotFound: there is none.
         ConfigError: it is no JSON object.
     """
-    if source.single is not None and source.single.suffix != ".json":
+    if source.single is None:
+        path = source.file(CONFIG_NAME, required=False)
+    elif source.single.suffix == ".json":
+        path = source.single
+    elif carries_config(source.single):
         return _carried_config(source.single), source.single
-    path = source.single if source.single is not None else source.file(CONFIG_NAME, required=False)
+    else:
+        path = source.single.parent / CONFIG_NAME
+        path = path if path.is_file() else None
     if path is None:
         raise NotFound(f"{source.name} holds no {CONFIG_NAME}{_hint(source)}")
     return read_json_object(path), path
@@ -106,6 +112,8 @@ def warn_of_other_provider(values: Mapping[str, Any], *, where: object, plugin: 
     recorded, model_type = values.get(PROVIDER_KEY), values.get("model_type")
     if not isinstance(recorded, str) or not isinstance(model_type, str):
         return
+    if model_type not in get_registry().names("models"):
+        return
     now = get_registry().provider("models", model_type, plugin=plugin)
     if recorded.partition("==")[0] != now.distribution:
         warnings.warn(
@@ -116,14 +124,13 @@ def warn_of_other_provider(values: Mapping[str, Any], *, where: object, plugin: 
         )
 
 
-def write_config_file(config: "ModelConfig", folder: Path) -> Path:
-    """Write config.json in one step, with the name and version of the plugin that the family is from."""
+def config_text(config: "ModelConfig") -> str:
+    """What config.json holds: the values, and the name and version of the plugin that the family is from."""
     values = config.to_dict()
     provider = _provider_of(config.model_type)
     if provider is not None:
         values[PROVIDER_KEY] = provider
-    text = json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-    return write_text(folder / CONFIG_NAME, text)
+    return json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def _provider_of(model_type: str) -> str | None:
@@ -137,8 +144,6 @@ def _provider_of(model_type: str) -> str | None:
 
 
 def _carried_config(path: Path) -> dict[str, Any]:
-    from modelry.checkpoint.formats import open_reader
-
     with open_reader(path) as reader:
         values = reader.config()
     if values is None:
@@ -148,6 +153,5 @@ def _carried_config(path: Path) -> dict[str, Any]:
 
 def _hint(source: Source) -> str:
     """What the user probably meant: a checkpoint file that carries its configuration."""
-    known = {suffix for suffix in ("gguf",) if suffix in get_registry().names("checkpoints")}
-    inside = [name for name in source.names() if name.rpartition(".")[2] in known]
-    return f"; did you mean its file {inside[0]}?" if inside else ""
+    inside = sorted(name for name in source.names() if name.endswith(".gguf"))
+    return f"; to load {inside[0]}, give its path, or gguf_file={inside[0]!r}" if inside else ""

@@ -13,7 +13,16 @@ from typing import Annotated, Any, Self
 from modelry_registry import get_registry, resolve
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
 
-from modelry.config_file import BOOKKEEPING_KEYS, PROVIDER_KEY, check_model_type, read_config_file, write_config_file
+from modelry.atomic import write_text
+from modelry.config_file import (
+    BOOKKEEPING_KEYS,
+    CONFIG_NAME,
+    PROVIDER_KEY,
+    check_model_type,
+    config_text,
+    read_config_file,
+    warn_of_other_provider,
+)
 from modelry.errors import ConfigError, ModelryWarning
 from modelry.hub import Reference, push_saved, resolve_reference, split_hub_options
 
@@ -132,7 +141,8 @@ class ModelConfig(BaseModel):
         hub, overrides = split_hub_options(options)
         source = resolve_reference(ref, **hub)
         values, where = read_config_file(source)
-        return cls.from_dict(cls._own_part(values), where=where, **overrides)
+        warn_of_other_provider(values, where=where)
+        return cls.from_dict(cls.own_part(values), where=where, **overrides)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], *, where: Path | str | None = None, **overrides: Any) -> Self:
@@ -155,7 +165,7 @@ class ModelConfig(BaseModel):
             raise error if where is None else ConfigError(f"{where}: {error}") from error
 
     @classmethod
-    def _own_part(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    def own_part(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """The nested part that carries this class's model_type when the file is a composite model's, else all."""
         own = cls.model_fields["model_type"].default
         if own and values.get("model_type") != own:
@@ -181,7 +191,7 @@ class ModelConfig(BaseModel):
 
     def save_pretrained(self, folder: str | Path, *, push_to_hub: bool = False, **hub: Any) -> None:
         """Write config.json into `folder`, made when missing, in one step: the old file stays whole until then."""
-        write_config_file(self, Path(folder))
+        write_text(Path(folder) / CONFIG_NAME, config_text(self))
         if push_to_hub:
             self.push_to_hub(hub.pop("repo_id", Path(folder).name), **hub)
 

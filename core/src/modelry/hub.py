@@ -88,12 +88,11 @@ class Source:
         return [path for path in map(self.file, names) if path is not None]
 
     def names(self) -> tuple[str, ...]:
-        """The names of all files, relative to the folder, sorted; fetches none of them."""
+        """The names of all files, sorted, fetching none of them: of a folder those directly in it, of a repository all."""
         if self.single is not None:
             return (self.single.name,)
         if self.folder is not None:
-            inside = (path.relative_to(self.folder) for path in self.folder.rglob("*") if path.is_file())
-            return tuple(sorted(path.as_posix() for path in inside))
+            return tuple(sorted(path.name for path in self.folder.iterdir() if path.is_file()))
         if self._listing is None:
             self._list()
         prefix = f"{self.subfolder}/" if self.subfolder else ""

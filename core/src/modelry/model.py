@@ -161,7 +161,9 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
             return
         for name, source in self.tied_weights.items():
             module_name, _, attribute = name.rpartition(".")
-            setattr(self.get_submodule(module_name), attribute, self.get_parameter(source))
+            module = self.get_submodule(module_name)
+            if attribute in module._parameters:  # a quantizer may have replaced it
+                module._parameters[attribute] = self.get_parameter(source)
 
     # Saving
 
@@ -226,6 +228,11 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
     @generation_config.setter
     def generation_config(self, value: "GenerationConfig") -> None:
         self._generation_config = value
+
+    @property
+    def has_generation_config(self) -> bool:
+        """Whether one was loaded or set, to be saved with the model."""
+        return self._generation_config is not None
 
     def num_parameters(self, *, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
         """Count parameters; tied ones once."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from modelry_registry import CheckpointFormat, get_registry, resolve
+from modelry_registry import get_registry, resolve
 
 from modelry.checkpoint.reader import CheckpointReader
 from modelry.errors import CheckpointError, UnsafeCheckpoint
@@ -43,7 +43,6 @@ def open_reader(path: Path) -> CheckpointReader:
         RegistryError: no installed package reads this format.
     """
     spec = get_registry().get("checkpoints", format_of(path))
-    assert isinstance(spec, CheckpointFormat)
     reader = resolve(spec.reader)
     assert isinstance(reader, type) and issubclass(reader, CheckpointReader), f"{spec.reader} is no CheckpointReader"
     return reader(path)
@@ -52,6 +51,5 @@ def open_reader(path: Path) -> CheckpointReader:
 def carries_config(path: Path) -> bool:
     """Whether a file alone is a whole model (a .gguf file is, a .safetensors file is not)."""
     spec = get_registry().get("checkpoints", format_of(path))
-    assert isinstance(spec, CheckpointFormat)
     reader = resolve(spec.reader)
     return isinstance(reader, type) and issubclass(reader, CheckpointReader) and reader.carries_config

@@ -1,0 +1,205 @@
+"""Filling a model that stands on the meta device with the tensors of a checkpoint.
+
+Tensors are assigned one by one. One that changes dtype, layout or device gives its mapped memory back at once, so that
+only the result stays in memory.
+"""
+
+import warnings
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from modelry.checkpoint import new_parts
+from modelry.checkpoint.dtypes import DtypeLike, as_dtype
+from modelry.checkpoint.matching import Match, match
+from modelry.checkpoint.placement import DeviceMap, Placement, device_of, place
+from modelry.checkpoint.shards import Checkpoint
+from modelry.errors import CheckpointError, ModelryWarning, QuantizationError
+
+if TYPE_CHECKING:
+    from modelry.model import PreTrainedModel
+    from modelry.quantization import Quantizer
+
+
+@dataclass(frozen=True)
+class Packing:
+    """How a model's quantizer takes part."""
+
+    quantizer: "Quantizer"
+    stored: bool
+    """The checkpoint was saved packed: its tensors have the packed layers' names and bits."""
+
+
+def assemble(
+    model: "PreTrainedModel",
+    checkpoint: Checkpoint,
+    *,
+    dtype: DtypeLike | None = "auto",
+    device_map: DeviceMap = None,
+    max_memory: Mapping[Any, str | int] | None = None,
+    packing: Packing | None = None,
+    ignore_mismatched: bool = False,
+) -> Placement:
+    """Give every parameter and buffer of a model its stored value.
+
+    Args:
+        model: built on the meta device.
+        dtype: of floating tensors; "auto" or None: the one that most of them are stored in.
+        ignore_mismatched: make head tensors of another shape anew.
+
+    Returns:
+        Which part is on which device.
+
+    Raises:
+        CheckpointError: missing, unexpected or mis-shaped tensors, all in one message.
+        PlacementError: it does not fit on the devices.
+        QuantizationError: the scheme cannot do this model, or packs what the model does not have.
+    """
+    needed = model.state_dict(keep_vars=True)
+    packed: tuple[str, ...] = () if packing is None else _swap(model, packing.quantizer)
+    expected = model.state_dict(keep_vars=True)
+    if packing is not None:
+        needed = expected if packing.stored else _as_float(expected, needed, packed)
+    found = match(model, checkpoint, needed, untied=packed, ignore_mismatched=ignore_mismatched)
+    wanted = _wanted_dtype(model, checkpoint, dtype)
+    sizes = {name: _size(tensor, wanted) for name, tensor in expected.items()}
+    placement = place(model, device_map, sizes, max_memory)
+    for step in found.steps:
+        files_names = [found.files_name[name] for name in step.stored]
+        stored = [checkpoint.read(name) for name in files_names]
+        in_use = False
+        for name, tensor in zip(step.ours, step.row.read(stored), strict=True):
+            device = device_of(name, placement)
+            parts: Mapping[str, Tensor] | None = None
+            if packing is not None and not packing.stored and name.startswith(packed):
+                parts = _packed(packing.quantizer, name, tensor.to(device), expected)
+            elif packing is not None and name.startswith(packed):
+                parts = {name: tensor.to(device)}
+            if parts is None:
+                parts = {name: tensor.to(device, _dtype_of(model, name, expected[name], wanted))}
+            for part_name, part in parts.items():
+                _assign(model, part_name, part)
+                in_use = in_use or any(_same_memory(part, one) for one in stored)
+        del stored, tensor, parts, part
+        if not in_use:
+            for name in files_names:
+                checkpoint.release(name)
+    model.tie_weights()
+    new_parts.make(model, found.new, dtype=wanted, placement=placement)
+    _move_computed(model, placement)
+    _check_whole(model, packing)
+    _warn(model, found, checkpoint.where)
+    return placement
+
+
+def _swap(model: "PreTrainedModel", quantizer: "Quantizer") -> tuple[str, ...]:
+    """Let the quantizer replace modules; returns the prefixes of those it did."""
+    quantizer.check(model)
+    before = dict(model.named_modules())
+    with torch.device("meta"):
+        quantizer.swap(model)
+    replaced = tuple(f"{path}." for path, part in model.named_modules() if part is not before.get(path))
+    if not replaced:
+        raise QuantizationError(f"{quantizer.method} found nothing to quantize in {type(model).__name__}")
+    return replaced
+
+
+def _as_float(expected: Mapping[str, Tensor], before: Mapping[str, Tensor], packed: tuple[str, ...]) -> dict[str, Tensor]:
+    """What a float checkpoint has to provide: in place of packed tensors those they are made of."""
+    rest = {name: tensor for name, tensor in expected.items() if not name.startswith(packed)}
+    return {**rest, **{name: tensor for name, tensor in before.items() if name.startswith(packed)}}
+
+
+def _packed(
+    quantizer: "Quantizer", name: str, tensor: Tensor, expected: Mapping[str, Tensor]
+) -> Mapping[str, Tensor] | None:
+    parts = quantizer.pack(name, tensor)
+    for part_name, part in (parts or {}).items():
+        wanted = expected.get(part_name)
+        if wanted is None or wanted.shape != part.shape or wanted.dtype != part.dtype:
+            model = "nothing" if wanted is None else f"{tuple(wanted.shape)} of {wanted.dtype}"
+            raise QuantizationError(
+                f"{quantizer.method} packs {name} into {part_name}, {tuple(part.shape)} of {part.dtype}, "
+                f"where the model has {model}"
+            )
+    if parts is None and name not in expected:
+        raise QuantizationError(f"{quantizer.method} has replaced the layer of {name} and does not pack it")
+    return parts
+
+
+def _wanted_dtype(model: "PreTrainedModel", checkpoint: Checkpoint, dtype: DtypeLike | None) -> torch.dtype:
+    if dtype is not None and dtype != "auto":
+        found = as_dtype(dtype)
+        assert found is not None
+        return found
+    stored: Counter[str] = Counter()
+    for name in checkpoint.names():
+        info = checkpoint.info(name)
+        if info.dtype in ("float64", "float32", "float16", "bfloat16"):
+            stored[info.dtype] += prod(info.shape)
+    most = stored.most_common(1)
+    return as_dtype(most[0][0] if most else model.config.dtype) or torch.float32
+
+
+def _dtype_of(model: "PreTrainedModel", name: str, tensor: Tensor, wanted: torch.dtype) -> torch.dtype:
+    """The dtype a tensor of the model gets."""
+    if not tensor.is_floating_point():
+        return tensor.dtype
+    return torch.float32 if name.endswith(model.keep_in_float32 or ("\0",)) else wanted
+
+
+def _size(tensor: Tensor, wanted: torch.dtype) -> int:
+    return tensor.numel() * (wanted if tensor.is_floating_point() else tensor.dtype).itemsize
+
+
+def _same_memory(one: Tensor, other: Tensor) -> bool:
+    return one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr() and one.device == other.device
+
+
+def _assign(model: nn.Module, name: str, tensor: Tensor) -> None:
+    path, _, attribute = name.rpartition(".")
+    module = model.get_submodule(path)
+    if attribute in module._parameters:
+        old = module._parameters[attribute]
+        trained = tensor.is_floating_point() and (old is None or old.requires_grad)
+        module._parameters[attribute] = nn.Parameter(tensor, requires_grad=trained)
+    else:
+        module._buffers[attribute] = tensor
+
+
+def _move_computed(model: nn.Module, placement: Placement) -> None:
+    """Bring buffers that are never stored to where their module is."""
+    for path, module in model.named_modules():
+        for name in module._non_persistent_buffers_set:
+            buffer = module._buffers[name]
+            if buffer is not None and not buffer.is_meta:
+                module._buffers[name] = buffer.to(device_of(f"{path}.{name}" if path else name, placement))
+
+
+def _check_whole(model: nn.Module, packing: Packing | None) -> None:
+    """Nothing may be left on the meta device: it would only show when the model runs."""
+    left = [name for name, tensor in (*model.named_parameters(), *model.named_buffers()) if tensor.is_meta]
+    if left and packing is not None:
+        raise QuantizationError(f"{packing.quantizer.method} left {', '.join(left[:5])} without values")
+    if left:
+        raise CheckpointError(
+            f"{type(model).__name__} has no values for {', '.join(left[:5])}: a buffer that is never stored has to be made "
+            'with device="cpu"'
+        )
+
+
+def _warn(model: nn.Module, found: Match, where: str) -> None:
+    if not found.new:
+        return
+    unused = f"; the checkpoint's {', '.join(found.unused[:10])} is not used" if found.unused else ""
+    warnings.warn(
+        f"{where} has no {', '.join(found.new[:10])}{' and more' if len(found.new) > 10 else ''}: made anew for "
+        f"{type(model).__name__}, to be trained before use{unused}",
+        ModelryWarning,
+        stacklevel=5,
+    )

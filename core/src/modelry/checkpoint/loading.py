@@ -1,0 +1,159 @@
+"""from_pretrained: from a reference to a model that is ready, every tensor mapped or placed and none left out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+from modelry_registry import Candidate, get_registry
+
+from modelry.checkpoint.assembly import Packing, assemble
+from modelry.checkpoint.dtypes import DtypeLike, dtype_name
+from modelry.checkpoint.formats import carries_config, format_of
+from modelry.checkpoint.placement import DeviceMap, move_activations
+from modelry.checkpoint.shards import open_checkpoint
+from modelry.config_file import read_config_file, warn_of_other_provider
+from modelry.configuration import ModelConfig
+from modelry.errors import ConfigError
+from modelry.hub import Reference, Source, resolve_reference, split_hub_options
+from modelry.quantization import Quantizer, build_quantizer
+from modelry.requirements import find_config_class, require_plugins
+
+if TYPE_CHECKING:
+    from modelry.model import PreTrainedModel
+
+Model = TypeVar("Model", bound="PreTrainedModel")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadOptions:
+    """How a model is to be loaded."""
+
+    dtype: DtypeLike | None = "auto"
+    """Of the floating tensors; "auto" or None keeps the stored one."""
+    device_map: DeviceMap = None
+    """None or a device for all, "auto", or paths of modules to devices."""
+    max_memory: Any = None
+    """Device to the memory it may take, for device_map="auto"."""
+    quantization: Quantizer | str | dict[str, Any] | None = None
+    """A scheme's name, its quantization_config, or None: as the checkpoint says."""
+    attn_implementation: str | None = None
+    """Name of an attention function."""
+    ignore_mismatched_sizes: bool = False
+    """Make head tensors anew whose shape is another than the checkpoint's."""
+
+
+def load_pretrained(
+    choose: "type[Model] | Callable[[ModelConfig], type[Model]]",
+    ref: Reference,
+    *,
+    config: ModelConfig | None = None,
+    plugin: str | None = None,
+    **options: Any,
+) -> Model:
+    """Load a model in eval mode; see PreTrainedModel.from_pretrained.
+
+    Args:
+        choose: the model's class, or a function from its configuration to the class.
+        plugin: the distribution that shall provide the family, where several do.
+    """
+    hub, rest = split_hub_options(accepted_elsewhere(options))
+    load, overrides = _split_load_options(rest)
+    source = _with_config(resolve_reference(ref, **hub))
+    values, where = (config.to_dict(), source.name) if config is not None else read_config_file(source)
+    quantization = load.quantization if load.quantization is not None else values.get("quantization_config")
+    own_class = choose.config_class if isinstance(choose, type) else None
+    participants = require_plugins(
+        values, where=where, quantization=quantization, attention=load.attn_implementation, plugin=plugin,
+        family=own_class is None,
+    )  # fmt: skip
+    participants += _reader_plugin(source)
+    if config is None:
+        warn_of_other_provider(values, where=where, plugin=plugin)
+        config_class = own_class or find_config_class(values, where=where, plugin=plugin)
+        config = config_class.from_dict(config_class.own_part(values), where=where, **overrides)
+    else:
+        config = _edited(config, overrides)
+    model_class = choose if isinstance(choose, type) else choose(config)
+    hooks: Any = get_registry().hooks(participants)
+    hooks.modelry_before_load(reference=source.name, config=config)
+    with torch.device("meta"):
+        model = model_class(config)
+    if load.attn_implementation is not None:
+        model.set_attn_implementation(load.attn_implementation)
+    packing = None
+    if quantization is not None:
+        packing = Packing(build_quantizer(quantization, where=where), stored=load.quantization is None)
+    with open_checkpoint(source) as checkpoint:
+        placement = assemble(
+            model, checkpoint, dtype=load.dtype, device_map=load.device_map, max_memory=load.max_memory,
+            packing=packing,
+            ignore_mismatched=load.ignore_mismatched_sizes,
+        )  # fmt: skip
+    if packing is not None:
+        packing.quantizer.finish(model)
+        model.quantizer = packing.quantizer
+        config.quantization_config = packing.quantizer.to_config()
+    move_activations(model, placement)
+    config.dtype = dtype_name(model.dtype)
+    model.name_or_path = source.name
+    _load_generation_config(model, source)
+    model.eval()
+    hooks.modelry_after_load(model=model)
+    return model
+
+
+def accepted_elsewhere(options: dict[str, Any]) -> dict[str, Any]:
+    """Translate arguments of older or neighbouring libraries, and drop those that have nothing to say here."""
+    import warnings
+
+    from modelry.errors import ModelryWarning
+
+    options = dict(options)
+    if "torch_dtype" in options:
+        options.setdefault("dtype", options.pop("torch_dtype"))
+    if options.get("quantization_config") is not None:
+        given = options.pop("quantization_config")
+        options.setdefault("quantization", given if isinstance(given, dict) else given.to_dict())
+    if options.pop("trust_remote_code", False):
+        warnings.warn(
+            "trust_remote_code has no effect: code in a checkpoint is never run; a family comes from an installed plugin",
+            ModelryWarning,
+            stacklevel=4,
+        )
+    for silent in ("low_cpu_mem_usage", "use_safetensors", "use_auth_token", "torch_dtype", "proxies", "_fast_init"):
+        options.pop(silent, None)
+    return options
+
+
+def _split_load_options(options: dict[str, Any]) -> tuple[LoadOptions, dict[str, Any]]:
+    names = {one.name for one in fields(LoadOptions)}
+    ours = {key: value for key, value in options.items() if key in names}
+    return LoadOptions(**ours), {key: value for key, value in options.items() if key not in names}
+
+
+def _with_config(source: Source) -> Source:
+    """The folder of a config.json when the file itself was named."""
+    if source.single is not None and source.single.name == "config.json":
+        return Source(name=source.name, folder=source.single.parent)
+    return source
+
+
+def _reader_plugin(source: Source) -> list[Candidate]:
+    name = "safetensors" if source.single is None else format_of(source.single)
+    return [get_registry().provider("checkpoints", name)]
+
+
+def _edited(config: ModelConfig, overrides: dict[str, Any]) -> ModelConfig:
+    if not isinstance(config, ModelConfig):
+        raise ConfigError(f"config is a {type(config).__name__}; a ModelConfig is needed, as AutoConfig gives one")
+    return type(config).from_dict(config.to_dict(), **overrides) if overrides else config.checked()
+
+
+def _load_generation_config(model: "PreTrainedModel", source: Source) -> None:
+    """Read generation_config.json when there is one; otherwise the model makes one of its configuration when asked."""
+    carried = source.single is not None and carries_config(source.single)
+    if carried or (source.single is None and "generation_config.json" in source.names()):
+        from modelry.generation import GenerationConfig
+
+        model.generation_config = GenerationConfig.from_pretrained(source)

@@ -1,0 +1,160 @@
+"""Comparing a checkpoint with a model, by names, shapes and dtypes, before a byte of a tensor is read."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from modelry.checkpoint.dtypes import dtype_name
+from modelry.checkpoint.naming import COMPUTED, computed_names, fit_names, table_of
+from modelry.checkpoint.shards import Checkpoint
+from modelry.checkpoint.weight_table import Rename, Step
+from modelry.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from modelry.model import PreTrainedModel
+
+LISTED = 20
+"""Tensors named in one error; of the others the number is given."""
+
+
+@dataclass
+class Match:
+    """What is to be read, and what is left over on either side without being wrong."""
+
+    steps: list[Step] = field(default_factory=list)
+    files_name: dict[str, str] = field(default_factory=dict)
+    """Name of a stored tensor in `steps` to its name in the file."""
+    new: list[str] = field(default_factory=list)
+    """Tensors of a head that the checkpoint does not have."""
+    unused: list[str] = field(default_factory=list)
+    """Stored tensors of a head that the model does not have."""
+
+
+@dataclass
+class _Wrong:
+    missing: list[str] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
+    mis_shaped: list[str] = field(default_factory=list)
+    wrong_dtype: list[str] = field(default_factory=list)
+
+
+def match(
+    model: "PreTrainedModel",
+    checkpoint: Checkpoint,
+    needed: Mapping[str, Tensor],
+    *,
+    untied: tuple[str, ...] = (),
+    ignore_mismatched: bool = False,
+) -> Match:
+    """Say which stored tensors become which of the model's.
+
+    Args:
+        needed: tensors the model needs, on the meta device, by name.
+        untied: prefixes of modules that keep values of their own although their weights are tied (packed ones).
+        ignore_mismatched: make head tensors of another shape anew.
+
+    Raises:
+        CheckpointError: tensors are missing, unexpected, or of another shape or kind: all of them in one message.
+    """
+    table = table_of(model)
+    fitted = fit_names(checkpoint.names(), model, table)
+    found, wrong = Match(), _Wrong()
+    found.files_name = {name: stored for stored, name in fitted.items() if name is not None}
+    found.unused = sorted(stored for stored, name in fitted.items() if name is None)
+    computed, tied = computed_names(model), _tied(model)
+    for step in table.reading(found.files_name):
+        step = _to_the_tied(step, tied, found.files_name)
+        if not any(name in needed for name in step.ours):
+            if step.ours and not set(step.ours) <= computed and not step.stored[0].endswith(COMPUTED):
+                (found.unused if _of_a_head(model, step.ours[0]) else wrong.unexpected).extend(step.stored)
+            continue
+        if all(name in tied and tied[name] in found.files_name for name in step.ours) and not untied:
+            continue
+        mis_shaped = list(_wrong_shapes(step, checkpoint, found.files_name, needed))
+        if mis_shaped and ignore_mismatched and all(_of_a_head(model, name) for name in step.ours):
+            continue
+        wrong.mis_shaped += mis_shaped
+        wrong.wrong_dtype += _wrong_dtypes(step, checkpoint, found.files_name, needed)
+        found.steps.append(step)
+    provided = {name for step in found.steps for name in step.ours}
+    for name in sorted(set(needed) - provided):
+        source = tied.get(name)
+        if source in provided:
+            if name.startswith(untied or ("\0",)):
+                found.steps.append(Step((str(source),), (name,), Rename(str(source), name)))
+        elif _of_a_head(model, name):
+            found.new.append(name)
+        else:
+            wrong.missing.append(name)
+    if found.unused and not found.new and model.base_model is not model:
+        wrong.unexpected += found.unused
+    _refuse(wrong, checkpoint.where, type(model).__name__)
+    return found
+
+
+def _tied(model: "PreTrainedModel") -> Mapping[str, str]:
+    return model.tied_weights if model.config.get_text_config().tie_word_embeddings else {}
+
+
+def _to_the_tied(step: Step, tied: Mapping[str, str], stored: Mapping[str, str]) -> Step:
+    """A checkpoint may have kept the other one of two tied tensors."""
+    if len(step.ours) == 1 and step.ours[0] in tied and tied[step.ours[0]] not in stored:
+        return Step(step.stored, (tied[step.ours[0]],), step.row)
+    return step
+
+
+def _of_a_head(model: "PreTrainedModel", name: str) -> bool:
+    return model.base_model is not model and not name.startswith(f"{model.base_model_prefix}.")
+
+
+def _as_read(step: Step, checkpoint: Checkpoint, files_name: Mapping[str, str]) -> list[Tensor]:
+    """The tensors a step gives, without values."""
+    infos = [checkpoint.info(files_name[name]) for name in step.stored]
+    stored = [torch.empty(info.shape, dtype=getattr(torch, info.dtype), device="meta") for info in infos]
+    return list(step.row.read(stored))
+
+
+def _wrong_shapes(
+    step: Step, checkpoint: Checkpoint, files_name: Mapping[str, str], needed: Mapping[str, Tensor]
+) -> Iterator[str]:
+    try:
+        tensors = _as_read(step, checkpoint, files_name)
+    except (CheckpointError, RuntimeError, IndexError) as error:
+        yield f"{', '.join(step.stored)}: {error}"
+        return
+    for name, tensor in zip(step.ours, tensors, strict=True):
+        if name not in needed:
+            yield f"{name}, which the model does not have, is part of {step.stored[0]}"
+        elif tensor.shape != needed[name].shape:
+            yield f"{name}: {tuple(tensor.shape)} in the checkpoint, {tuple(needed[name].shape)} in the model"
+
+
+def _wrong_dtypes(
+    step: Step, checkpoint: Checkpoint, files_name: Mapping[str, str], needed: Mapping[str, Tensor]
+) -> Iterator[str]:
+    for name in step.stored:
+        stored: torch.dtype = getattr(torch, checkpoint.info(files_name[name]).dtype)
+        model = next(needed[one].dtype for one in step.ours if one in needed)
+        both_float = stored.is_floating_point and model.is_floating_point and (stored.itemsize > 1 or stored == model)
+        if not both_float and stored != model:
+            yield f"{name}: {dtype_name(stored)} in the checkpoint, {dtype_name(model)} in the model"
+
+
+def _refuse(wrong: _Wrong, where: str, model: str) -> None:
+    parts = [
+        (wrong.missing, "missing", ""),
+        (wrong.unexpected, "not in the model", ""),
+        (wrong.mis_shaped, "of another shape", ""),
+        (wrong.wrong_dtype, "of another kind", " (quantized without a quantization_config?)"),
+    ]
+    said = [f"{len(names)} tensors are {what}{hint}: {_some(names)}" for names, what, hint in parts if names]
+    if said:
+        raise CheckpointError(f"{where} does not fit {model}: " + ". ".join(said))
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more

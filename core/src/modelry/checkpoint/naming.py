@@ -1,0 +1,54 @@
+"""Which name of a checkpoint is which of a model: base models inside heads, and weight tables of the parts."""
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+from modelry.checkpoint.weight_table import Row, WeightTable
+
+if TYPE_CHECKING:
+    from modelry.model import PreTrainedModel
+
+COMPUTED = (".rotary_emb.inv_freq",)
+"""Endings of tensors in old checkpoints that are computed from the configuration."""
+
+
+def table_of(model: "PreTrainedModel") -> WeightTable:
+    """The rows of a model and of every model inside it, under the names of the whole."""
+    rows: list[Row] = []
+    for path, part in model.named_modules():
+        table = getattr(type(part), "weight_table", None)
+        if isinstance(table, WeightTable):
+            rows += table.under(f"{path}." if path else "", part.config).rows  # type: ignore[union-attr]
+    return WeightTable(*rows)
+
+
+def fit_names(stored: Collection[str], model: "PreTrainedModel", table: WeightTable) -> dict[str, str | None]:
+    """What each stored name is called in a checkpoint of exactly this class of model.
+
+    A base model's checkpoint lacks the prefix that a head's has, and either may be loaded into either.
+
+    Returns:
+        Stored name to name; None for a tensor of a head that this model does not have.
+    """
+    prefix = f"{model.base_model_prefix}."
+    prefixed = any(name.startswith(prefix) for name in stored)
+    has_head = model.base_model is not model
+    if has_head and not prefixed:
+        own = set(dict(model.named_children()))
+
+        def into_head(name: str) -> str:
+            return name if name.partition(".")[0] in own or table.names_stored(name) else prefix + name
+
+        return {name: into_head(name) for name in stored}
+    if not has_head and prefixed and model.base_model_prefix not in model._modules:
+        return {name: name.removeprefix(prefix) if name.startswith(prefix) else None for name in stored}
+    return {name: name for name in stored}
+
+
+def computed_names(model: nn.Module) -> set[str]:
+    """Names of buffers that are computed and never stored; a checkpoint that has them anyway is not wrong."""
+    return {
+        f"{path}.{name}" if path else name for path, part in model.named_modules() for name in part._non_persistent_buffers_set
+    }

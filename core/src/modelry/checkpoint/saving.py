@@ -1,0 +1,107 @@
+"""save_pretrained: a folder that any reader of the format understands.
+
+All files are written aside, and renamed when the last one is complete: until then an older save there is whole.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from modelry.atomic import written_aside
+from modelry.checkpoint.dtypes import dtype_name
+from modelry.checkpoint.naming import table_of
+from modelry.checkpoint.placement import size_in_bytes
+from modelry.checkpoint.safetensors_writing import write_safetensors
+from modelry.checkpoint.shards import INDEX, WEIGHTS
+from modelry.config_file import CONFIG_NAME, config_text
+from modelry.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from modelry.model import PreTrainedModel
+
+GENERATION_CONFIG_NAME = "generation_config.json"
+
+_SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
+
+
+def save_model(model: "PreTrainedModel", folder: Path, *, max_shard_size: str | int = "10GB") -> None:
+    """Write a model's tensors, configuration and generation configuration into a folder.
+
+    Raises:
+        CheckpointError: a tensor has no values (meta device), or `folder` is a file.
+        OSError: the disk is full or the folder not writable; the files that were there are whole.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise CheckpointError(f"{folder} is a file; a folder to save into is needed")
+    limit = size_in_bytes(max_shard_size)
+    config = model.config.model_copy()
+    config.architectures = [type(model).__name__]
+    config.dtype = dtype_name(model.dtype)
+    config.quantization_config = None if model.quantizer is None else model.quantizer.to_config()
+    files = _named(_shards(stored_tensors(model), limit))
+    texts = {CONFIG_NAME: config_text(config)}
+    if model.has_generation_config:
+        texts[GENERATION_CONFIG_NAME] = model.generation_config.to_json_string()
+    if len(files) > 1:
+        texts[INDEX] = _index(files)
+    with ExitStack() as until_all_are_written:
+        for name, tensors in files.items():
+            write_safetensors(until_all_are_written.enter_context(written_aside(folder / name)), tensors)
+        for name, text in texts.items():
+            until_all_are_written.enter_context(written_aside(folder / name)).write_text(text, encoding="utf-8")
+    for path in folder.iterdir():  # of an older save with another number of shards
+        if path.name not in {*files, *texts} and (path.name in (WEIGHTS, INDEX) or _SHARD.fullmatch(path.name)):
+            path.unlink()
+
+
+def stored_tensors(model: "PreTrainedModel") -> dict[str, Tensor]:
+    """What is written, by published name: tied tensors once, in the model's order.
+
+    Raises:
+        CheckpointError: a tensor has no values.
+    """
+    ours = model.state_dict()
+    tied = model.tied_weights if model.config.get_text_config().tie_word_embeddings else {}
+    for name, source in tied.items():
+        if name in ours and source in ours and ours[name].data_ptr() == ours[source].data_ptr():
+            del ours[name]
+    empty = sorted(name for name, tensor in ours.items() if tensor.is_meta)
+    if empty:
+        raise CheckpointError(f"{type(model).__name__} cannot be saved: {', '.join(empty[:5])} has no values")
+    stored: dict[str, Tensor] = {}
+    lengths = {name: tensor.shape[0] for name, tensor in ours.items() if tensor.dim()}
+    for step in table_of(model).writing(ours, lengths):
+        stored.update(zip(step.stored, step.row.write([ours[name] for name in step.ours]), strict=True))
+    return stored
+
+
+def _shards(tensors: Mapping[str, Tensor], limit: int) -> list[dict[str, Tensor]]:
+    """Fill shards in the model's order; one tensor above the limit has a shard for itself."""
+    shards: list[dict[str, Tensor]] = [{}]
+    size = 0
+    for name, tensor in tensors.items():
+        if shards[-1] and size + tensor.nbytes > limit:
+            shards.append({})
+            size = 0
+        shards[-1][name] = tensor
+        size += tensor.nbytes
+    return shards
+
+
+def _named(shards: list[dict[str, Tensor]]) -> dict[str, dict[str, Tensor]]:
+    """File name to tensors."""
+    if len(shards) == 1:
+        return {WEIGHTS: shards[0]}
+    count = len(shards)
+    return {f"model-{number:05d}-of-{count:05d}.safetensors": shard for number, shard in enumerate(shards, 1)}
+
+
+def _index(files: Mapping[str, Mapping[str, Tensor]]) -> str:
+    places = {name: file for file, tensors in files.items() for name in tensors}
+    total = sum(tensor.nbytes for tensors in files.values() for tensor in tensors.values())
+    return json.dumps({"metadata": {"total_size": total}, "weight_map": dict(sorted(places.items()))}, indent=2) + "\n"

@@ -1,0 +1,124 @@
+"""The tensors of one pretrained model as one collection, whether they lie in one file or in many with an index."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from pathlib import PurePosixPath
+from types import TracebackType
+from typing import Self
+
+from torch import Tensor
+
+from modelry.checkpoint.formats import PICKLED, how_to_convert, open_reader
+from modelry.checkpoint.reader import CheckpointReader, TensorInfo
+from modelry.config_file import read_json_object
+from modelry.errors import CheckpointError, NotFound, UnsafeCheckpoint
+from modelry.hub import Source
+
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+
+
+class Checkpoint:
+    """All tensors by published name, each in the file that holds it.
+
+    Args:
+        readers: name of a tensor to the open file it is in.
+        where: what the user wrote, for errors.
+    """
+
+    def __init__(self, readers: Mapping[str, CheckpointReader], where: str) -> None:
+        self._readers = readers
+        self.where = where
+
+    def names(self) -> Collection[str]:
+        """All tensors."""
+        return self._readers.keys()
+
+    def info(self, name: str) -> TensorInfo:
+        """dtype and shape of a tensor."""
+        return self._readers[name].info(name)
+
+    def read(self, name: str) -> Tensor:
+        """A tensor, mapped where the format allows."""
+        return self._readers[name].read(name)
+
+    def release(self, name: str) -> None:
+        """Give back the memory that reading took, after the tensor was copied elsewhere."""
+        self._readers[name].release(name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for reader in set(self._readers.values()):
+            reader.close()
+
+
+def open_checkpoint(source: Source) -> Checkpoint:
+    """Find and open the tensors of a source; only the files that hold them are fetched.
+
+    Raises:
+        NotFound: there are none.
+        UnsafeCheckpoint: only pickled files, or an index that points outside its folder.
+        CheckpointError: damaged files, a shard missing, an index that lies.
+    """
+    if source.single is not None and source.single.suffix != ".json":
+        reader = open_reader(source.single)
+        return Checkpoint(dict.fromkeys(reader.names(), reader), source.name)
+    names = source.names()
+    if WEIGHTS in names:
+        path = source.file(WEIGHTS)
+        assert path is not None
+        reader = open_reader(path)
+        return Checkpoint(dict.fromkeys(reader.names(), reader), source.name)
+    if INDEX in names:
+        return _open_shards(source)
+    raise _none_found(source, names)
+
+
+def _open_shards(source: Source) -> Checkpoint:
+    index = source.file(INDEX)
+    assert index is not None
+    places = read_json_object(index).get("weight_map")
+    if not isinstance(places, dict) or not all(isinstance(file, str) for file in places.values()):
+        raise CheckpointError(f"{index} has no weight_map from tensors to files")
+    by_file: dict[str, list[str]] = defaultdict(list)
+    for tensor, file in places.items():
+        by_file[file].append(tensor)
+    for file in by_file:
+        if len(PurePosixPath(file).parts) != 1 or file in ("..", "") or "\\" in file or ":" in file or "\0" in file:
+            raise UnsafeCheckpoint(f"{index} points to {file[:120]!r}, which is no file of its own folder; nothing is read")
+        if not file.endswith(".safetensors"):
+            raise UnsafeCheckpoint(f"{index} points to {file[:120]!r}, which is no safetensors file. {how_to_convert()}")
+    there = set(source.names())
+    absent = sorted(file for file in by_file if file not in there)
+    if absent:
+        raise CheckpointError(f"{source.name} lacks {len(absent)} of the {len(by_file)} files in {INDEX}: {_some(absent)}")
+    readers: dict[str, CheckpointReader] = {}
+    for file, tensors in sorted(by_file.items()):
+        path = source.file(file)
+        assert path is not None
+        reader = open_reader(path)
+        lacking = sorted(set(tensors) - set(reader.names()))
+        if lacking:
+            raise CheckpointError(f"{path} lacks tensors that {index.name} says it has: {_some(lacking)}")
+        readers.update(dict.fromkeys(tensors, reader))
+    return Checkpoint(readers, source.name)
+
+
+def _none_found(source: Source, names: Collection[str]) -> Exception:
+    pickled = sorted(name for name in names if name.endswith(PICKLED))
+    if pickled:
+        return UnsafeCheckpoint(
+            f"{source.name} holds its weights only as pickled files ({_some(pickled)}), which can run any code when they "
+            f"are read. {how_to_convert()}"
+        )
+    whole = sorted(name for name in names if name.endswith(".gguf"))
+    hint = f"; to load {whole[0]}, give its path, or gguf_file={whole[0]!r}" if whole else ""
+    return NotFound(f"{source.name} holds no weights: neither {WEIGHTS} nor {INDEX}{hint}")
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

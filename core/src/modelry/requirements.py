@@ -1,0 +1,88 @@
+"""Which plugins a load needs, looked up before anything is imported: everything missing is one error."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from modelry_registry import Candidate, ModelFamily, get_registry, resolve
+
+from modelry.config_file import check_model_type
+from modelry.configuration import ModelConfig, Nested, config_class
+from modelry.quantization import quantizer_name
+
+__all__ = ["find_config_class", "find_family", "require_plugins"]
+
+
+def require_plugins(
+    values: Mapping[str, Any],
+    *,
+    where: object,
+    quantization: object = None,
+    attention: str | None = None,
+    plugin: str | None = None,
+    family: bool = True,
+) -> list[Candidate]:
+    """Look up everything that a load needs.
+
+    Args:
+        values: of config.json.
+        where: the file they are from, named in the error.
+        quantization: what quantizes the model, if anything.
+        attention: name of the attention function, if the caller chose one.
+        plugin: distribution that shall provide the family.
+        family: whether the family itself comes from the registry (False when the caller has its class).
+
+    Returns:
+        The plugins that take part in this load.
+
+    Raises:
+        ConfigError: no model_type, or one that is no name.
+        RegistryError: all that is missing, and how to install it.
+    """
+    registry = get_registry()
+    needed: list[tuple[str, str]] = []
+    if family:
+        model_type = check_model_type(values.get("model_type"), where=where)
+        needed.append(("models", model_type))
+        needed += [("models", inner) for inner in _nested_types(values, model_type, where, plugin)]
+    if quantization is not None:
+        needed.append(("quantizers", quantizer_name(quantization, where=where)))
+    if attention is not None:
+        needed.append(("attention", attention))
+    registry.require(needed, asked_by=str(where), plugin=plugin)
+    first = plugin if family else None
+    return [registry.provider(kind, name, plugin=first if index == 0 else None) for index, (kind, name) in enumerate(needed)]
+
+
+def find_family(values: Mapping[str, Any], *, where: object, plugin: str | None = None) -> ModelFamily:
+    """The registry's entry for the model_type of a config.json."""
+    return get_registry().get("models", check_model_type(values.get("model_type"), where=where), plugin=plugin)
+
+
+def find_config_class(values: Mapping[str, Any], *, where: object, plugin: str | None = None) -> type[ModelConfig]:
+    """The configuration class for the model_type of a config.json."""
+    return config_class(check_model_type(values.get("model_type"), where=where), plugin=plugin)
+
+
+def _nested_types(values: Mapping[str, Any], model_type: str, where: object, plugin: str | None) -> Iterator[str]:
+    """The model_types inside a composite configuration that come from the registry.
+
+    An installed family says which of its fields do; of one that is not, all are named whose type is not its own
+    ("clip_vision_model" is clip's own), so that one install line brings everything.
+    """
+    registry = get_registry()
+    inner = {key: value for key, value in values.items() if isinstance(value, Mapping) and "model_type" in value}
+    if not inner:
+        return
+    if model_type in registry.names("models"):
+        found = resolve(registry.get("models", model_type, plugin=plugin).config)
+        declared = found.model_fields if isinstance(found, type) and issubclass(found, ModelConfig) else {}
+        inner = {
+            key: value
+            for key, value in inner.items()
+            if key in declared and any(isinstance(mark, Nested) for mark in declared[key].metadata)
+        }
+    own = model_type.replace("-", "_")
+    for key, value in inner.items():
+        name = check_model_type(value["model_type"], where=f"{key} in {where}")
+        if not name.replace("-", "_").startswith(own):
+            yield name
