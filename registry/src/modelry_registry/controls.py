@@ -77,7 +77,7 @@ def _preferences(value: str) -> dict[tuple[str, str], str]:
         if kind not in SPECS or not NAME.fullmatch(name) or not equals or not DISTRIBUTION.fullmatch(distribution):
             raise RegistryError(
                 f"{PREFER} holds {quoted(item)}; write kind:name=distribution, "
-                f"for example models:llama=modelry-plugin-llama, separated by commas. Kinds: {', '.join(SPECS)}"
+                f"for example tasks:toy=toy-plugin, separated by commas. Kinds: {', '.join(SPECS)}"
             )
         preferred[kind, name] = canonical(distribution)
     return preferred

@@ -1,7 +1,8 @@
 """Write a new plugin package from the templates of its kind.
 
-A template is a folder of UTF-8 text files under `templates/`. These placeholders are replaced in the text and in the paths
-of its files, `$$` gives a dollar sign, and an ending `.template` is dropped (it keeps tools from reading them as Python):
+A template is a folder of UTF-8 text files under `templates/`. These placeholders are replaced in the text and in the
+paths of its files, `$$` gives a dollar sign, and an ending `.template` is dropped (with it, no tool takes the file for
+Python):
 
     $name          my-model                  the name users write
     $module        modelry_my_model          the import name

@@ -117,7 +117,7 @@ def _config_file(path: Path, reference: str, revision: str | None) -> Path:
     except ImportError as error:
         raise RegistryError(
             f"there is no folder {quoted(reference)}, and to look on the hub needs huggingface_hub, which is not "
-            "installed. Run: pip install huggingface_hub"
+            "installed. Run: pip install 'modelry-registry[hub]'"
         ) from error
     try:
         return Path(hf_hub_download(reference, "config.json", revision=revision))

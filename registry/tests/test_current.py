@@ -1,0 +1,45 @@
+"""One registry a process; another one inside a block, in this thread only."""
+
+import threading
+
+import pytest
+from modelry_registry import Registry, current, get_registry, use_registry
+
+
+def test_the_process_has_one_registry(monkeypatch):
+    monkeypatch.setattr(current, "_scanned", [])
+    seen = []
+    threads = [threading.Thread(target=lambda: seen.append(get_registry())) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    assert len({id(one) for one in seen}) == 1
+    assert seen[0] is get_registry()
+
+
+def test_use_registry_nests_and_ends():
+    first, second, outside = Registry([], {}), Registry([], {}), get_registry()
+    with use_registry(first) as given:
+        assert given is first is get_registry()
+        with use_registry(second):
+            assert get_registry() is second
+        assert get_registry() is first
+    assert get_registry() is outside
+
+
+def test_it_ends_when_the_block_fails():
+    outside = get_registry()
+    with pytest.raises(ZeroDivisionError), use_registry(Registry([], {})):
+        1 / 0  # noqa: B018
+    assert get_registry() is outside
+
+
+def test_other_threads_do_not_see_it():
+    seen = []
+    inside = Registry([], {})
+    with use_registry(inside):
+        thread = threading.Thread(target=lambda: seen.append(get_registry()))
+        thread.start()
+        thread.join(timeout=30)
+    assert seen[0] is not inside
