@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelry_registry import get_registry
-
 from modelry.checkpoint.formats import carries_config, open_reader
 from modelry.errors import ConfigError, ModelryWarning, NotFound, RegistryError
 from modelry.hub import Source
+from modelry_registry import get_registry
 
 if TYPE_CHECKING:
     from modelry.configuration import ModelConfig
@@ -26,7 +25,7 @@ LARGEST_CONFIG_BYTES = 16 * 2**20
 _MODEL_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
 
 BOOKKEEPING_KEYS = frozenset(
-    (
+    (  # noqa: SIM905
         # who wrote the file, and with what
         "_name_or_path _commit_hash _attn_implementation_autoset transformers_version auto_map tokenizer_class "
         "transformers.js_config model_name finetuning_task task_specific_params gradient_checkpointing torchscript "
@@ -78,7 +77,9 @@ def read_json_object(path: Path) -> dict[str, Any]:
             raise ConfigError(f"{path} has {size:,} bytes; at most {LARGEST_CONFIG_BYTES:,} are read")
         values = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
-        raise ConfigError(f"{path} is not valid JSON: {error.msg} in line {error.lineno}, column {error.colno}") from error
+        raise ConfigError(
+            f"{path} is not valid JSON: {error.msg} in line {error.lineno}, column {error.colno}"
+        ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from error
     except RecursionError as error:
@@ -97,12 +98,13 @@ def check_model_type(value: object, *, where: object) -> str:
         ConfigError: absent, not a string, or not a name.
     """
     if value is None or value == "":
-        raise ConfigError(f"{where} has no model_type; add the one of the family it was made for, as in \"llama\"")
+        raise ConfigError(f'{where} has no model_type; add the one of the family it was made for, as in "llama"')
     if not isinstance(value, str) or not _MODEL_TYPE.fullmatch(value):
         shown = repr(value)
         shown = shown if len(shown) <= 60 else f"{shown[:57]}... ({len(shown):,} characters)"
         raise ConfigError(
-            f"{where} has the model_type {shown}, which is no name: up to 64 of A-Z, a-z, 0-9, '-', '_' and '.' make one"
+            f"{where} has the model_type {shown}, which is no name: "
+            "up to 64 of A-Z, a-z, 0-9, '-', '_' and '.' make one"
         )
     return value
 

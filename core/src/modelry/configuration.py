@@ -10,7 +10,6 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from modelry_registry import get_registry, resolve
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
 
 from modelry.atomic import write_text
@@ -23,14 +22,29 @@ from modelry.config_file import (
     read_config_file,
     warn_of_other_provider,
 )
-from modelry.errors import ConfigError, ModelryWarning
+from modelry.errors import BrokenPlugin, ConfigError, ModelryWarning
 from modelry.hub import Reference, push_saved, resolve_reference, split_hub_options
+from modelry_registry import get_registry, resolve
 
 __all__ = ["ModelConfig", "Nested", "SubConfig", "config_class"]
 
 DTYPE_NAMES = frozenset(
-    "float64 float32 float16 bfloat16 float8_e4m3fn float8_e5m2 float8_e4m3fnuz float8_e5m2fnuz "
-    "int64 int32 int16 int8 uint8 bool".split()
+    [
+        "float64",
+        "float32",
+        "float16",
+        "bfloat16",
+        "float8_e4m3fn",
+        "float8_e5m2",
+        "float8_e4m3fnuz",
+        "float8_e5m2fnuz",
+        "int64",
+        "int32",
+        "int16",
+        "int8",
+        "uint8",
+        "bool",
+    ]
 )
 
 _inside_another: ContextVar[bool] = ContextVar("_inside_another", default=False)
@@ -158,7 +172,7 @@ class ModelConfig(BaseModel):
                 merged.pop(key, None)
         for key in overrides:
             if key not in merged and key not in cls.model_fields and not isinstance(getattr(cls, key, None), property):
-                raise TypeError(f"{cls.__name__} has no {key!r}: it is neither an option of from_pretrained nor a value")
+                raise TypeError(f"{cls.__name__} has no {key!r}: neither an option of from_pretrained nor a value")
         try:
             return cls(**{**merged, **overrides})
         except ConfigError as error:
@@ -242,13 +256,22 @@ def config_class(model_type: str, *, plugin: str | None = None) -> type[ModelCon
     """
     family = get_registry().get("models", model_type, plugin=plugin)
     found = resolve(family.config)
-    assert isinstance(found, type) and issubclass(found, ModelConfig), f"{family.config} is no ModelConfig"
+    if not (isinstance(found, type) and issubclass(found, ModelConfig)):
+        raise BrokenPlugin(f"{family.config}, the configuration of {model_type}, is no ModelConfig")
     return found
 
 
 _NEVER_NULL = frozenset(
-    "tie_word_embeddings is_encoder_decoder use_cache output_hidden_states output_attentions initializer_range "
-    "id2label label2id".split()
+    [
+        "tie_word_embeddings",
+        "is_encoder_decoder",
+        "use_cache",
+        "output_hidden_states",
+        "output_attentions",
+        "initializer_range",
+        "id2label",
+        "label2id",
+    ]
 )
 """Keys whose null in old files means the default."""
 
@@ -258,7 +281,7 @@ def _numbered_labels(count: int) -> dict[int, str]:
 
 
 def _settle_labels(values: dict[str, Any]) -> None:
-    """Replace num_labels by id2label; where a file has both and they differ, the number decides, as it does elsewhere."""
+    """Replace num_labels by id2label; where a file has both and they differ, the number decides."""
     count = values.pop("num_labels")
     if not isinstance(count, int) or isinstance(count, bool) or count < 1:
         raise ValueError(f"num_labels is {count!r}; a whole number from 1 up is needed")

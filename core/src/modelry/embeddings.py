@@ -68,9 +68,8 @@ def resize(model: "PreTrainedModel", count: int | None, *, pad_to_multiple_of: i
     new = nn.Embedding(rows, old.embedding_dim, padding, device=old.weight.device, dtype=old.weight.dtype)
     _fill(model, new, old.weight)
     head = output_embeddings(model)
-    tied = head is not None and getattr(head, "weight", None) is old.weight
     if isinstance(head, nn.Linear):
-        _resize_head(model, head, rows, tied_to=new.weight if tied else None)
+        _resize_head(model, head, rows, tied_to=new.weight if head.weight is old.weight else None)
     set_input_embeddings(model, new)
     model.config.get_text_config().vocab_size = rows
     if "vocab_size" in type(model.config).model_fields:
@@ -106,5 +105,7 @@ def _input_path(model: "PreTrainedModel") -> tuple[nn.Module, str]:
     try:
         owner.get_submodule(path)
     except AttributeError as error:
-        raise ConfigError(f"{type(model).__name__} has no input embedding of tokens ({path} in its base model)") from error
+        raise ConfigError(
+            f"{type(model).__name__} has no input embedding of tokens ({path} in its base model)"
+        ) from error
     return owner, path

@@ -1,22 +1,22 @@
 """Every error of the kernel, in one tree. A caller who catches ModelryError catches all that Modelry raises on purpose.
 
-    ModelryError
-    ├── RegistryError                       which plugin (modelry_registry)
-    │   ├── UnknownName, MissingPlugin, DisabledPlugin, IncompatiblePlugin, AmbiguousName, BrokenPlugin
-    ├── NotFound            FileNotFoundError   folder, file, repository or revision does not exist
-    ├── Unreachable         OSError             the hub does not answer, or we are offline and the cache lacks the file
-    ├── AccessDenied        PermissionError     the hub wants a (different) token
-    ├── ConfigError         ValueError          config.json: invalid JSON, no model_type, impossible values
-    ├── CheckpointError     ValueError          truncated or lying file; missing, unexpected, mis-shaped tensors
-    │   └── UnsafeCheckpoint                    only pickled files, or an index that points outside its folder
-    ├── PlacementError      ValueError          the model does not fit on the devices, or device_map is incomplete
-    ├── QuantizationError   ValueError          a scheme cannot quantize this model, or its parameters are wrong
-    ├── PreprocessorError   ValueError          tokenizer or processor files missing or invalid; wrong inputs
-    │   └── TemplateError                       a chat template fails, escapes or loops
-    ├── GenerationError     ValueError          empty or too long prompt, ids out of range, NaN logits
-    ├── ParameterError      ValueError          a task has no such keyword, or its value is impossible
-    └── PipelineError                           names the item that failed
-    ModelryWarning          UserWarning         all our warnings
+ModelryError
+├── RegistryError                       which plugin (modelry_registry)
+│   ├── UnknownName, MissingPlugin, DisabledPlugin, IncompatiblePlugin, AmbiguousName, BrokenPlugin
+├── NotFound            FileNotFoundError   folder, file, repository or revision does not exist
+├── Unreachable         OSError             the hub does not answer, or we are offline and the cache lacks the file
+├── AccessDenied        PermissionError     the hub wants a (different) token
+├── ConfigError         ValueError          config.json: invalid JSON, no model_type, impossible values
+├── CheckpointError     ValueError          truncated or lying file; missing, unexpected, mis-shaped tensors
+│   └── UnsafeCheckpoint                    only pickled files, or an index that points outside its folder
+├── PlacementError      ValueError          the model does not fit on the devices, or device_map is incomplete
+├── QuantizationError   ValueError          a scheme cannot quantize this model, or its parameters are wrong
+├── PreprocessorError   ValueError          tokenizer or processor files missing or invalid; wrong inputs
+│   └── TemplateError                       a chat template fails, escapes or loops
+├── GenerationError     ValueError          empty or too long prompt, ids out of range, NaN logits
+├── ParameterError      ValueError          a task has no such keyword, or its value is impossible
+└── PipelineError                           names the item that failed
+ModelryWarning          UserWarning         all our warnings
 """
 
 from modelry_registry import (

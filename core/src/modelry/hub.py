@@ -44,7 +44,7 @@ def split_hub_options(options: Mapping[str, Any]) -> tuple[HubOptions, dict[str,
 
 @dataclass
 class Source:
-    """Where the files of one pretrained model are. Files of a repository are fetched when asked for, all of one commit."""
+    """Where the files of one pretrained model are. A repository's are fetched when asked for, all of one commit."""
 
     name: str
     """What the user wrote."""
@@ -88,7 +88,7 @@ class Source:
         return [path for path in map(self.file, names) if path is not None]
 
     def names(self) -> tuple[str, ...]:
-        """The names of all files, sorted, fetching none of them: of a folder those directly in it, of a repository all."""
+        """The names of all files, sorted, none fetched: of a folder those directly in it, of a repository all."""
         if self.single is not None:
             return (self.single.name,)
         if self.folder is not None:
@@ -324,7 +324,7 @@ def _quiet_off_terminal() -> Iterator[None]:
     """Progress bars only where somebody can see them move."""
     import sys
 
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
     if sys.stderr.isatty() or are_progress_bars_disabled():
         yield
@@ -345,11 +345,17 @@ def _hub_errors(source: Source) -> Iterator[None]:
     try:
         yield
     except hub.GatedRepoError as error:
-        raise AccessDenied(f"{what} is gated: ask for access on its page, then pass token=... or set HF_TOKEN") from error
+        raise AccessDenied(
+            f"{what} is gated: ask for access on its page, then pass token=... or set HF_TOKEN"
+        ) from error
     except hub.RepositoryNotFoundError as error:
         if error.response.status_code in (401, 403) and error.response.headers.get("X-Error-Code") != "RepoNotFound":
-            raise AccessDenied(f"{what}: the hub wants a token that may read it; pass token=... or set HF_TOKEN") from error
-        raise NotFound(f"{what}: no folder of this name here, and no repository on the hub (or a private one)") from error
+            raise AccessDenied(
+                f"{what}: the hub wants a token that may read it; pass token=... or set HF_TOKEN"
+            ) from error
+        raise NotFound(
+            f"{what}: no folder of this name here, and no repository on the hub (or a private one)"
+        ) from error
     except hub.RevisionNotFoundError as error:
         raise NotFound(f"{source.name} has no revision {source.revision or 'main'}") from error
     except (hub.LocalEntryNotFoundError, hub.OfflineModeIsEnabled) as error:
@@ -374,4 +380,6 @@ def _hub_errors(source: Source) -> Iterator[None]:
 def _is_network(error: BaseException) -> bool:
     """True for the errors of sockets and of the HTTP client, whichever the hub's client uses."""
     names = {one.__module__.partition(".")[0] for one in type(error).__mro__}
-    return isinstance(error, ConnectionError | TimeoutError) or bool(names & {"httpx", "httpx2", "httpcore", "requests"})
+    return isinstance(error, ConnectionError | TimeoutError) or bool(
+        names & {"httpx", "httpx2", "httpcore", "requests"}
+    )

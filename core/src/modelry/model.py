@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
-from modelry_registry import get_registry, resolve
 from torch import Tensor, nn
 
 from modelry import embeddings
@@ -18,6 +17,7 @@ from modelry.checkpoint.dtypes import DtypeLike, as_dtype
 from modelry.configuration import ModelConfig
 from modelry.errors import ConfigError
 from modelry.hub import Reference, push_saved
+from modelry_registry import get_registry, resolve
 
 if TYPE_CHECKING:
     from modelry.cache import Cache
@@ -123,7 +123,7 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
         """
         from modelry.checkpoint.loading import load_pretrained
 
-        return load_pretrained(cls, ref, config=config, **options)
+        return load_pretrained(lambda _: cls, ref, config_class=cls.config_class, config=config, **options)
 
     def finish_construction(self) -> None:
         """Initialise and tie the weights and set the attention function; called once, by the constructor."""
@@ -320,4 +320,3 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
         from modelry.generation import generate
 
         return generate(self, inputs, **options)
-

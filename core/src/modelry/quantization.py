@@ -13,10 +13,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from modelry_registry import get_registry, resolve
 from pydantic import BaseModel, ValidationError
 
-from modelry.errors import QuantizationError
+from modelry.errors import BrokenPlugin, QuantizationError
+from modelry_registry import get_registry, resolve
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -37,7 +37,7 @@ class Quantizer(ABC):
     def __init__(self, parameters: BaseModel) -> None:
         self.parameters = parameters
 
-    def check(self, model: "nn.Module") -> None:
+    def check(self, model: "nn.Module") -> None:  # noqa: B027
         """Refuse a model this scheme cannot do.
 
         Raises:
@@ -60,7 +60,7 @@ class Quantizer(ABC):
             Packed tensors by full name, or None: this one stays as it is, under its name (a bias).
         """
 
-    def finish(self, model: "nn.Module") -> None:
+    def finish(self, model: "nn.Module") -> None:  # noqa: B027
         """Called once all tensors are in place."""
 
     def to_config(self) -> dict[str, Any]:
@@ -96,16 +96,17 @@ def build_quantizer(quantization: object, *, where: object, plugin: str | None =
     name = quantizer_name(quantization, where=where)
     spec = get_registry().get("quantizers", name, plugin=plugin)
     parameters_class, quantizer_class = resolve(spec.parameters), resolve(spec.quantizer)
-    assert isinstance(parameters_class, type) and isinstance(quantizer_class, type)
+    if not (isinstance(parameters_class, type) and issubclass(parameters_class, BaseModel)):
+        raise BrokenPlugin(f"{spec.parameters}, the parameters of quantizer {name}, is no pydantic model")
+    if not (isinstance(quantizer_class, type) and issubclass(quantizer_class, Quantizer)):
+        raise BrokenPlugin(f"{spec.quantizer}, the quantizer {name}, is no modelry.quantization.Quantizer")
     values = dict(quantization) if isinstance(quantization, Mapping) else {}
     if "quant_method" not in parameters_class.model_fields:
         values.pop("quant_method", None)
     try:
-        built = quantizer_class(parameters_class(**values))
+        return quantizer_class(parameters_class(**values))
     except ValidationError as error:
         wrong = "; ".join(
             f"{'.'.join(map(str, one['loc']))} is {one['input']!r}: {one['msg']}" for one in error.errors()
         )
         raise QuantizationError(f"{where}: quantization {name}: {wrong}") from error
-    assert isinstance(built, Quantizer)
-    return built

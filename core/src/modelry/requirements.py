@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from modelry_registry import Candidate, ModelFamily, get_registry, resolve
-
 from modelry.config_file import check_model_type
 from modelry.configuration import ModelConfig, Nested, config_class
 from modelry.quantization import quantizer_name
+from modelry_registry import Candidate, ModelFamily, get_registry, resolve
 
 __all__ = ["find_config_class", "find_family", "require_plugins"]
 
@@ -50,7 +49,9 @@ def require_plugins(
         needed.append(("attention", attention))
     registry.require(needed, asked_by=str(where), plugin=plugin)
     first = plugin if family else None
-    return [registry.provider(kind, name, plugin=first if index == 0 else None) for index, (kind, name) in enumerate(needed)]
+    return [
+        registry.provider(kind, name, plugin=first if index == 0 else None) for index, (kind, name) in enumerate(needed)
+    ]
 
 
 def find_family(values: Mapping[str, Any], *, where: object, plugin: str | None = None) -> ModelFamily:

@@ -109,7 +109,9 @@ def _swap(model: "PreTrainedModel", quantizer: "Quantizer") -> tuple[str, ...]:
     return replaced
 
 
-def _as_float(expected: Mapping[str, Tensor], before: Mapping[str, Tensor], packed: tuple[str, ...]) -> dict[str, Tensor]:
+def _as_float(
+    expected: Mapping[str, Tensor], before: Mapping[str, Tensor], packed: tuple[str, ...]
+) -> dict[str, Tensor]:
     """What a float checkpoint has to provide: in place of packed tensors those they are made of."""
     rest = {name: tensor for name, tensor in expected.items() if not name.startswith(packed)}
     return {**rest, **{name: tensor for name, tensor in before.items() if name.startswith(packed)}}
@@ -188,8 +190,8 @@ def _check_whole(model: nn.Module, packing: Packing | None) -> None:
         raise QuantizationError(f"{packing.quantizer.method} left {', '.join(left[:5])} without values")
     if left:
         raise CheckpointError(
-            f"{type(model).__name__} has no values for {', '.join(left[:5])}: a buffer that is never stored has to be made "
-            'with device="cpu"'
+            f"{type(model).__name__} has no values for {', '.join(left[:5])}: "
+            'a buffer that is never stored has to be made with device="cpu"'
         )
 
 

@@ -40,7 +40,9 @@ def as_dtype(value: DtypeLike | None) -> torch.dtype | None:
         return value
     found = getattr(torch, value.removeprefix("torch."), None) if isinstance(value, str) else None
     if not isinstance(found, torch.dtype):
-        raise ConfigError(f'dtype {value!r} is no dtype; write "auto", "float32", "bfloat16", "float16" or a torch.dtype')
+        raise ConfigError(
+            f'dtype {value!r} is no dtype; write "auto", "float32", "bfloat16", "float16" or a torch.dtype'
+        )
     return found
 
 

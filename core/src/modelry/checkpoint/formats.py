@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from modelry_registry import get_registry, resolve
-
 from modelry.checkpoint.reader import CheckpointReader
-from modelry.errors import CheckpointError, UnsafeCheckpoint
+from modelry.errors import BrokenPlugin, CheckpointError, UnsafeCheckpoint
+from modelry_registry import get_registry, resolve
 
 PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 """Formats that run code when they are read."""
@@ -44,7 +43,8 @@ def open_reader(path: Path) -> CheckpointReader:
     """
     spec = get_registry().get("checkpoints", format_of(path))
     reader = resolve(spec.reader)
-    assert isinstance(reader, type) and issubclass(reader, CheckpointReader), f"{spec.reader} is no CheckpointReader"
+    if not (isinstance(reader, type) and issubclass(reader, CheckpointReader)):
+        raise BrokenPlugin(f"{spec.reader}, the reader of {path.suffix} files, is no CheckpointReader")
     return reader(path)
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
-from modelry_registry import Candidate, get_registry
 
 from modelry.checkpoint.assembly import Packing, assemble
 from modelry.checkpoint.dtypes import DtypeLike, dtype_name
@@ -16,8 +15,10 @@ from modelry.config_file import read_config_file, warn_of_other_provider
 from modelry.configuration import ModelConfig
 from modelry.errors import ConfigError
 from modelry.hub import Reference, Source, resolve_reference, split_hub_options
+from modelry.neighbours import translated
 from modelry.quantization import Quantizer, build_quantizer
 from modelry.requirements import find_config_class, require_plugins
+from modelry_registry import Candidate, get_registry
 
 if TYPE_CHECKING:
     from modelry.model import PreTrainedModel
@@ -44,9 +45,10 @@ class LoadOptions:
 
 
 def load_pretrained(
-    choose: "type[Model] | Callable[[ModelConfig], type[Model]]",
+    choose: "Callable[[ModelConfig], type[Model]]",
     ref: Reference,
     *,
+    config_class: type[ModelConfig] | None = None,
     config: ModelConfig | None = None,
     plugin: str | None = None,
     **options: Any,
@@ -54,27 +56,27 @@ def load_pretrained(
     """Load a model in eval mode; see PreTrainedModel.from_pretrained.
 
     Args:
-        choose: the model's class, or a function from its configuration to the class.
+        choose: from the configuration to the model's class.
+        config_class: of the class, where the caller has chosen one; else the registry says.
         plugin: the distribution that shall provide the family, where several do.
     """
-    hub, rest = split_hub_options(accepted_elsewhere(options))
+    hub, rest = split_hub_options(translated(options))
     load, overrides = _split_load_options(rest)
     source = _with_config(resolve_reference(ref, **hub))
     values, where = (config.to_dict(), source.name) if config is not None else read_config_file(source)
     quantization = load.quantization if load.quantization is not None else values.get("quantization_config")
-    own_class = choose.config_class if isinstance(choose, type) else None
     participants = require_plugins(
         values, where=where, quantization=quantization, attention=load.attn_implementation, plugin=plugin,
-        family=own_class is None,
+        family=config_class is None,
     )  # fmt: skip
     participants += _reader_plugin(source)
     if config is None:
         warn_of_other_provider(values, where=where, plugin=plugin)
-        config_class = own_class or find_config_class(values, where=where, plugin=plugin)
+        config_class = config_class or find_config_class(values, where=where, plugin=plugin)
         config = config_class.from_dict(config_class.own_part(values), where=where, **overrides)
     else:
         config = _edited(config, overrides)
-    model_class = choose if isinstance(choose, type) else choose(config)
+    model_class = choose(config)
     hooks: Any = get_registry().hooks(participants)
     hooks.modelry_before_load(reference=source.name, config=config)
     with torch.device("meta"):
@@ -101,29 +103,6 @@ def load_pretrained(
     model.eval()
     hooks.modelry_after_load(model=model)
     return model
-
-
-def accepted_elsewhere(options: dict[str, Any]) -> dict[str, Any]:
-    """Translate arguments of older or neighbouring libraries, and drop those that have nothing to say here."""
-    import warnings
-
-    from modelry.errors import ModelryWarning
-
-    options = dict(options)
-    if "torch_dtype" in options:
-        options.setdefault("dtype", options.pop("torch_dtype"))
-    if options.get("quantization_config") is not None:
-        given = options.pop("quantization_config")
-        options.setdefault("quantization", given if isinstance(given, dict) else given.to_dict())
-    if options.pop("trust_remote_code", False):
-        warnings.warn(
-            "trust_remote_code has no effect: code in a checkpoint is never run; a family comes from an installed plugin",
-            ModelryWarning,
-            stacklevel=4,
-        )
-    for silent in ("low_cpu_mem_usage", "use_safetensors", "use_auth_token", "torch_dtype", "proxies", "_fast_init"):
-        options.pop(silent, None)
-    return options
 
 
 def _split_load_options(options: dict[str, Any]) -> tuple[LoadOptions, dict[str, Any]]:

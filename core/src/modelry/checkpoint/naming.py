@@ -20,7 +20,7 @@ def table_of(model: "PreTrainedModel") -> WeightTable:
     for path, part in model.named_modules():
         table = getattr(type(part), "weight_table", None)
         if isinstance(table, WeightTable):
-            rows += table.under(f"{path}." if path else "", part.config).rows  # type: ignore[union-attr]
+            rows += table.under(f"{path}." if path else "", part.config).rows
     return WeightTable(*rows)
 
 
@@ -50,5 +50,7 @@ def fit_names(stored: Collection[str], model: "PreTrainedModel", table: WeightTa
 def computed_names(model: nn.Module) -> set[str]:
     """Names of buffers that are computed and never stored; a checkpoint that has them anyway is not wrong."""
     return {
-        f"{path}.{name}" if path else name for path, part in model.named_modules() for name in part._non_persistent_buffers_set
+        f"{path}.{name}" if path else name
+        for path, part in model.named_modules()
+        for name in part._non_persistent_buffers_set
     }

@@ -71,7 +71,7 @@ def device_of(name: str, placement: Placement) -> torch.device:
 
 
 def blocks(model: nn.Module, sizes: Mapping[str, int], path: str = "") -> Iterator[tuple[str, int]]:
-    """Yield (path, bytes) of the parts that stay together, in the model's order: each layer of a list, all else whole."""
+    """Yield (path, bytes) of the parts that stay together, in the model's order: each layer of a list, else whole."""
     prefix = f"{path}." if path else ""
     for name, _ in (*model.named_parameters(recurse=False), *model.named_buffers(recurse=False)):
         yield prefix + name, sizes.get(prefix + name, 0)

@@ -60,10 +60,10 @@ class CheckpointReader(ABC):
             CheckpointError: its bytes are damaged.
         """
 
-    def release(self, name: str) -> None:
+    def release(self, name: str) -> None:  # noqa: B027
         """Give back the memory that reading `name` took; its tensor is not used any more. Optional."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027
         """Close the file. Tensors already read stay valid."""
 
     def config(self) -> Mapping[str, Any] | None:

@@ -57,7 +57,10 @@ class SafetensorsReader(CheckpointReader):
     def release(self, name: str) -> None:
         entry = self._entries[name]
         page = mmap.PAGESIZE
-        start, end = -(-entry.start // page) * page, entry.end // page * page  # whole pages that are this tensor's alone
+        start, end = (
+            -(-entry.start // page) * page,
+            entry.end // page * page,
+        )  # whole pages that are this tensor's alone
         if end > start and hasattr(mmap, "MADV_DONTNEED"):
             self._bytes.madvise(mmap.MADV_DONTNEED, start, end - start)
 

@@ -62,14 +62,14 @@ def read_header(path: Path) -> Header:
                     "it is truncated, or no safetensors file. Fetch it again"
                 )
             if length > LARGEST_HEADER_BYTES:
-                raise CheckpointError(f"{path} says its header has {length:,} bytes; at most {LARGEST_HEADER_BYTES:,} are")
+                raise CheckpointError(f"{path} says its header has {length:,} bytes; at most {LARGEST_HEADER_BYTES:,}")
             text = file.read(length)
     except OSError as error:
         raise NotFound(f"{path} cannot be read: {error.strerror}") from error
     try:
         values = json.loads(text.decode("utf-8"), object_pairs_hook=_without_doubles)
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} is no safetensors file: its header is not the JSON it should be ({error})") from error
+        raise CheckpointError(f"{path} is no safetensors file: its header is not valid ({error})") from error
     if not isinstance(values, dict):
         raise CheckpointError(f"{path} is no safetensors file: its header holds a {type(values).__name__}")
     metadata = values.pop("__metadata__", None) or {}

@@ -43,4 +43,4 @@ def write_safetensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
         for _, tensor in ordered:
             if tensor.numel():
                 flat = tensor.detach().to("cpu").contiguous().reshape(-1)
-                file.write(memoryview(flat.view(torch.uint8).numpy()))
+                file.write(flat.view(torch.uint8).numpy().data)

@@ -89,13 +89,15 @@ def _open_shards(source: Source) -> Checkpoint:
         by_file[file].append(tensor)
     for file in by_file:
         if len(PurePosixPath(file).parts) != 1 or file in ("..", "") or "\\" in file or ":" in file or "\0" in file:
-            raise UnsafeCheckpoint(f"{index} points to {file[:120]!r}, which is no file of its own folder; nothing is read")
+            raise UnsafeCheckpoint(f"{index} points to {file[:120]!r}, not a file of its own folder; nothing is read")
         if not file.endswith(".safetensors"):
-            raise UnsafeCheckpoint(f"{index} points to {file[:120]!r}, which is no safetensors file. {how_to_convert()}")
+            raise UnsafeCheckpoint(f"{index} points to {file[:120]!r}, no safetensors file. {how_to_convert()}")
     there = set(source.names())
     absent = sorted(file for file in by_file if file not in there)
     if absent:
-        raise CheckpointError(f"{source.name} lacks {len(absent)} of the {len(by_file)} files in {INDEX}: {_some(absent)}")
+        raise CheckpointError(
+            f"{source.name} lacks {len(absent)} of the {len(by_file)} files in {INDEX}: {_some(absent)}"
+        )
     readers: dict[str, CheckpointReader] = {}
     for file, tensors in sorted(by_file.items()):
         path = source.file(file)
@@ -112,8 +114,8 @@ def _none_found(source: Source, names: Collection[str]) -> Exception:
     pickled = sorted(name for name in names if name.endswith(PICKLED))
     if pickled:
         return UnsafeCheckpoint(
-            f"{source.name} holds its weights only as pickled files ({_some(pickled)}), which can run any code when they "
-            f"are read. {how_to_convert()}"
+            f"{source.name} holds its weights only as pickled files ({_some(pickled)}), "
+            f"which can run any code when they are read. {how_to_convert()}"
         )
     whole = sorted(name for name in names if name.endswith(".gguf"))
     hint = f"; to load {whole[0]}, give its path, or gguf_file={whole[0]!r}" if whole else ""

@@ -125,8 +125,10 @@ class Split(Row):
         length, parts = whole.shape[self.dim], len(self.model)
         sizes = [int(size) for size in self.sizes] or [length // parts] * parts
         if sum(sizes) != length:
-            raise CheckpointError(f"{self.checkpoint} has length {length} along {self.dim}; {sizes} are to be cut from it")
-        return [part.contiguous() for part in whole.split(sizes, self.dim)]
+            raise CheckpointError(
+                f"{self.checkpoint} has length {length} along {self.dim}; {sizes} are to be cut from it"
+            )
+        return [part.contiguous() for part in torch.split(whole, sizes, self.dim)]
 
     def write(self, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
         whole = torch.cat(list(tensors), self.dim)
@@ -254,7 +256,8 @@ class WeightTable:
     def _steps(
         self, names: Collection[str], patterns: list[tuple[re.Pattern[str], Row]], side: str, counts: Any = None
     ) -> Iterator[Step]:
-        present, done = set(names), set()
+        present = set(names)
+        done: set[str] = set()
         for name in sorted(present):
             if name in done:
                 continue
@@ -304,7 +307,9 @@ def _patterns(names: list[tuple[str, Row]]) -> list[tuple[re.Pattern[str], Row]]
 
 def _compiled(name: str) -> re.Pattern[str]:
     parts = _LETTER.split(name)
-    return re.compile("".join(f"(?P<{part}>[0-9]+)" if index % 2 else re.escape(part) for index, part in enumerate(parts)))
+    return re.compile(
+        "".join(f"(?P<{part}>[0-9]+)" if index % 2 else re.escape(part) for index, part in enumerate(parts))
+    )
 
 
 def _filled(name: str, numbers: dict[str, int]) -> str:

@@ -1,0 +1,37 @@
+"""Arguments of from_pretrained that people know from other libraries, in our words."""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from modelry.errors import ModelryWarning
+
+NOTHING_TO_SAY = frozenset(
+    [
+        "trust_remote_code",
+        "low_cpu_mem_usage",
+        "use_safetensors",
+        "use_auth_token",
+        "proxies",
+        "torch_dtype",
+        "_fast_init",
+    ]
+)
+"""Arguments that change nothing here: what they ask for is always, or never, done."""
+
+
+def translated(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Rename torch_dtype and quantization_config, and drop what has no effect here."""
+    ours = {key: value for key, value in options.items() if key not in NOTHING_TO_SAY}
+    if options.get("torch_dtype") is not None:
+        ours.setdefault("dtype", options["torch_dtype"])
+    given = ours.pop("quantization_config", None)
+    if given is not None:
+        ours.setdefault("quantization", given if isinstance(given, Mapping) else given.to_dict())
+    if options.get("trust_remote_code"):
+        warnings.warn(
+            "trust_remote_code has no effect: a family comes from an installed plugin, never from a checkpoint",
+            ModelryWarning,
+            stacklevel=4,
+        )
+    return ours
