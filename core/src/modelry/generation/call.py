@@ -1,0 +1,288 @@
+"""model.generate(...): from arguments to a session, a strategy's loop, and the result."""
+
+import contextlib
+import math
+import time
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from modelry.errors import GenerationError, ModelryWarning, RegistryError
+from modelry.generation.configuration import GenerationConfig
+from modelry.generation.encoder_side import EncoderDecoderInput
+from modelry.generation.generated_output import GenerateOutput
+from modelry.generation.input_side import DecoderInput, InputSide
+from modelry.generation.keywords import refuse_unknown, sort_keywords
+from modelry.generation.parameters import DecoderParameters
+from modelry.generation.precedence import combined
+from modelry.generation.processors import LogitsProcessor, build_processors
+from modelry.generation.prompt import Prompt, context_length, read_prompt
+from modelry.generation.session import Session, Settings
+from modelry.generation.stop_strings import StopStrings
+from modelry.generation.stopping import Criterion, StoppingCriteriaList
+from modelry.generation.strategy import choose_strategy, companions
+from modelry.generation.streamers import BaseStreamer
+from modelry_registry import Candidate, Decoder, get_registry, resolve
+
+_CACHES = {"hybrid": "dynamic", "sliding_window": "dynamic", "dynamic_full": "full"}
+"""Published names of caches that are ours by another name."""
+
+
+def generate(
+    model: Any,
+    inputs: Any = None,
+    *,
+    input_ids: Any = None,
+    attention_mask: Any = None,
+    generation_config: GenerationConfig | None = None,
+    logits_processor: Iterable[LogitsProcessor] | None = None,
+    stopping_criteria: Iterable[Criterion] | Criterion | None = None,
+    prefix_allowed_tokens_fn: Callable[[int, Tensor], Sequence[int]] | None = None,
+    streamer: BaseStreamer | None = None,
+    tokenizer: Any = None,
+    negative_prompt_ids: Any = None,
+    negative_prompt_attention_mask: Any = None,
+    assistant_model: Any = None,
+    assistant_tokenizer: Any = None,
+    past_key_values: Any = None,
+    decoder_input_ids: Any = None,
+    generator: torch.Generator | None = None,
+    **fields: Any,
+) -> Tensor | GenerateOutput:
+    """Continue prompts.
+
+    Args:
+        model: a causal language model, or an encoder-decoder one.
+        inputs: (B, P) ids, or a whole tokenizer output with `input_ids` and `attention_mask`.
+        input_ids: the same by its other name.
+        attention_mask: (B, P), 0 at padding, which is on the left.
+        generation_config: instead of single fields; what it sets counts before the model's own generation_config.
+        logits_processor: more processors, after those of the configuration and before those that cut for sampling.
+        stopping_criteria: more criteria; plain functions (ids, scores) -> (R,) bool are welcome.
+        prefix_allowed_tokens_fn: (index of the prompt, ids so far) -> allowed ids.
+        streamer: gets the prompt and each token as it comes.
+        tokenizer: for stop_strings, and strategies that read text.
+        negative_prompt_ids: (B, P') for guidance_scale.
+        assistant_model, assistant_tokenizer: for strategies that draft.
+        past_key_values: of an earlier result; the prompt then repeats the whole conversation.
+        decoder_input_ids: (B, P) start of the answer of an encoder-decoder model.
+        generator: for every random draw; `seed=` makes one.
+        fields: those of GenerationConfig, other inputs of the model, parameters of the strategy.
+
+    Returns:
+        (R, P + N) ids, R = B · num_return_sequences; or a GenerateOutput with return_dict_in_generate.
+
+    Raises:
+        GenerationError: anything about the arguments that cannot be, before the model runs; NaN logits, when they come.
+        RegistryError: the strategy is not installed.
+    """
+    try:
+        if isinstance(inputs, Mapping):
+            fields, inputs = {**inputs, **fields}, None
+        given = sort_keywords(fields, model)
+        ids = _one_of(inputs, input_ids, given.others.pop("input_ids", None))
+        mask = _one_of(attention_mask, given.others.pop("attention_mask", None))
+        config = combined(given.config, generation_config, model.generation_config, model.config)
+        beside = {
+            "tokenizer": tokenizer,
+            "assistant_model": assistant_model,
+            "assistant_tokenizer": assistant_tokenizer,
+        }
+        spec, participants = _find_strategy(config, beside, model)
+        parameters_class: Any = resolve(spec.parameters)
+        assert issubclass(parameters_class, DecoderParameters), spec.parameters
+        refuse_unknown(given.others, spec.name, parameters_class.model_fields, model)
+        parameters = parameters_class.from_config(config.updated(**given.others) if given.others else config)
+        if streamer is not None and not spec.streams:
+            raise GenerationError(f"the strategy {spec.name!r} knows its text only at the end: it cannot stream")
+        remembered = _remembered(past_key_values)
+        prompt = read_prompt(model, ids, mask, config, remembered=remembered, extras=given.inputs)
+        side, start = _input_side(model, prompt, config, past_key_values, decoder_input_ids)
+        limit = _max_length(config, model, prompt, start)
+        decoder_only = isinstance(side, DecoderInput)
+        processors = build_processors(
+            config,
+            model=model,
+            prompt_ids=start,
+            prompt_mask=prompt.mask if decoder_only else None,
+            max_length=limit,
+            encoder_ids=None if decoder_only or not prompt.ids.shape[1] else prompt.ids,
+            prefix_allowed_tokens_fn=prefix_allowed_tokens_fn,
+            negative_prompt_ids=_placed(negative_prompt_ids, model),
+            negative_prompt_mask=_placed(negative_prompt_attention_mask, model),
+            given=logits_processor or (),
+            hooked=_hooked(config, participants),
+        )
+        settings = Settings(
+            max_length=limit,
+            end_tokens=config.end_tokens,
+            pad_token=_pad_token(config),
+            processors=processors,
+            criteria=_criteria(stopping_criteria),
+            stop_strings=StopStrings(config.stop_strings, tokenizer) if config.stop_strings else None,
+            deadline=math.inf if config.max_time is None else time.monotonic() + config.max_time,
+            streamer=streamer,
+            generator=_generator(config, generator, model),
+            wanted=_wanted(config),
+            as_record=bool(config.return_dict_in_generate),
+            beside=beside,
+        )
+        session = Session(model, side, start, settings)
+        decode: Any = resolve(spec.decode)
+        with _no_gradients(settings):
+            decode(session, parameters)
+    except BaseException as error:
+        if isinstance(streamer, BaseStreamer):
+            streamer.fail(error)
+        raise
+    if streamer is not None:
+        streamer.end()
+    return session.result()
+
+
+def _find_strategy(config: GenerationConfig, beside: Mapping[str, Any], model: Any) -> tuple[Decoder, list[Candidate]]:
+    """The strategy's spec, and whose hooks take part: the strategy's, its companions', the model family's."""
+    registry = get_registry()
+    name, because = choose_strategy(config, beside)
+    others = companions(config)
+    needed = [("decoders", name), *(("decoders", row.strategy) for row in others)]
+    registry.require(needed, asked_by=f"generate() with {', '.join([because, *(row.because for row in others)])}")
+    participants = [registry.provider(*one) for one in needed]
+    with contextlib.suppress(RegistryError):  # a model made in this process has no plugin
+        participants.append(registry.provider("models", model.config.model_type))
+    return registry.get("decoders", name), participants
+
+
+def _hooked(config: GenerationConfig, participants: list[Candidate]) -> list[LogitsProcessor]:
+    found = get_registry().hooks(participants).modelry_logits_processors(config=config)
+    return [processor for some in found for processor in some]
+
+
+def _input_side(
+    model: Any, prompt: Prompt, config: GenerationConfig, cache: Any, decoder_ids: Any
+) -> tuple[InputSide, Tensor]:
+    """What feeds the model, and the (B, P) text that generation continues."""
+    if cache is None and config.use_cache is not False:
+        cache = new_cache(model, config)
+    if not model.config.is_encoder_decoder:
+        held = getattr(cache, "rows", None)
+        if held is not None and held != prompt.rows:
+            raise GenerationError(f"past_key_values holds {held} rows, and there are {prompt.rows} prompts")
+        return DecoderInput(model, prompt, cache, chunk=config.prefill_chunk_size), prompt.ids
+    if decoder_ids is None:
+        first = config.decoder_start_token_id if config.decoder_start_token_id is not None else config.bos_token_id
+        if first is None:
+            raise GenerationError("an encoder-decoder model starts from decoder_start_token_id, and there is none")
+        start = torch.tensor([first] if isinstance(first, int) else first, device=prompt.ids.device).view(-1, 1)
+        start = start.expand(prompt.rows, 1)
+    else:
+        start = torch.as_tensor(decoder_ids, device=prompt.ids.device)
+    return EncoderDecoderInput(model, prompt, start, cache), start
+
+
+def new_cache(model: Any, config: GenerationConfig) -> Any:
+    """An empty cache of the kind that the config names.
+
+    Raises:
+        GenerationError: there is no such kind, or an option of it is wrong.
+    """
+    kind = _CACHES.get(config.cache_implementation or "dynamic", config.cache_implementation)
+    try:
+        return model.make_cache(kind=kind, **(config.cache_config or {}))
+    except (TypeError, ValueError) as error:
+        raise GenerationError(f"cache_implementation={config.cache_implementation!r}: {error}") from error
+
+
+def _max_length(config: GenerationConfig, model: Any, prompt: Prompt, start: Tensor) -> int:
+    """Positions at which rows end, counted in the text (an embedded prompt is not in it).
+
+    Raises:
+        GenerationError: the prompt leaves no room.
+    """
+    have = start.shape[1]
+    unwritten = 0 if model.config.is_encoder_decoder else prompt.width - have
+    context = context_length(model.config)
+    longest = prompt.width if prompt.mask is None else int(prompt.mask.sum(dim=1).max())
+    room = None if context is None or model.config.is_encoder_decoder else context - longest
+    if config.max_new_tokens is not None:
+        said, new = f"max_new_tokens={config.max_new_tokens}", config.max_new_tokens
+    elif "max_length" in config.model_fields_set and config.max_length is not None:
+        said, new = f"max_length={config.max_length}", config.max_length - unwritten - have
+        if new <= 0:
+            raise GenerationError(
+                f"the prompt has {have + unwritten} tokens and max_length={config.max_length} counts them: "
+                "nothing can be generated. Set max_new_tokens instead"
+            )
+    else:
+        said, new = "", 20
+    if room is not None and new > room:
+        if room <= 0:
+            raise GenerationError(f"the prompt fills all {context} positions of the model: nothing can be generated")
+        if said:
+            warnings.warn(
+                f"{said} goes beyond the {context} positions the model was made for: generation ends there, after "
+                f"{room} tokens",
+                ModelryWarning,
+                stacklevel=4,
+            )
+        new = room
+    return have + new
+
+
+def _generator(config: GenerationConfig, generator: torch.Generator | None, model: Any) -> torch.Generator | None:
+    if config.seed is None:
+        return generator
+    if generator is not None:
+        raise GenerationError(f"seed={config.seed} and generator= are both given: one of them decides the draws")
+    return torch.Generator(device=model.device).manual_seed(config.seed)
+
+
+def _wanted(config: GenerationConfig) -> frozenset[str]:
+    if not config.return_dict_in_generate:
+        return frozenset()
+    names = ("scores", "logits", "attentions", "hidden_states")
+    return frozenset(name for name in names if getattr(config, f"output_{name}"))
+
+
+def _no_gradients(settings: Settings) -> contextlib.AbstractContextManager[Any]:
+    """Inference mode; but what leaves in a record must be ordinary tensors, which training can use."""
+    return torch.no_grad() if settings.as_record else torch.inference_mode()
+
+
+def _criteria(given: Iterable[Criterion] | Criterion | None) -> StoppingCriteriaList:
+    if given is None:
+        return StoppingCriteriaList()
+    return StoppingCriteriaList([given] if not isinstance(given, Iterable) else given)
+
+
+def _pad_token(config: GenerationConfig) -> int:
+    if config.pad_token_id is not None:
+        return config.pad_token_id
+    return config.end_tokens[0] if config.end_tokens else 0
+
+
+def _remembered(cache: Any) -> int:
+    if cache is None:
+        return 0
+    if isinstance(cache, tuple | list):
+        raise GenerationError("past_key_values is a tuple: give the Cache of an earlier result, or model.make_cache()")
+    return int(cache.seen)
+
+
+def _placed(ids: Any, model: Any) -> Tensor | None:
+    return None if ids is None else torch.as_tensor(ids, device=model.device)
+
+
+def _one_of(*given: Any) -> Any:
+    """The one value that is given, if any.
+
+    Raises:
+        GenerationError: several are.
+    """
+    found = [one for one in given if one is not None]
+    if len(found) > 1:
+        raise GenerationError("the prompt (or its mask) is given twice: once as inputs, once by its own name")
+    return found[0] if found else None

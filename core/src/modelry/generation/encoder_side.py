@@ -1,0 +1,81 @@
+"""How new ids reach an encoder-decoder model: the encoder runs once, the decoder step by step.
+
+R live rows   S positions of the encoder's input   n new positions of the decoder
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from modelry.generation.input_side import InputSide
+from modelry.generation.prompt import Prompt
+from modelry.outputs import BaseModelOutput
+
+
+class EncoderDecoderInput(InputSide):
+    """Feeds an encoder-decoder model: one that has get_encoder().
+
+    Args:
+        source: the encoder's input: ids, or other inputs (features) in its extras.
+        start: (B, P) ids that the decoder begins with.
+        cache: the decoder's; None: everything is read anew each time.
+    """
+
+    def __init__(self, model: Any, source: Prompt, start: Tensor, cache: Any) -> None:
+        self.flags = {}
+        self.seen = 0
+        self._model, self._cache, self._source, self._start = model, cache, source, start
+        self._mask = source.mask
+        self._encoded: Tensor | None = None
+        self._fed = start[:, :0]
+
+    def prefill(self) -> Any:
+        inputs = dict(self._source.extras)
+        if self._source.ids.shape[1]:
+            inputs |= {"input_ids": self._source.ids, "attention_mask": self._mask}
+        self._encoded = self._model.get_encoder()(**inputs).last_hidden_state  # (R, S, D)
+        return self.step(self._start)
+
+    def step(self, ids: Tensor) -> Any:
+        new = ids.shape[1]
+        if self._cache is None:
+            ids = torch.cat((self._fed, ids), dim=1)
+            self._fed = ids
+        output = self._model(
+            encoder_outputs=BaseModelOutput(last_hidden_state=self._encoded),
+            attention_mask=self._mask,
+            decoder_input_ids=ids,
+            past_key_values=self._cache,
+            use_cache=self._cache is not None,
+            **self.flags,
+        )
+        self.seen += new
+        return output
+
+    def keep(self, rows: Tensor) -> None:
+        assert self._encoded is not None
+        self._encoded = self._encoded[rows]
+        self._mask = None if self._mask is None else self._mask[rows]
+        self._fed = self._fed[rows]
+        if self._cache is not None:
+            self._cache.keep(rows)
+
+    @property
+    def can_rollback(self) -> bool:
+        return self._cache is None or bool(self._cache.can_rollback)
+
+    @property
+    def cache(self) -> Any:
+        return self._cache
+
+    def rollback(self, count: int | Tensor) -> None:
+        if isinstance(count, Tensor):
+            if bool((count != count[0]).any()):
+                raise ValueError("the rows of an encoder-decoder model forget equally many positions")
+            count = int(count[0])
+        if count:
+            if self._cache is not None:
+                self._cache.rollback(count)
+            self.seen -= count
+            self._fed = self._fed[:, : self._fed.shape[1] - count]

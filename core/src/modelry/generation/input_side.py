@@ -1,0 +1,163 @@
+"""How new ids reach a decoder-only model: cache, padding mask and positions. A strategy never sees this room.
+
+R live rows   n new positions   C columns there is room for   V vocabulary
+A column is a place in the cache; a position is what a token counts as. Padding and forgotten tokens make them differ.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from modelry.generation.prompt import Prompt
+
+
+class InputSide(ABC):
+    """The interface between a session and one kind of model."""
+
+    seen: int
+    """Columns the model remembers."""
+    flags: dict[str, bool]
+    """Arguments of every forward pass (output_hidden_states, ...)."""
+
+    @abstractmethod
+    def prefill(self) -> Any:
+        """Read the prompt; the model's output, with the last position's logits (R, 1, V)."""
+
+    @abstractmethod
+    def step(self, ids: Tensor) -> Any:
+        """Read (R, n) new ids; the model's output, with logits (R, n, V)."""
+
+    @abstractmethod
+    def keep(self, rows: Tensor) -> None:
+        """Make row i what row `rows[i]` was."""
+
+    @abstractmethod
+    def rollback(self, count: int | Tensor) -> None:
+        """Forget the last columns: one number for all rows, or (R,) numbers."""
+
+    @property
+    @abstractmethod
+    def can_rollback(self) -> bool:
+        """Whether the model can forget at all."""
+
+    @property
+    @abstractmethod
+    def cache(self) -> Any:
+        """What the model remembers, for a later call; None without a cache."""
+
+
+class DecoderInput(InputSide):
+    """Feeds a decoder-only model.
+
+    Args:
+        cache: an empty one, or one that holds the beginning of the prompt; None: everything is read anew each time.
+        chunk: prompt positions fed at once; None: all.
+    """
+
+    def __init__(self, model: Any, prompt: Prompt, cache: Any, *, chunk: int | None = None) -> None:
+        self.flags = {}
+        self.seen = 0 if cache is None else cache.seen
+        self._model, self._cache, self._chunk, self._prompt = model, cache, chunk, prompt
+        self._rows = prompt.rows
+        self._fed = prompt.ids[:, :0]
+        self._mask: Tensor | None = None
+        room = prompt.width + self.seen + 256
+        self._positions = torch.arange(room, device=prompt.ids.device)[None]
+        if prompt.mask is not None:
+            self._mask = torch.ones(prompt.rows, room, dtype=torch.long, device=prompt.ids.device)
+            self._mask[:, : prompt.mask.shape[1]] = prompt.mask
+            self._renumber()
+
+    def prefill(self) -> Any:
+        prompt = self._prompt
+        if prompt.embeds is not None:
+            return self._forward(None, prompt.embeds, prompt.width, 1)
+        unread = prompt.ids[:, prompt.cached :]
+        size = unread.shape[1]
+        chunk = size if self._chunk is None or self.flags else self._chunk
+        for begin in range(0, size, chunk):
+            part = unread[:, begin : begin + chunk]
+            output = self._forward(part, None, part.shape[1], 1)
+        return output
+
+    def step(self, ids: Tensor) -> Any:
+        return self._forward(ids, None, ids.shape[1], ids.shape[1])
+
+    def _forward(self, ids: Tensor | None, embeds: Tensor | None, new: int, wanted: int) -> Any:
+        start, end = self.seen, self.seen + new
+        if end > self._positions.shape[1]:
+            self._grow(end)
+        if self._cache is None and ids is not None:
+            ids, start = torch.cat((self._fed, ids), dim=1), 0
+            self._fed = ids
+        extras = self._prompt.extras if self.seen == 0 or self._cache is None else {}
+        if embeds is not None:
+            extras = {**extras, "inputs_embeds": embeds}
+        output = self._model(
+            input_ids=ids,
+            attention_mask=None if self._mask is None else self._mask[:, :end],
+            position_ids=self._positions[:, start:end].expand(self._rows, end - start),
+            past_key_values=self._cache,
+            use_cache=self._cache is not None,
+            logits_to_keep=wanted,
+            **self.flags,
+            **extras,
+        )
+        self.seen = end
+        return output
+
+    def keep(self, rows: Tensor) -> None:
+        self._rows = rows.shape[0]
+        if self._cache is None:
+            self._fed = self._fed[rows]
+        else:
+            self._cache.keep(rows)
+        if self._mask is not None:
+            self._mask, self._positions = self._mask[rows], self._positions[rows]
+
+    @property
+    def can_rollback(self) -> bool:
+        return self._cache is None or bool(self._cache.can_rollback)
+
+    @property
+    def cache(self) -> Any:
+        return self._cache
+
+    def rollback(self, count: int | Tensor) -> None:
+        more: Tensor | None = None
+        if isinstance(count, Tensor):
+            least = int(count.min())
+            more = count.to(self._positions.device) - least
+            count = least
+        if count:
+            if self._cache is not None:
+                self._cache.rollback(count)
+            self.seen -= count
+            self._fed = self._fed[:, : self.seen]
+        if more is not None and bool(more.any()):
+            self._hide_last(more)
+
+    def _hide_last(self, counts: Tensor) -> None:
+        """Mask the last columns, (R,) of each row: the cache is a rectangle, and what some rows forget stays in it."""
+        columns = torch.arange(self._positions.shape[1], device=self._positions.device)
+        if self._mask is None:
+            self._mask = torch.ones(self._rows, columns.shape[0], dtype=torch.long, device=columns.device)
+        self._mask[:, self.seen :] = 1
+        hidden = (columns >= self.seen - counts[:, None]) & (columns < self.seen)
+        self._mask = self._mask.masked_fill(hidden, 0)
+        self._renumber()
+
+    def _renumber(self) -> None:
+        assert self._mask is not None
+        self._positions = (self._mask.cumsum(dim=1) - 1).clamp_(min=0)
+
+    def _grow(self, columns: int) -> None:
+        room = 2 * columns
+        if self._mask is None:
+            self._positions = torch.arange(room, device=self._positions.device)[None]
+        else:
+            more = self._mask.new_ones(self._rows, room - self._mask.shape[1])
+            self._mask = torch.cat((self._mask, more), dim=1)
+            self._renumber()

@@ -1,0 +1,71 @@
+"""The keyword arguments of generate(): which configure, which are the model's inputs, which nobody knows."""
+
+import difflib
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from modelry.errors import GenerationError
+from modelry.generation.configuration import GenerationConfig
+
+_THE_SESSIONS = frozenset(
+    ["self", "input_ids", "attention_mask", "position_ids", "past_key_values", "use_cache", "logits_to_keep", "labels", "return_dict", "output_attentions", "output_hidden_states", "cache_position", "encoder_outputs", "decoder_input_ids"]
+)
+"""Arguments of forward that generation fills itself."""
+
+_BESIDE = ["inputs", "input_ids", "attention_mask", "generation_config", "strategy", "logits_processor", "stopping_criteria", "prefix_allowed_tokens_fn", "streamer", "tokenizer", "negative_prompt_ids", "negative_prompt_attention_mask", "assistant_model", "assistant_tokenizer", "past_key_values", "decoder_input_ids", "generator", "seed"]
+"""Arguments that generate() names itself; here for the suggestions."""
+
+
+class Keywords(NamedTuple):
+    """The keywords of one call, sorted."""
+
+    config: dict[str, Any]
+    """Fields of GenerationConfig."""
+    inputs: dict[str, Any]
+    """Arguments of the model's forward: pixel_values, inputs_embeds, ..."""
+    others: dict[str, Any]
+    """The strategy's own, or nobody's."""
+
+
+def sort_keywords(keywords: Mapping[str, Any], model: Any) -> Keywords:
+    """Say what each keyword is for."""
+    takes = _inputs_of(type(model))
+    found = Keywords({}, {}, {})
+    for name, value in keywords.items():
+        if name in GenerationConfig.model_fields:
+            found.config[name] = value
+        elif name in takes:
+            if value is not None:
+                found.inputs[name] = value
+        else:
+            found.others[name] = value
+    return found
+
+
+def refuse_unknown(others: Collection[str], strategy: str, parameters: Collection[str], model: Any) -> None:
+    """Refuse keywords that neither the configuration, nor the model, nor the strategy has.
+
+    Raises:
+        GenerationError: names them, and what was probably meant.
+    """
+    unknown = sorted(set(others) - set(parameters))
+    if not unknown:
+        return
+    known = sorted({*GenerationConfig.model_fields, *_BESIDE, *parameters, *_inputs_of(type(model))})
+    lines = []
+    for name in unknown:
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+        lines.append(f"{name!r}" + (f" (did you mean {' or '.join(near)}?)" if near else ""))
+    raise GenerationError(
+        f"generate() has no keyword {', '.join(lines)}; neither has the strategy {strategy!r} or {type(model).__name__}"
+    )
+
+
+@lru_cache(maxsize=64)
+def _inputs_of(model_class: Callable[..., Any]) -> frozenset[str]:
+    """Names of forward's own inputs."""
+    found = inspect.signature(model_class.forward).parameters  # type: ignore[attr-defined]
+    named = {name for name, one in found.items() if one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)}
+    return frozenset(named - _THE_SESSIONS)

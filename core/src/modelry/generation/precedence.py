@@ -1,0 +1,84 @@
+"""Which source counts: the call, then the config given, then generation_config.json, then the defaults. No torch."""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from modelry.errors import GenerationError, ModelryWarning
+from modelry.generation.configuration import GenerationConfig
+
+# Two ways to say one thing: a nearer source that uses one of them silences the other in the farther source.
+_RIVALS = (("max_length", "max_new_tokens"), ("min_length", "min_new_tokens"))
+_SAMPLING_ONLY = ("temperature", "top_k", "top_p", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff")
+
+
+def combined(
+    call: Mapping[str, Any], given: GenerationConfig | None, stored: GenerationConfig, model_config: Any
+) -> GenerationConfig:
+    """One config out of all sources, checked as a whole.
+
+    Args:
+        call: keyword arguments of generate(); a None there switches the field off.
+        given: generation_config=...; a None there says nothing.
+        stored: the model's generation_config.
+        model_config: the model's config, for special tokens nobody else names.
+
+    Raises:
+        GenerationError: a value is impossible, or two exclude each other.
+    """
+    values = dict(GenerationConfig.from_model_config(model_config).set_fields())
+    for layer in (stored.set_fields(), {} if given is None else given.set_fields()):
+        _lay_over(values, {name: value for name, value in layer.items() if value is not None})
+    _lay_over(values, dict(call))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ModelryWarning)  # unknown names of a file were reported when it was read
+        config = GenerationConfig(**values)
+    check_together(config)
+    _warn_of_idle_fields(config, call)
+    return config
+
+
+def _lay_over(values: dict[str, Any], layer: Mapping[str, Any]) -> None:
+    for one, other in _RIVALS:
+        if layer.get(one) is not None and layer.get(other) is not None:
+            warnings.warn(
+                f"both {one}={layer[one]} and {other}={layer[other]} are given; {other} counts",
+                ModelryWarning,
+                stacklevel=4,
+            )
+        elif layer.get(one) is not None:
+            values.pop(other, None)
+    values.update(layer)
+
+
+def check_together(config: GenerationConfig) -> None:
+    """Refuse fields that exclude each other.
+
+    Raises:
+        GenerationError: names the fields and the way out.
+    """
+    beams, wanted = config.num_beams or 1, config.num_return_sequences or 1
+    if wanted > beams > 1:
+        raise GenerationError(f"num_return_sequences={wanted} is more than num_beams={beams}: return at most {beams}")
+    if wanted > 1 and beams == 1 and not config.do_sample and config.strategy is None:
+        raise GenerationError(
+            f"num_return_sequences={wanted} with greedy decoding gives one sequence {wanted} times: "
+            "set do_sample=True, or num_beams"
+        )
+    if config.do_sample and config.temperature == 0:
+        raise GenerationError("temperature=0 divides by zero: for the most likely token, set do_sample=False")
+    groups = config.num_beam_groups or 1
+    if beams % groups:
+        raise GenerationError(f"num_beams={beams} is not a multiple of num_beam_groups={groups}")
+
+
+def _warn_of_idle_fields(config: GenerationConfig, call: Mapping[str, Any]) -> None:
+    idle = [name for name in _SAMPLING_ONLY if call.get(name) is not None] if not config.do_sample else []
+    if config.penalty_alpha is not None and "top_k" in idle:
+        idle.remove("top_k")  # contrastive search takes its candidates from top_k
+    if idle:
+        warnings.warn(
+            f"{', '.join(idle)} act only with do_sample=True, and this call does not sample",
+            ModelryWarning,
+            stacklevel=4,
+        )

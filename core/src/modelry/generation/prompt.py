@@ -1,0 +1,178 @@
+"""What generation starts from, checked before any work: ids, their mask, other inputs of the model.
+
+B prompts   P positions of a prompt, padding included   D width of an embedding
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from modelry.errors import GenerationError
+from modelry.generation.configuration import GenerationConfig
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Checked input of one generation, on the model's device."""
+
+    ids: Tensor
+    """(B, P) int64; (B, 0) where the prompt is embeddings only."""
+    mask: Tensor | None
+    """(B, P) int64, 0 at padding; None where nothing is padded."""
+    extras: Mapping[str, Any] = field(default_factory=dict)
+    """Other arguments of the first forward pass (pixel_values, ...)."""
+    embeds: Tensor | None = None
+    """(B, P, D), instead of the ids."""
+    cached: int = 0
+    """Leading positions that a cache brought by the caller holds already."""
+
+    @property
+    def width(self) -> int:
+        """Positions that the model reads."""
+        return (self.ids if self.embeds is None else self.embeds).shape[1]
+
+    @property
+    def rows(self) -> int:
+        """Number of prompts."""
+        return (self.ids if self.embeds is None else self.embeds).shape[0]
+
+
+def read_prompt(
+    model: Any, ids: Any, mask: Any, config: GenerationConfig, *, remembered: int, extras: Mapping[str, Any]
+) -> Prompt:
+    """Check and place what the caller gave.
+
+    Args:
+        ids: (B, P) tensor or nested lists, one prompt (P,), or None: then the prompt is the start token.
+        mask: (B, P) the like, or None: then pad tokens before a prompt are its padding.
+        remembered: positions in a cache that the caller brought.
+        extras: other inputs of the model, `inputs_embeds` among them.
+
+    Raises:
+        GenerationError: empty, padded on the right, longer than the context, or ids outside the vocabulary.
+    """
+    device = model.device
+    rest = {name: value.to(device) if isinstance(value, Tensor) else value for name, value in extras.items()}
+    embeds = rest.pop("inputs_embeds", None)
+    if ids is None:
+        ids = _start(embeds, config)
+    tokens = _matrix(ids, "input_ids").to(device)
+    if embeds is not None and tokens.shape[1] not in (0, embeds.shape[1]):
+        raise GenerationError(
+            f"input_ids {tuple(tokens.shape)} and inputs_embeds {tuple(embeds.shape)} differ in length: give one"
+        )
+    prompt = Prompt(tokens, None, rest, embeds)
+    if prompt.rows == 0 or prompt.width == 0:
+        raise GenerationError(f"the prompt is empty: input_ids has shape {tuple(tokens.shape)}; give at least one token")
+    check_ids(tokens, _vocabulary(model))
+    read = _mask(mask, tokens, config, device)
+    cached = 0 if embeds is not None or (read is not None and read.shape[1] > prompt.width) else remembered
+    if cached >= prompt.width:
+        raise GenerationError(
+            f"past_key_values holds {cached} positions and the prompt has {prompt.width}: give the whole conversation, "
+            "or the new tokens with an attention_mask over the old and the new"
+        )
+    if read is not None:
+        _check_mask(read, prompt, remembered)
+        read = None if bool(read.all()) else read
+    _check_length(prompt, read, model.config)
+    return Prompt(tokens, read, rest, embeds, cached)
+
+
+def check_ids(ids: Tensor, vocabulary: int | None) -> None:
+    """Refuse ids that no embedding has.
+
+    Raises:
+        GenerationError: names the first such id and its row.
+    """
+    if vocabulary is None or ids.numel() == 0:
+        return
+    wrong = (ids < 0) | (ids >= vocabulary)
+    if bool(wrong.any()):
+        row, column = (int(place) for place in wrong.nonzero()[0])
+        raise GenerationError(
+            f"token id {int(ids[row, column])} (row {row}, position {column}) is not in the vocabulary of "
+            f"{vocabulary} tokens: was another model's tokenizer used?"
+        )
+
+
+def context_length(config: Any) -> int | None:
+    """Positions a model was made for, None where its config does not say. Dynamic rotary scaling stretches it."""
+    text = config.get_text_config()
+    positions = getattr(text, "max_position_embeddings", None)
+    scaling = getattr(text, "rope_parameters", None)
+    if positions is not None and getattr(scaling, "rope_type", "default") == "dynamic":
+        return int(positions * (getattr(scaling, "factor", None) or 1))
+    return positions
+
+
+def _start(embeds: Tensor | None, config: GenerationConfig) -> Tensor | list[list[int]]:
+    if embeds is not None:
+        return torch.zeros(embeds.shape[0], 0, dtype=torch.long)
+    if config.bos_token_id is None:
+        raise GenerationError(
+            "the prompt is empty: no input_ids are given, and the model has no bos_token_id to start from"
+        )
+    return [[config.bos_token_id]]
+
+
+def _matrix(values: Any, name: str) -> Tensor:
+    """(B, P) int64 from a tensor or lists; one list is one row."""
+    try:
+        found = torch.as_tensor(values)
+    except (TypeError, ValueError) as error:
+        raise GenerationError(
+            f"{name} is not a rectangle of numbers ({error}): pad the prompts to one length, on the left"
+        ) from error
+    if found.dim() == 1:
+        found = found[None]
+    if found.dim() != 2:
+        raise GenerationError(f"{name} has shape {tuple(found.shape)}; (rows, positions) is needed")
+    if found.numel() and (found.is_floating_point() or found.is_complex()):
+        raise GenerationError(f"{name} is {found.dtype}; whole numbers are needed")
+    return found.long()
+
+
+def _vocabulary(model: Any) -> int | None:
+    weight = getattr(model.get_input_embeddings(), "num_embeddings", None)
+    return int(weight) if weight is not None else getattr(model.config.get_text_config(), "vocab_size", None)
+
+
+def _mask(mask: Any, ids: Tensor, config: GenerationConfig, device: torch.device) -> Tensor | None:
+    """The mask given, or one that hides pad tokens before a prompt, if there are any."""
+    if mask is not None:
+        return (_matrix(mask, "attention_mask").to(device) != 0).long()
+    pad = config.pad_token_id
+    if pad is None or pad in config.end_tokens or not bool((ids[:, :1] == pad).any()):
+        return None
+    padding = (ids == pad).long().cumprod(dim=1)
+    return 1 - padding if bool(padding.any()) and not bool(padding[:, -1].any()) else None
+
+
+def _check_mask(mask: Tensor, prompt: Prompt, remembered: int) -> None:
+    rows, width = prompt.rows, prompt.width
+    if mask.shape not in ((rows, width), (rows, width + remembered)):
+        raise GenerationError(
+            f"attention_mask has shape {tuple(mask.shape)}, and the prompt has {rows} rows of {width} positions"
+        )
+    empty = (mask.sum(dim=1) == 0).nonzero().flatten().tolist()
+    if empty:
+        raise GenerationError(f"the prompt is empty in rows {empty}: attention_mask hides every position")
+    right = (mask[:, -1] == 0).nonzero().flatten().tolist()
+    if right:
+        raise GenerationError(
+            f"rows {right} are padded on the right, and text cannot go on behind padding: "
+            "set tokenizer.padding_side = 'left'"
+        )
+
+
+def _check_length(prompt: Prompt, mask: Tensor | None, config: Any) -> None:
+    limit = context_length(config)
+    longest = prompt.width if mask is None else int(mask.sum(dim=1).max())
+    if limit is not None and longest > limit:
+        raise GenerationError(
+            f"the prompt has {longest} tokens, and the model was made for {limit} (max_position_embeddings): shorten it"
+        )

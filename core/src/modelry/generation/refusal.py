@@ -1,0 +1,15 @@
+"""A pydantic complaint, said as a GenerationError: which value of which field, and why."""
+
+from pydantic import ValidationError
+
+from modelry.errors import GenerationError
+
+
+def refusal(owner: str, error: ValidationError) -> GenerationError:
+    """One line for each refused field; a field that several types refused is named once."""
+    reasons: dict[str, str] = {}
+    for one in error.errors(include_url=False):
+        field = str(one["loc"][0]) if one["loc"] else "values"
+        found = one["input"]
+        reasons.setdefault(field, f"{field}={found!r}: {one['msg'].removeprefix('Value error, ')}")
+    return GenerationError(f"{owner} refuses " + "; ".join(reasons.values()))
