@@ -1,1 +1,18 @@
 """The text-generation pipeline for Modelry."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from modelry_text_generation.parameters import TextGenerationParameters
+    from modelry_text_generation.pipeline import TextGenerationPipeline
+
+__all__ = ["TextGenerationParameters", "TextGenerationPipeline"]
+
+_WHERE = {"TextGenerationParameters": "parameters", "TextGenerationPipeline": "pipeline"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)

@@ -1,0 +1,39 @@
+"""`modelry chat REF`: a conversation in this process. torch is imported when the model is, not for --help."""
+
+import sys
+from typing import Any
+
+import click
+
+from modelry.cli.failures import fails_in_one_line
+from modelry.cli.options import generation_options, placement_options, read_parameters, read_placement
+
+
+@click.command()
+@click.argument("reference", metavar="REF")
+@click.option("--system", metavar="TEXT", help="System prompt: who the model is to be.")
+@generation_options
+@placement_options
+@fails_in_one_line
+def chat(reference: str, system: str | None, **options: Any) -> None:
+    """Chat with the model REF: a folder, a checkpoint file (.gguf), or organisation/repository.
+
+    \b
+    modelry chat model.gguf --system "Answer in one sentence." --temperature 0.7
+    echo "What is the capital of France?" | modelry chat model.gguf
+    """
+    from modelry.cli.conversation import Conversation, converse
+    from modelry.pipelines import pipeline
+
+    parameters = read_parameters(options)
+    person = sys.stdin.isatty()
+    if person:
+        click.echo(f"Loading {reference} …", err=True)
+    pipe = pipeline("text-generation", model=reference, **read_placement(options))
+    pipe.parameters(**parameters)
+    if pipe.tokenizer is None or not pipe.tokenizer.chat_template:
+        raise click.ClickException(
+            f"{reference} has no chat template, so it was not made for conversations. "
+            f"Use: modelry run text-generation --model {reference} TEXT"
+        )
+    converse(pipe, Conversation(system), parameters, person=person)

@@ -1,0 +1,38 @@
+"""Which device a pipeline runs on."""
+
+import torch
+
+
+def best_device() -> torch.device:
+    """The accelerator that is there, else the CPU."""
+    found = torch.accelerator.current_accelerator(check_available=True)
+    return found if found is not None else torch.device("cpu")
+
+
+def read_device(device: "int | str | torch.device | None") -> torch.device:
+    """A device by name, by number (of the accelerator's; -1 is the CPU), or the best one.
+
+    Raises:
+        ValueError: no such device here.
+    """
+    if device is None:
+        return best_device()
+    if isinstance(device, int):
+        best = best_device()
+        if device < 0:
+            return torch.device("cpu")
+        if best.type == "cpu":
+            raise ValueError(f"device={device} asks for an accelerator, and this machine has none. Use device='cpu'")
+        device = torch.device(best.type, device)
+    try:
+        chosen = torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(
+            f"device {device!r} is not a device: use 'cpu', 'cuda', 'cuda:1', 'mps', 'xpu' or a number"
+        ) from error
+    if chosen.type not in ("cpu", "meta"):
+        best = best_device()
+        count = torch.accelerator.device_count() if chosen.type == best.type else 0
+        if (chosen.index or 0) >= count:
+            raise ValueError(f"device {str(chosen)!r} is not here: {count} of type {chosen.type!r} were found")
+    return chosen

@@ -1,0 +1,99 @@
+"""`pipeline()`: what it is given, what it loads, and what it refuses."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import modelry
+from modelry import pipeline
+from modelry.errors import ConfigError, NotFound, ParameterError, UnknownName
+from modelry.pipelines import Pipeline
+
+pytestmark = pytest.mark.usefixtures("toys")
+
+
+@pytest.fixture
+def folder(toy_model: Any, tmp_path: Path) -> Path:
+    toy_model.save_pretrained(tmp_path)
+    return tmp_path
+
+
+def test_the_function_is_not_hidden_by_a_module() -> None:
+    assert callable(modelry.pipeline)
+    assert modelry.pipeline is pipeline
+    assert modelry.Pipeline is Pipeline
+
+
+def test_from_a_folder(folder: Path) -> None:
+    made = pipeline("add", str(folder), device="cpu", batch_size=2, scale=2.0)
+    assert made("a")["sum"] == 194
+    assert (made.task, made.batch_size, made.device.type) == ("add", 2, "cpu")
+
+
+def test_from_a_model(toy_model: Any) -> None:
+    made = pipeline("add", model=toy_model)
+    assert made.model is toy_model
+    assert made("a")["sum"] == 97
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", torch.bfloat16])
+def test_dtype(folder: Path, dtype: Any) -> None:
+    assert pipeline("add", model=folder, dtype=dtype, device="cpu").dtype == torch.bfloat16
+
+
+def test_the_task_follows_from_the_model(folder: Path, toy_model: Any) -> None:
+    assert pipeline(model=folder).task == "add"
+    assert pipeline(model=toy_model).task == "add"
+
+
+def test_the_task_does_not_follow(folder: Path) -> None:
+    config = folder / "config.json"
+    config.write_text(config.read_text().replace("AdderModel", "AdderForChess"))
+    with pytest.raises(
+        ConfigError, match="task does not follow from the model: AdderForChess is no head of 'toy-adder'"
+    ):
+        pipeline(model=folder)
+
+
+def test_an_unknown_task(folder: Path) -> None:
+    with pytest.raises(UnknownName, match="addd"):
+        pipeline("addd", model=folder)
+
+
+def test_a_family_without_the_head(folder: Path) -> None:
+    with pytest.raises(ConfigError, match=r"'spell' runs causal-lm; 'toy-adder' has base"):
+        pipeline("spell", model=folder)
+
+
+def test_no_model() -> None:
+    with pytest.raises(ParameterError, match="needs a model"):
+        pipeline("add")
+    with pytest.raises(ParameterError, match="model is a int"):
+        pipeline("add", model=7)  # type: ignore[arg-type]
+
+
+def test_a_missing_folder(tmp_path: Path) -> None:
+    with pytest.raises(NotFound):
+        pipeline("add", model=tmp_path / "nowhere")
+
+
+def test_a_part_that_cannot_be_had(toy_model: Any) -> None:
+    with pytest.raises(ParameterError, match=r"'spell' needs a tokenizer.*pass tokenizer="):
+        pipeline("spell", model=toy_model)
+
+
+def test_code_never_comes_from_a_checkpoint(folder: Path) -> None:
+    with pytest.raises(ParameterError, match="no code comes from a checkpoint"):
+        pipeline("add", model=folder, trust_remote_code=True)
+
+
+def test_two_ways_to_say_where(folder: Path) -> None:
+    with pytest.raises(ParameterError, match="exclude each other"):
+        pipeline("add", model=folder, device="cpu", device_map="auto")
+
+
+def test_an_unknown_argument(folder: Path) -> None:
+    with pytest.raises(ParameterError, match="'add' has no parameter 'devise'"):
+        pipeline("add", model=folder, devise="cpu")

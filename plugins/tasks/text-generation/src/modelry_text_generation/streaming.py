@@ -1,0 +1,79 @@
+"""An answer in parts: the model runs in a thread of its own, the caller iterates."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from modelry.generation import GenerationConfig, TextIteratorStreamer
+from modelry.generation.strategy import choose_strategy
+from modelry.model import PreTrainedModel
+from modelry_registry import get_registry
+
+if TYPE_CHECKING:
+    from modelry_text_generation.pipeline import TextGenerationPipeline
+
+
+class Stop(threading.Event):
+    """A stopping criterion that another thread can give: every row ends at the next token."""
+
+    def __call__(self, ids: Tensor, scores: object, **options: object) -> bool:
+        return self.is_set()
+
+
+class Parts(TextIteratorStreamer):
+    """The text of one answer. A failure ends it; the pipeline raises the error, with the item's name."""
+
+    def fail(self, error: BaseException) -> None:
+        self.end()
+
+
+def stream_text(
+    pipe: "TextGenerationPipeline", item: Any, parameters: dict[str, Any], *, skip_special_tokens: bool
+) -> Iterator[str]:
+    """Yield the new text as it is generated. Closing the iterator, or ctrl-C, stops the model at its next token.
+
+    Raises:
+        PipelineError: the item failed; the parts before it have been given.
+    """
+    if not can_stream(pipe.model, parameters):
+        yield from whole(pipe, item, parameters)
+        return
+    stop = Stop()
+    streamer = Parts(pipe.tokenizer, skip_prompt=True, skip_special_tokens=skip_special_tokens)
+    criteria = [*(parameters.get("stopping_criteria") or ()), stop]
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            pipe(item, **{**parameters, "streamer": streamer, "stopping_criteria": criteria})
+        except BaseException as error:  # raised again where the caller is
+            failures.append(error)
+        finally:
+            streamer.end()
+
+    thread = threading.Thread(target=copy_context().run, args=(work,), name="text-generation", daemon=True)
+    thread.start()
+    try:
+        yield from streamer
+    finally:
+        stop.set()
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
+def can_stream(model: PreTrainedModel, parameters: Mapping[str, Any]) -> bool:
+    """Whether the strategy that these parameters choose knows its text before the end."""
+    fields = {name: value for name, value in parameters.items() if name in GenerationConfig.model_fields}
+    config = parameters.get("generation_config") or model.generation_config
+    name, _ = choose_strategy(config.updated(**fields), parameters)
+    return get_registry().get("decoders", name).streams
+
+
+def whole(pipe: "TextGenerationPipeline", item: Any, parameters: Mapping[str, Any]) -> Iterator[str]:
+    """The new text in one part."""
+    (answer,) = pipe(item, **{**parameters, "return_full_text": False})
+    yield answer["generated_text"]

@@ -1,0 +1,87 @@
+"""`modelry run` and `modelry chat` with a model, in this process."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from modelry.cli.chat import chat
+from modelry.cli.run import run
+from modelry.pipelines import Pipeline
+
+SHORT = ["--max-new-tokens", "8", "--temperature", "0", "--set", "min_new_tokens=8", "--device", "cpu"]
+
+
+def call(command: Any, *arguments: str | Path, stdin: str | None = None) -> Result:
+    return CliRunner().invoke(command, [str(argument) for argument in (*arguments, *SHORT)], input=stdin)
+
+
+def new_text(pipe: Pipeline[Any], item: Any) -> str:
+    text: str = pipe(item, return_full_text=False)[0]["generated_text"]
+    return text
+
+
+def test_run_streams_the_new_text(pipe: Pipeline[Any], folder: Path) -> None:
+    done = call(run, "text-generation", "--model", folder, "the", "fox")
+    assert (done.exit_code, done.stdout) == (0, f"{new_text(pipe, 'the')}\n{new_text(pipe, 'fox')}\n")
+
+
+def test_run_reads_standard_input(pipe: Pipeline[Any], folder: Path) -> None:
+    assert call(run, "text-generation", "-m", folder, stdin="the quick\n").stdout == new_text(pipe, "the quick") + "\n"
+    lines = call(run, "text-generation", "-m", folder, "-", "--lines", stdin="the\nfox\n").stdout
+    assert lines == f"{new_text(pipe, 'the')}\n{new_text(pipe, 'fox')}\n"
+
+
+def test_run_json(pipe: Pipeline[Any], folder: Path) -> None:
+    done = call(run, "text-generation", "-m", folder, "--json", "--batch-size", "2", "the", "a longer line")
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [pipe("the"), pipe("a longer line")]
+
+
+def test_run_json_input(pipe: Pipeline[Any], folder: Path) -> None:
+    messages = [{"role": "user", "content": "hello"}]
+    done = call(run, "text-generation", "-m", folder, "--json-input", json.dumps(messages))
+    assert done.stdout == new_text(pipe, messages) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["text-generation", "-m", "{folder}", ""], "the prompt is empty"),
+        (["text-generation", "-m", "{folder}/nowhere", "x"], "nowhere"),
+        (["text-generation", "-m", "{folder}", "x", "--set", "max_new_token=1"], "Did you mean 'max_new_tokens'"),
+        (["text-generation", "-m", "{folder}", "x", "--strategy", "no-such"], "no-such"),
+        (["text-generation", "-m", "{folder}", "x", "--dtype", "float31"], "float31"),
+        (["no-such-task", "-m", "{folder}", "x"], "no-such-task"),
+    ],
+)
+def test_run_fails_in_one_line(folder: Path, arguments: list[str], told: str) -> None:
+    done = call(run, *(argument.format(folder=folder) for argument in arguments))
+    assert done.exit_code == 1
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
+    assert told in done.stderr
+
+
+def test_chat_answers_piped_lines_and_remembers(pipe: Pipeline[Any], folder: Path, tmp_path: Path) -> None:
+    saved = tmp_path / "chat.json"
+    done = call(chat, folder, "--system", "Be kind.", stdin=f"hello\nwho\n/save {saved}\n/quit\n")
+    assert done.exit_code == 0, done.stderr
+    messages = json.loads(saved.read_text(encoding="utf-8"))
+    assert [message["role"] for message in messages] == ["system", *["user", "assistant"] * 2]
+    assert messages[2]["content"] == new_text(pipe, messages[:2])
+    assert messages[4]["content"] == new_text(pipe, messages[:4])
+    assert done.stdout == f"{messages[2]['content']}\n{messages[4]['content']}\n"
+
+
+def test_chat_needs_a_template(folder: Path, tmp_path: Path) -> None:
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    del settings["chat_template"]
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
+    (tmp_path / "chat_template.jinja").unlink(missing_ok=True)
+    done = call(chat, tmp_path, stdin="hello\n")
+    assert done.exit_code == 1
+    assert "has no chat template" in done.stderr

@@ -1,0 +1,65 @@
+"""Answers in parts."""
+
+import threading
+from typing import Any
+
+import pytest
+
+from modelry import TextStreamer
+from modelry.errors import GenerationError, ParameterError, PipelineError
+from modelry.pipelines import Pipeline
+
+CHAT = [{"role": "user", "content": "Who is there?"}]
+
+
+def streaming_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "text-generation"]
+
+
+@pytest.mark.parametrize("item", ["the quick", CHAT])
+def test_the_parts_are_the_new_text(pipe: Pipeline[Any], item: Any) -> None:
+    parts = list(pipe.stream(item, max_new_tokens=20, min_new_tokens=20))
+    (answer,) = pipe(item, max_new_tokens=20, min_new_tokens=20, return_full_text=False)
+    assert "".join(parts) == answer["generated_text"]
+    assert streaming_threads() == []
+
+
+def test_closing_stops_the_model(pipe: Pipeline[Any]) -> None:
+    calls = []
+
+    def count(ids: Any, scores: Any, **options: Any) -> bool:
+        calls.append(1)
+        return False
+
+    parts = pipe.stream("the", max_new_tokens=50, min_new_tokens=50, stopping_criteria=[count])
+    next(parts)
+    parts.close()  # type: ignore[attr-defined]
+    assert streaming_threads() == []
+    assert len(calls) < 50
+
+
+def test_a_failure_arrives_where_the_parts_do(pipe: Pipeline[Any]) -> None:
+    parts = pipe.stream("")
+    with pytest.raises(PipelineError, match="the prompt is empty"):
+        next(parts)
+    assert streaming_threads() == []
+
+
+def test_a_wrong_keyword_fails_at_once(pipe: Pipeline[Any]) -> None:
+    with pytest.raises(ParameterError, match="no parameter 'top_kk'"):
+        pipe.stream("the", top_kk=1)
+    with pytest.raises(GenerationError, match="one sequence"):
+        pipe.stream("the", num_return_sequences=2, do_sample=True)
+
+
+def test_a_streamer_of_the_callers_own(pipe: Pipeline[Any], capsys: pytest.CaptureFixture[str]) -> None:
+    (answer,) = pipe("the", streamer=TextStreamer(pipe.tokenizer, skip_prompt=True), return_full_text=False)
+    assert capsys.readouterr().out.removesuffix("\n") == answer["generated_text"]
+
+
+def test_the_registry_in_use_is_the_callers(pipe: Pipeline[Any]) -> None:
+    from modelry.errors import ModelryError
+    from modelry_registry import Registry, use_registry
+
+    with use_registry(Registry([])), pytest.raises(ModelryError, match="sampling"):
+        list(pipe.stream("the"))
