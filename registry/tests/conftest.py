@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+
 from modelry_registry import Registry
 from modelry_registry.scan import scan
 
@@ -63,8 +64,10 @@ class Site:
         info.mkdir()
         text = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n\nName: not this one\n"
         (info / ("PKG-INFO" if egg else "METADATA")).write_text(text)
-        groups = (f"[{group}]\n" + "".join(f"{name} = {module}\n" for name in names) for group, names in entries.items())
-        (info / "entry_points.txt").write_text("\n".join(groups))
+        lines = []
+        for group, names in entries.items():
+            lines += [f"[{group}]", *(f"{name} = {module}" for name in names), ""]
+        (info / "entry_points.txt").write_text("\n".join(lines))
         return info
 
     def registry(self, **environ: str) -> Registry:

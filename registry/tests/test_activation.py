@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+
 from modelry_registry import BrokenPlugin
 
 HEAD = "from modelry_registry import ModelFamily, Task, hookimpl\n"

@@ -1,6 +1,7 @@
 """The environment variables are read once, checked, and name themselves when wrong."""
 
 import pytest
+
 from modelry_registry import RegistryError
 from modelry_registry.controls import Controls
 
@@ -13,7 +14,8 @@ def test_unset_variables_decide_nothing():
 
 
 def test_lists_are_canonical_and_tolerate_spaces():
-    controls = Controls.read({"MODELRY_PLUGINS": " Toy_Plugin , other.plugin,", "MODELRY_DISABLE_PLUGINS": "OTHER_plugin"})
+    environ = {"MODELRY_PLUGINS": " Toy_Plugin , other.plugin,", "MODELRY_DISABLE_PLUGINS": "OTHER_plugin"}
+    controls = Controls.read(environ)
     assert controls.switched_off_by("toy-plugin") == ""
     assert controls.switched_off_by("other-plugin") == "MODELRY_DISABLE_PLUGINS"
     assert controls.switched_off_by("third") == "MODELRY_PLUGINS"

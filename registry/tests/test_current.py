@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+
 from modelry_registry import Registry, current, get_registry, use_registry
 
 

@@ -1,6 +1,7 @@
 """What metadata alone can tell, and strict mode, which runs everything and fails fast."""
 
 import pytest
+
 from modelry_registry import Registry, RegistryError
 from modelry_registry.health import inspect_metadata
 from modelry_registry.scan import scan

@@ -1,6 +1,7 @@
 """Hooks run over the plugins of one load and the user's observers: loading A before B does not change B."""
 
 import pytest
+
 from modelry_registry import BrokenPlugin, MissingPlugin, RegistryError, UnknownName
 
 SOURCE = """
@@ -94,19 +95,19 @@ def test_no_participants_and_hooks_nobody_implements(three):
 
 
 def test_a_misspelt_observer_is_an_error_that_names_the_variable(three):
-    with pytest.raises(UnknownName, match="MODELRY_HOOKS switches wach on: .*Did you mean watch"):
+    with pytest.raises(UnknownName, match=r"MODELRY_HOOKS switches wach on: .*Did you mean watch"):
         three.registry(MODELRY_HOOKS="wach").hooks([])
 
 
 def test_a_known_observer_that_is_not_installed(three, monkeypatch):
     monkeypatch.setattr("modelry_registry.known.known_plugins", lambda: {"hooks": {"trace": "modelry-trace"}})
-    with pytest.raises(MissingPlugin, match="MODELRY_HOOKS switches trace on: .*pip install modelry-trace") as caught:
+    with pytest.raises(MissingPlugin, match=r"MODELRY_HOOKS switches trace on: .*pip install modelry-trace") as caught:
         three.registry(MODELRY_HOOKS="trace").hooks([])
     assert caught.value.distributions == ("modelry-trace",)
 
 
 def test_an_observer_that_does_not_fit_its_specification(site):
-    source = OBSERVER.replace("def modelry_before_load(self, reference, config)", "def modelry_before_load(self, nonsense)")
+    source = OBSERVER.replace("before_load(self, reference, config)", "before_load(self, nonsense)")
     site.install("watch", entries={"modelry.hooks.v1": ["watch"]}, source=source)
     with pytest.raises(BrokenPlugin, match="nonsense"):
         site.registry(MODELRY_HOOKS="watch").hooks([])
@@ -114,5 +115,5 @@ def test_an_observer_that_does_not_fit_its_specification(site):
 
 def test_an_observer_that_cannot_be_imported(site):
     site.install("watch", entries={"modelry.hooks.v1": ["watch"]}, source=OBSERVER.replace("observer = ", "nothing = "))
-    with pytest.raises(RegistryError, match="MODELRY_HOOKS switches watch on: zz_watch:observer cannot be imported"):
+    with pytest.raises(RegistryError, match=r"MODELRY_HOOKS switches watch on: zz_watch:observer cannot be imported"):
         site.registry(MODELRY_HOOKS="watch").hooks([])

@@ -1,6 +1,7 @@
 """References are imported on use, and only there."""
 
 import pytest
+
 from modelry_registry import BrokenPlugin, RegistryError, resolve
 
 

@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+
 from modelry_registry import (
     AmbiguousName,
     Candidate,
@@ -90,7 +91,8 @@ def test_an_unknown_name_gets_close_matches_and_no_package_name():
 
 
 @pytest.mark.parametrize(
-    "name", ["../../x", "x" * 10_000, "a; rm -rf /", "$(id)", "", " ", "a\nb", "\x1b[31m", "../", "näme", None, 7, {}, ["a"]]
+    "name",
+    ["../../x", "x" * 10_000, "a; rm -rf /", "$(id)", "", " ", "a\nb", "\x1b[31m", "../", "näme", None, 7, {}, ["a"]],
 )
 def test_hostile_names_are_refused_and_shortened(name):
     for act in (
@@ -129,7 +131,7 @@ def test_incompatible_is_found_before_import_and_says_which_side(site):
     site.install("too-new", entries={"modelry.tasks.v2": ["toy"]}, source="raise SystemExit")
     registry = site.registry()
     assert registry.names("tasks") == ()
-    with pytest.raises(IncompatiblePlugin, match="version 2 of the tasks API.*--upgrade modelry-registry"):
+    with pytest.raises(IncompatiblePlugin, match=r"version 2 of the tasks API.*--upgrade modelry-registry"):
         registry.get("tasks", "toy")
 
 
@@ -211,7 +213,8 @@ def test_threads_activate_a_plugin_once(site):
         "    registrar.task(Task(name='toy', pipeline='a:B', heads=()))\n"
     )
     site.install("toy-plugin", source=source)
-    site.install("broken", entries={"modelry.tasks.v1": ["bad"]}, source="import zz_count\nzz_count.bad.append(1)\n1/0\n")
+    broken = "import zz_count\nzz_count.bad.append(1)\n1/0\n"
+    site.install("broken", entries={"modelry.tasks.v1": ["bad"]}, source=broken)
     (site.folder / "zz_count.py").write_text("runs, bad = [], []\n")
     registry, seen, start = site.registry(), [], threading.Barrier(16)
 

@@ -76,7 +76,8 @@ def test_unreadable_metadata_harms_no_other(site):
 
 
 def test_malformed_entries_are_findings(site):
-    site.install("odd", entries={"modelry.widgets.v1": ["w"], "modelry.tasks.v0": ["v"], "modelry.tasks.v1": ["../x", "ok"]})
+    entries = {"modelry.widgets.v1": ["w"], "modelry.tasks.v0": ["v"], "modelry.tasks.v1": ["../x", "ok"]}
+    site.install("odd", entries=entries)
     candidates, findings = scan([str(site.folder)])
     assert [one.name for one in candidates] == ["ok"]
     assert [one.code for one in findings] == ["malformed"] * 3

@@ -3,6 +3,7 @@
 from dataclasses import FrozenInstanceError
 
 import pytest
+
 from modelry_registry import Command, HookSet, ModelFamily, Task
 from modelry_registry.specs import SPECS
 

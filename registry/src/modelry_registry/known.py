@@ -4,14 +4,15 @@
 that is not in it gets no hint: a package name made from a string in somebody's config.json would invite squatting.
 """
 
-import json
 from functools import cache
-from importlib.resources import files
 
 
 @cache
 def known_plugins() -> dict[str, dict[str, str]]:
     """Kind to name to distribution."""
+    import json  # 15 ms that only a failed lookup pays
+    from importlib.resources import files
+
     text = files(__package__).joinpath("known_plugins.json").read_text(encoding="utf-8")
     index: dict[str, dict[str, str]] = json.loads(text)
     return index

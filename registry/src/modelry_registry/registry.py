@@ -145,8 +145,13 @@ class Registry:
         """
         errors: list[RegistryError] = []
         absent: list[tuple[str, str, str]] = []
-        for kind, name in dict.fromkeys(needs):
+        asked: list[tuple[str, str]] = []
+        for kind, name in needs:
+            if (kind, name) in asked:  # a list: an untrusted name may be unhashable
+                continue
+            asked.append((kind, name))
             try:
+                failures.check_name(kind, name, asked_by=asked_by)
                 mine = plugin if plugin is not None and self._provides(plugin, kind, name) else None
                 self._choose(kind, name, mine, asked_by)
             except MissingPlugin:

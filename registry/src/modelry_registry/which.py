@@ -1,6 +1,7 @@
 """Which plugins would serve a checkpoint: from its config.json alone, without torch and without loading it."""
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,8 +54,8 @@ def which(registry: Registry, reference: str, *, revision: str | None = None) ->
     Raises:
         RegistryError: the reference does not exist, or its config.json cannot be read or names no model_type.
     """
-    path = Path(reference).expanduser()
-    if path.is_file() and path.suffix != ".json":
+    path = Path(os.path.expanduser(reference))
+    if os.path.isfile(path) and path.suffix != ".json":  # Path.is_file raises where the name is too long
         return [_need(registry, "checkpoints", path.suffix.removeprefix("."), reference)]
     file = _config_file(path, reference, revision)
     config = _read(file)
@@ -103,9 +104,9 @@ def _heads(family: ModelFamily, architectures: object) -> str:
 
 
 def _config_file(path: Path, reference: str, revision: str | None) -> Path:
-    if path.is_file():
+    if os.path.isfile(path):
         return path
-    if path.is_dir():
+    if os.path.isdir(path):
         file = path / "config.json"
         if not file.is_file():
             raise RegistryError(f"{path} has no config.json")

@@ -2,13 +2,13 @@
 
 import click
 
-from modelry_registry.cli.check import check
-from modelry_registry.cli.doctor import doctor
+from modelry_registry.cli.check import check_plugin
+from modelry_registry.cli.doctor import run_doctor
 from modelry_registry.cli.group import ModelryGroup, print_version
 from modelry_registry.cli.listing import list_plugins
-from modelry_registry.cli.new import new
-from modelry_registry.cli.show import show
-from modelry_registry.cli.which import which
+from modelry_registry.cli.new import new_plugin
+from modelry_registry.cli.show import show_plugin
+from modelry_registry.cli.which import which_plugin
 
 
 @click.group(cls=ModelryGroup)
@@ -22,5 +22,5 @@ def plugins() -> None:
     """What is installed, what would serve a checkpoint, what is wrong; new plugins."""
 
 
-for command in (list_plugins, show, which, doctor, check, new):
+for command in (list_plugins, show_plugin, which_plugin, run_doctor, check_plugin, new_plugin):
     plugins.add_command(command)

@@ -11,10 +11,10 @@ from modelry_registry.cli.show import find
 from modelry_registry.errors import MissingPlugin
 
 
-@click.command()
+@click.command("check")
 @click.argument("name")
 @as_json
-def check(name: str, as_json: bool) -> None:
+def check_plugin(name: str, as_json: bool) -> None:
     """Check that the plugin NAME (or kind:name) keeps its contracts. Exit status 1 if a check fails."""
     kinds = {one.kind for one in find(open_registry(), name)}
     if find_spec("modelry_testing") is None:

@@ -8,10 +8,10 @@ from modelry_registry import doctor as examination
 from modelry_registry.cli.output import as_json, open_registry, print_json
 
 
-@click.command()
+@click.command("doctor")
 @click.option("--timeout-seconds", type=click.FloatRange(min=0.1), default=30.0, show_default=True, help="Per plugin.")
 @as_json
-def doctor(timeout_seconds: float, as_json: bool) -> None:
+def run_doctor(timeout_seconds: float, as_json: bool) -> None:
     """Report plugins that are broken, ambiguous, incompatible, shadowed or disabled. Exit status 1 on a problem."""
     registry = open_registry()
     findings = examination.examine_all(registry, timeout_seconds=timeout_seconds)

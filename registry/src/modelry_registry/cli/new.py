@@ -8,12 +8,12 @@ from modelry_registry import new as writer
 from modelry_registry.cli.output import as_json, print_json
 
 
-@click.command()
+@click.command("new")
 @click.argument("kind", type=click.Choice(list(writer.KINDS)))
 @click.argument("name")
 @click.option("--folder", type=click.Path(path_type=Path), default=".", help="Where to write it; here by default.")
 @as_json
-def new(kind: str, name: str, folder: Path, as_json: bool) -> None:
+def new_plugin(kind: str, name: str, folder: Path, as_json: bool) -> None:
     """Write a new plugin package of KIND, called NAME (kebab-case)."""
     written = writer.write_package(kind, name, folder)
     if as_json:

@@ -16,10 +16,10 @@ from modelry_registry.registry import Registry
 from modelry_registry.specs import SPECS, Spec
 
 
-@click.command()
+@click.command("show")
 @click.argument("name")
 @as_json
-def show(name: str, as_json: bool) -> None:
+def show_plugin(name: str, as_json: bool) -> None:
     """Show what provides NAME: a name ("llama"), kind:name ("models:llama") or a distribution."""
     registry = open_registry()
     described = [_describe(registry, one) for one in find(registry, name)]

@@ -9,11 +9,11 @@ from modelry_registry.cli.output import as_json, open_registry, print_json
 from modelry_registry.naming import label
 
 
-@click.command()
+@click.command("which")
 @click.argument("path_or_repo")
 @click.option("--revision", help="Branch, tag or commit of a hub repository.")
 @as_json
-def which(path_or_repo: str, revision: str | None, as_json: bool) -> None:
+def which_plugin(path_or_repo: str, revision: str | None, as_json: bool) -> None:
     """Say which plugins would serve PATH_OR_REPO, from its config.json. Exit status 1 if one is not there."""
     needs = rules.which(open_registry(), path_or_repo, revision=revision)
     install = sorted({name for need in needs for name in need.install})
