@@ -195,7 +195,8 @@ class ModelConfig(BaseModel):
         values: dict[str, Any] = {"model_type": self.model_type}
         for key in (*type(self).model_fields, *(self.model_extra or ())):
             value = getattr(self, key)
-            if key in self.model_fields_set or not (value is None or key in ("id2label", "label2id")):
+            said = key in self.model_fields_set and not (value is None and key == "quantization_config")
+            if said or not (value is None or key in ("id2label", "label2id")):
                 values[key] = _plain(value)
         return values
 

@@ -77,7 +77,7 @@ def resize(model: "PreTrainedModel", count: int | None, *, pad_to_multiple_of: i
     return new
 
 
-def _resize_head(model: "PreTrainedModel", head: nn.Linear, rows: int, *, tied_to: nn.Parameter | None) -> None:
+def _resize_head(model: "PreTrainedModel", head: nn.Linear, rows: int, *, tied_to: Tensor | None) -> None:
     new = nn.Linear(
         head.in_features, rows, bias=head.bias is not None, device=head.weight.device, dtype=head.weight.dtype
     )
