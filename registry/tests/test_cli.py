@@ -131,7 +131,7 @@ def test_doctor(site, only):
     only()
     result = run("plugins", "doctor", "--timeout-seconds", "60")
     assert result.exit_code == 0, result.output
-    assert "0 problems" in result.output
+    assert "problems: 0" in result.output
     site.install("bad", entries={"modelry.tasks.v1": ["bad"]}, source="1 / 0")
     only()
     result = run("plugins", "doctor", "--json")

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from modelry_registry import Registry, current, get_registry, use_registry
+from modelry_registry import Registry, RegistryError, current, get_registry, use_registry
 
 
 def test_the_process_has_one_registry(monkeypatch):
@@ -44,3 +44,14 @@ def test_other_threads_do_not_see_it():
         thread.start()
         thread.join(timeout=30)
     assert seen[0] is not inside
+
+
+def test_a_plugin_that_asks_for_the_registry_in_strict_mode_does_not_block(site, monkeypatch):
+    source = "from modelry_registry import Task, get_registry, hookimpl\nget_registry()\n@hookimpl\n"
+    source += "def modelry_register(registrar):\n    registrar.task(Task(name='toy', pipeline='a:B', heads=()))\n"
+    site.install("asks", source=source)
+    monkeypatch.setattr(current, "_scanned", [])
+    monkeypatch.setenv("MODELRY_STRICT_PLUGINS", "1")
+    monkeypatch.setenv("MODELRY_PLUGINS", "asks")
+    with pytest.raises(RegistryError, match="asks"):
+        get_registry()

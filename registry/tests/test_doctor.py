@@ -29,7 +29,7 @@ def report(site, monkeypatch):
 def test_sound_plugins(site, report):
     site.install("toy-plugin")
     assert report() == {}
-    assert summary([]) == "0 problems, 0 notes"
+    assert summary([]) == "problems: 0, notes: 0"
 
 
 def test_what_can_go_wrong_in_a_plugin(site, report):
@@ -68,7 +68,7 @@ def test_disabled_plugins_do_not_run(site, monkeypatch):
     registry = site.registry(MODELRY_DISABLE_PLUGINS="bad")
     (finding,) = examine_all(registry)
     assert (finding.code, finding.problem) == ("disabled", False)
-    assert summary([finding]) == "0 problems, 1 notes"
+    assert summary([finding]) == "problems: 0, notes: 1"
 
 
 def test_an_observer_s_doctor_runs_when_it_is_switched_on(site, report, monkeypatch):

@@ -53,7 +53,7 @@ def test_strict_mode_lists_everything_that_is_wrong(site):
     site.install("toy-plugin")
     site.install("bad", entries={"modelry.tasks.v1": ["bad"]}, source="raise SystemExit(9)")
     site.install("new", entries={"modelry.tasks.v9": ["new"]})
-    with pytest.raises(RegistryError, match="have 3 problems") as caught:
+    with pytest.raises(RegistryError, match=r"have problems \(3\)") as caught:
         site.registry(MODELRY_STRICT_PLUGINS="1", MODELRY_HOOKS="nothing")
     assert all(word in str(caught.value) for word in ("MODELRY_STRICT_PLUGINS", "SystemExit: 9", "new 1.0", "nothing"))
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelry_registry import BrokenPlugin, MissingPlugin, RegistryError, UnknownName
+from modelry_registry import BrokenPlugin, HookSet, MissingPlugin, Registry, RegistryError, UnknownName
 
 SOURCE = """
 from modelry_registry import Task, hookimpl
@@ -117,3 +117,12 @@ def test_an_observer_that_cannot_be_imported(site):
     site.install("watch", entries={"modelry.hooks.v1": ["watch"]}, source=OBSERVER.replace("observer = ", "nothing = "))
     with pytest.raises(RegistryError, match=r"MODELRY_HOOKS switches watch on: zz_watch:observer cannot be imported"):
         site.registry(MODELRY_HOOKS="watch").hooks([])
+
+
+def test_an_observer_given_in_process_need_not_be_hashable(site):
+    source = OBSERVER.replace("class Observer:", "class Observer:\n    __hash__ = None")
+    (site.folder / "zz_watch.py").write_text(source)
+    spec = HookSet(name="watch", hooks="zz_watch:observer")
+    registry = Registry([], {"MODELRY_HOOKS": "watch"}).extended(spec)
+    participants = registry.candidates
+    assert registry.hooks(participants).modelry_logits_processors(config=None) == [["watch"]]

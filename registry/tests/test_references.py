@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelry_registry import BrokenPlugin, RegistryError, resolve
+from modelry_registry import BrokenPlugin, RegistryError, resolve, use_registry
 
 
 def test_it_imports_on_use(site):
@@ -31,3 +31,9 @@ def test_ctrl_c_goes_through(site):
     (site.folder / "zz_thing.py").write_text("raise KeyboardInterrupt")
     with pytest.raises(KeyboardInterrupt):
         resolve("zz_thing:Thing")
+
+
+def test_the_distribution_is_named_where_it_is_known(site):
+    site.install("toy-plugin", module="zz_toy")
+    with use_registry(site.registry()), pytest.raises(BrokenPlugin, match=r"zz_toy:Nothing of toy-plugin 1\.0 cannot"):
+        resolve("zz_toy:Nothing")

@@ -70,6 +70,11 @@ def test_different_failures_come_in_one_error_too(known):
     assert all(word in text for word in ("MissingPlugin", "IncompatiblePlugin", "UnknownName", "'nobody'"))
 
 
+def test_what_asks_is_named_whatever_failed():
+    with pytest.raises(IncompatiblePlugin, match=r"^x/config\.json: task 'toy' is provided by toy-plugin"):
+        Registry([task("toy", api=2)], {}).require([("tasks", "toy")], asked_by="x/config.json")
+
+
 def test_require_is_silent_when_all_is_there():
     Registry([task("toy")], {}).require([("tasks", "toy")], asked_by="here")
 

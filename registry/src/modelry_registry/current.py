@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from threading import Lock
+from threading import RLock
 
 from modelry_registry.registry import Registry
 
 _injected: ContextVar[Registry | None] = ContextVar("modelry_registry", default=None)
 _scanned: list[Registry] = []
-_lock = Lock()
+_lock = RLock()  # strict mode imports plugins, and one may ask for the registry
 
 
 def get_registry() -> Registry:

@@ -72,4 +72,4 @@ def summary(findings: Iterable[Finding]) -> str:
     """One line: how many problems, how many notes."""
     found = list(findings)
     problems = sum(one.problem for one in found)
-    return f"{problems} problems, {len(found) - problems} notes"
+    return f"problems: {problems}, notes: {len(found) - problems}"

@@ -66,4 +66,4 @@ def validate(registry: Registry) -> None:
             problems.append(f"broken: {error}")
     if problems:
         lines = "\n  ".join(dict.fromkeys(problems))
-        raise RegistryError(f"{STRICT} is on and the installed plugins have {len(problems)} problems:\n  {lines}")
+        raise RegistryError(f"{STRICT} is on and the installed plugins have problems ({len(problems)}):\n  {lines}")

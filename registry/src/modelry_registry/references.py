@@ -1,5 +1,6 @@
 """From "module:Name" to the object: the only place where a plugin's real code is imported."""
 
+from contextlib import suppress
 from importlib import import_module
 
 from modelry_registry.errors import BrokenPlugin, RegistryError
@@ -21,5 +22,17 @@ def resolve(reference: str) -> object:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a SystemExit in foreign code must not end the program
-        raise BrokenPlugin(f"{reference} cannot be imported: {described(error)}") from error
+        raise BrokenPlugin(f"{reference}{_owner(module)} cannot be imported: {described(error)}") from error
     return found
+
+
+def _owner(module: str) -> str:
+    """Say which distribution a module came with, where the registry in use knows."""
+    from modelry_registry.current import get_registry  # which imports this module
+
+    package = module.partition(".")[0]
+    with suppress(RegistryError):
+        for one in get_registry().candidates:
+            if one.module.partition(".")[0] == package:
+                return f" of {one.distribution} {one.version}"
+    return ""

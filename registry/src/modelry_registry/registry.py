@@ -157,6 +157,8 @@ class Registry:
             except MissingPlugin:
                 absent.append((kind, name, str(known_distribution(kind, name))))
             except RegistryError as error:
+                if asked_by not in str(error):
+                    error.args = (f"{asked_by}: {error}",)
                 errors.append(error)
         if absent:
             errors.append(failures.missing(absent, asked_by=asked_by))
@@ -196,7 +198,7 @@ class Registry:
             BrokenPlugin: one of them has a hook that does not fit its specification.
         """
         manager = new_manager()
-        for plugin in reversed(list(dict.fromkeys(plugins))):  # pluggy calls the last registered first
+        for plugin in reversed(_each_once(plugins)):  # pluggy calls the last registered first
             try:
                 manager.register(plugin)
                 manager.check_pending()
@@ -207,7 +209,7 @@ class Registry:
     def plugins(self, candidates: Iterable[Candidate]) -> list[object]:
         """The activated modules of candidates, each once."""
         modules = [self._activation.plugin(one) for one in candidates if one not in self._in_process]
-        return list(dict.fromkeys(modules))
+        return _each_once(modules)
 
     def _observers(self) -> list[object]:
         found = []
@@ -243,3 +245,8 @@ class Registry:
         if len(newest) > 1 and preferred not in newest:
             raise failures.ambiguous(list(newest.values()), preferred)
         return next(iter(newest.values())) if len(newest) == 1 else newest[str(preferred)]
+
+
+def _each_once(objects: Iterable[object]) -> list[object]:
+    """By identity: foreign objects need not be hashable."""
+    return list({id(one): one for one in objects}.values())
