@@ -1,5 +1,8 @@
 """A new package is written whole or not at all, with its names in every place."""
 
+import ast
+import tomllib
+
 import pytest
 
 from modelry_registry import PackageError
@@ -94,3 +97,15 @@ def test_a_template_that_is_not_text(templates, tmp_path):
 def test_a_kind_without_templates(templates, tmp_path):
     with pytest.raises(PackageError, match="there are no templates"):
         write_package("task", "toy", tmp_path, templates=templates)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_shipped_templates_give_a_declared_and_parsable_package(kind, tmp_path):
+    written = write_package(kind, "my-toy", tmp_path)
+    for file in written.rglob("*.py"):
+        ast.parse(file.read_text(encoding="utf-8"))
+    project = tomllib.loads((written / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["name"] == "modelry-plugin-my-toy"
+    assert project["entry-points"][f"modelry.{KINDS[kind]}.v1"]["my-toy"] == "modelry_my_toy._plugin"
+    assert (written / "src" / "modelry_my_toy" / "_plugin.py").is_file()
+    assert not [file for file in written.rglob("*") if "$" in file.name or file.suffix == ".template"]
