@@ -68,7 +68,7 @@ class Architecture:
         """
         match = _LAYER.match(stored)
         pattern = f"blk.{{layer}}.{stored[match.end() :]}" if match else stored
-        if pattern not in self.tensors:
+        if pattern not in self.tensors or "{layer}" in stored:
             raise CheckpointError(
                 f"{where}: tensor {stored!r} is none of architecture {self.name!r}. "
                 "The file holds a variant of it that Modelry does not know."

@@ -57,6 +57,7 @@ class GgufReader(CheckpointReader):
     def close(self) -> None:
         """Let go of the mapping. Tensors that share it keep it alive."""
         self._opened = None
+        self._published = None
 
     def names(self) -> Collection[str]:
         """All tensors, by published name.
