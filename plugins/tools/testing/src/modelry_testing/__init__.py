@@ -1,1 +1,51 @@
-"""The contracts that every Modelry plugin keeps, as a pytest plugin."""
+"""The contracts that every Modelry plugin keeps. Subclass one, name the plugin, and pytest runs its checks.
+
+from modelry_testing import ModelContract
+
+class TestLlama(ModelContract):
+    model_type = "llama"
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from modelry_testing.contract import Contract
+    from modelry_testing.decoder_contract import DecoderContract
+    from modelry_testing.errors import ContractBroken
+    from modelry_testing.model_contract import ModelContract
+    from modelry_testing.preprocessor_contract import PreprocessorContract
+    from modelry_testing.quantizer_contract import QuantizerContract
+    from modelry_testing.task_contract import TaskContract
+    from modelry_testing.tokenizer_contract import TokenizerContract
+
+__all__ = [
+    "Contract",
+    "ContractBroken",
+    "DecoderContract",
+    "ModelContract",
+    "PreprocessorContract",
+    "QuantizerContract",
+    "TaskContract",
+    "TokenizerContract",
+]
+
+_ROOMS = {
+    "Contract": "contract",
+    "ContractBroken": "errors",
+    "DecoderContract": "decoder_contract",
+    "ModelContract": "model_contract",
+    "PreprocessorContract": "preprocessor_contract",
+    "QuantizerContract": "quantizer_contract",
+    "TaskContract": "task_contract",
+    "TokenizerContract": "tokenizer_contract",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a contract on use: the pytest plugin imports this package, and must not import torch."""
+    if name not in _ROOMS:
+        raise AttributeError(f"module 'modelry_testing' has no attribute {name!r}")
+    value: object = getattr(import_module(f"modelry_testing.{_ROOMS[name]}"), name)
+    globals()[name] = value
+    return value

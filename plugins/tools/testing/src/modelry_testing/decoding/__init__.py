@@ -1,0 +1,1 @@
+"""The checks of a decoding strategy."""

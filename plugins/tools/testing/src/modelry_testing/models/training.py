@@ -1,0 +1,100 @@
+"""Training: gradients reach every trainable parameter, every head has its loss, checkpointing changes nothing."""
+
+from collections.abc import Iterable
+from fnmatch import fnmatch
+
+import pytest
+import torch
+from torch import Tensor
+
+from modelry import PreTrainedModel
+from modelry_testing.errors import ContractBroken
+from modelry_testing.models.subject import Inputs, Subject, main_output, quietly, same
+
+
+def loss_of(model: PreTrainedModel, inputs: Inputs, labels: Inputs) -> Tensor:
+    """The model's own loss where it has labels, else a sum that depends on every output."""
+    output = model(**inputs, **labels)
+    if labels:
+        loss: Tensor | None = output.loss
+        if loss is None or loss.ndim != 0 or not torch.isfinite(loss):
+            raise ContractBroken(f"{type(model).__name__} with {', '.join(labels)} returns the loss {loss!r}")
+        return loss
+    return main_output(output).float().square().mean()
+
+
+def gradients(subject: Subject, without: Iterable[str]) -> None:
+    """After backward every trainable parameter has a finite gradient that is not all zeros."""
+    model, inputs = subject.model().train(), subject.inputs_of(subject.head)
+    frozen = [name for name, one in model.named_parameters() if not one.requires_grad and not _listed(name, without)]
+    if frozen:
+        raise ContractBroken(f"{', '.join(frozen)} cannot be trained: a model has no frozen parameters of its own")
+    loss_of(model, inputs, subject.labels(subject.head, inputs)).backward()
+    _reached(model, without)
+
+
+def _reached(model: PreTrainedModel, without: Iterable[str]) -> None:
+    for name, one in model.named_parameters():
+        if not one.requires_grad or _listed(name, without):
+            continue
+        if one.grad is None or not one.grad.any():
+            raise ContractBroken(f"no gradient reaches {name}")
+        if not torch.isfinite(one.grad).all():
+            raise ContractBroken(f"the gradient of {name} is not finite")
+
+
+def _listed(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatch(name, one) for one in patterns)
+
+
+def gradient_checkpointing(subject: Subject) -> None:
+    """Gradients with checkpointing are those without."""
+    inputs = subject.inputs_of(subject.head)
+    labels = subject.labels(subject.head, inputs)
+    plain, saving = subject.model().train(), subject.model().train()
+    saving.gradient_checkpointing_enable()
+    for model in (plain, saving):
+        torch.manual_seed(5)
+        loss_of(model, inputs, labels).backward()
+    expected = dict(plain.named_parameters())
+    for name, one in saving.named_parameters():
+        other = expected[name].grad
+        if (one.grad is None) != (other is None):
+            raise ContractBroken(
+                f"gradient checkpointing {'loses' if one.grad is None else 'adds'} the gradient of {name}"
+            )
+        if one.grad is not None and other is not None:
+            same(one.grad, other, tolerance=subject.tolerance, what=f"the gradient of {name} with checkpointing")
+
+
+def heads(subject: Subject) -> None:
+    """Every head runs, has a finite loss on its labels, and trains the base model through it."""
+    for head in subject.family.heads:
+        model, inputs = subject.model(head).train(), subject.inputs_of(head)
+        labels = subject.labels(head, inputs)
+        loss_of(model, inputs, labels).backward()
+        untouched = [name for name, one in model.named_parameters() if one.requires_grad and one.grad is None]
+        if len(untouched) == len(list(model.parameters())):
+            raise ContractBroken(f"the loss of {type(model).__name__} reaches no parameter")
+
+
+def heads_from_base(subject: Subject) -> None:
+    """A base checkpoint loads into every other head, which keeps its weights and only makes the new ones."""
+    if "base" not in subject.family.heads:
+        pytest.skip("the family has no base head")
+    base = subject.model("base").state_dict()
+    others = [head for head in subject.family.heads if head != "base"]
+    if not others:
+        pytest.skip("the family has no head but the base")
+    for head in others:
+        head_class = subject.head_class(head)
+        model = quietly(lambda head_class=head_class: head_class.from_pretrained(subject.saved("base")))
+        inner = getattr(model, model.base_model_prefix, None)
+        if inner is None:
+            raise ContractBroken(
+                f"{head_class.__name__} has no attribute {model.base_model_prefix!r} with the base model"
+            )
+        held = inner.state_dict()
+        changed = [name for name, one in base.items() if name not in held or not torch.equal(held[name], one)]
+        if changed:
+            raise ContractBroken(f"{head_class.__name__} loaded from a base checkpoint lost {', '.join(changed)}")

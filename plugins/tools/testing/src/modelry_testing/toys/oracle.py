@@ -1,0 +1,83 @@
+"""What a toy model says, by enumeration: sequences computed without cache, session or decoder.
+
+R rows   P prompt   N new tokens   V vocabulary
+"""
+
+import torch
+from torch import Tensor
+
+from modelry import PreTrainedModel
+from modelry_testing.models.subject import told_apart
+from modelry_testing.toys.family import toy_model
+from modelry_testing.toys.modeling import ToyForCausalLM, scaled_logits
+
+VOCABULARY = 7
+NEW = 4
+SURE, UNSURE = 400.0, 1.5
+PROMPTS = ((1, 5, 2, 3), (6, 2), (4,))
+"""Of different lengths, so that a batch has padding."""
+
+
+def certain_model() -> ToyForCausalLM:
+    """A model that leaves no choice: one sequence after each prompt has nearly all of the probability.
+
+    The first prompt is continued with a third token that stands nowhere before, so that a test can make it the end.
+    """
+    return _search(SURE, lambda model: _is_new(greedy_path(model, PROMPTS[0], 8), 2))
+
+
+def tempting_model() -> ToyForCausalLM:
+    """A model in which the most likely next token leads away from the most likely sequence of NEW tokens."""
+
+    def tempts(model: ToyForCausalLM) -> bool:
+        (best, first), (_, second) = best_sequences(model, PROMPTS[0], NEW, count=2)
+        return best != greedy_path(model, PROMPTS[0], NEW) and first - second > 0.1
+
+    return _search(UNSURE, tempts)
+
+
+def _search(factor: float, fits: object) -> ToyForCausalLM:
+    for seed in range(200):
+        model = told_apart(_small(), seed=seed)
+        assert isinstance(model, ToyForCausalLM)
+        scaled_logits(model, factor)
+        if fits(model):  # type: ignore[operator]
+            return model
+    raise AssertionError("no seed gives such a toy")
+
+
+def _small() -> PreTrainedModel:
+    none = dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"))
+    return toy_model(vocab_size=VOCABULARY, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, **none)
+
+
+def _is_new(path: tuple[int, ...], place: int) -> bool:
+    return path[place] not in path[:place] and len(set(path[:4])) > 2
+
+
+@torch.inference_mode()
+def greedy_path(model: ToyForCausalLM, prompt: tuple[int, ...], new: int) -> tuple[int, ...]:
+    """The `new` tokens that are each the most likely next one, by full forward passes."""
+    ids = list(prompt)
+    for _ in range(new):
+        ids.append(int(model(input_ids=torch.tensor([ids])).logits[0, -1].argmax()))
+    return tuple(ids[len(prompt) :])
+
+
+@torch.inference_mode()
+def best_sequences(
+    model: ToyForCausalLM, prompt: tuple[int, ...], new: int, *, count: int
+) -> list[tuple[tuple[int, ...], float]]:
+    """The `count` most likely continuations of `new` tokens, and their log probabilities, among all V ** N."""
+    tails = torch.cartesian_prod(*[torch.arange(VOCABULARY)] * new).reshape(-1, new)  # (R, N)
+    ids = torch.cat([torch.tensor(prompt).expand(len(tails), -1), tails], dim=1)  # (R, P + N)
+    scores = log_probability(model, ids, new)
+    best = scores.topk(count)
+    return [(tuple(tails[row].tolist()), float(score)) for row, score in zip(best.indices, best.values, strict=True)]
+
+
+@torch.inference_mode()
+def log_probability(model: ToyForCausalLM, ids: Tensor, new: int) -> Tensor:
+    """Log probability (R,) of the last `new` tokens of ids (R, P + N), given those before."""
+    scores = model(input_ids=ids[:, :-1]).logits[:, -new:].log_softmax(-1)  # (R, N, V)
+    return scores.gather(-1, ids[:, -new:, None])[..., 0].sum(-1)
