@@ -216,6 +216,7 @@ def resolve_reference(
     if isinstance(ref, Source):
         return ref
     name = os.fspath(ref)
+    name = os.path.expanduser(name) if name.startswith("~") else name
     if subfolder:
         _stays_inside(subfolder, name)
     source = _local(name, subfolder) or Source(
@@ -276,21 +277,23 @@ def push_saved(
 
 
 def _local(name: str, subfolder: str) -> Source | None:
-    path = Path(name).expanduser()
+    path = Path(name)
     try:
-        if path.is_file():
-            return Source(name=name, single=path)
-        if path.is_dir():
-            folder = path / subfolder
-            if not folder.is_dir():
-                raise NotFound(f"{name} holds no folder {subfolder}")
-            next(folder.iterdir(), None)
-            return Source(name=name, folder=folder)
-    except PermissionError as error:
-        raise NotFound(f"{name} cannot be read: {error.strerror}") from error
-    except (OSError, ValueError):
+        is_file, is_folder = path.is_file(), path.is_dir() and name != ""
+    except (OSError, ValueError):  # too long, or with a zero byte
         return None
-    return None
+    if is_file:
+        return Source(name=name, single=path)
+    if not is_folder:
+        return None
+    folder = path / subfolder
+    if not folder.is_dir():
+        raise NotFound(f"{name} holds no folder {subfolder}")
+    try:
+        next(folder.iterdir(), None)
+    except OSError as error:
+        raise NotFound(f"{name} cannot be read: {error.strerror}") from error
+    return Source(name=name, folder=folder)
 
 
 def _repository(name: str) -> str:
@@ -372,7 +375,7 @@ def _hub_errors(source: Source) -> Iterator[None]:
     except (AccessDenied, NotFound, Unreachable):
         raise
     except Exception as error:
-        if _is_network(error):
+        if _is_network(error) or (error.__cause__ is not None and _is_network(error.__cause__)):
             raise Unreachable(f"{what}: the hub does not answer ({type(error).__name__}: {error})") from error
         raise
 
