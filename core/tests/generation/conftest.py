@@ -4,12 +4,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from modelry_registry import Decoder, get_registry, use_registry
 from torch import nn
 
 from modelry.cache import Cache, GrowingLayerCache
 from modelry.generation import DecoderParameters, GenerationConfig
 from modelry.outputs import CausalLMOutputWithPast
+from modelry_registry import Decoder, get_registry, use_registry
 
 
 class ToyConfig(SimpleNamespace):
@@ -22,8 +22,15 @@ class ToyLM(nn.Module):
 
     def __init__(self, vocabulary=29, width=8, seed=0, **config):
         super().__init__()
-        values = {"model_type": "toy-lm", "vocab_size": vocabulary, "max_position_embeddings": 64,
-                  "is_encoder_decoder": False, "bos_token_id": None, "eos_token_id": None, "pad_token_id": None}
+        values = {
+            "model_type": "toy-lm",
+            "vocab_size": vocabulary,
+            "max_position_embeddings": 64,
+            "is_encoder_decoder": False,
+            "bos_token_id": None,
+            "eos_token_id": None,
+            "pad_token_id": None,
+        }
         self.config = ToyConfig(**{**values, **config})
         random = torch.Generator().manual_seed(seed)
         self.tokens = nn.Embedding(vocabulary, width)
@@ -48,10 +55,21 @@ class ToyLM(nn.Module):
     def make_cache(self, *, kind="dynamic", **options):
         return Cache([GrowingLayerCache()])
 
-    def forward(self, input_ids=None, attention_mask=None, position_ids=None, past_key_values=None, inputs_embeds=None,
-                labels=None, use_cache=None, output_attentions=None, output_hidden_states=None, logits_to_keep=0):
+    def forward(
+        self,
+        input_ids=None,
+        attention_mask=None,
+        position_ids=None,
+        past_key_values=None,
+        inputs_embeds=None,
+        labels=None,
+        use_cache=None,
+        output_attentions=None,
+        output_hidden_states=None,
+        logits_to_keep=0,
+    ):
         x = self.tokens(input_ids) if inputs_embeds is None else inputs_embeds
-        rows, new, width = x.shape
+        rows, new, _ = x.shape
         assert position_ids.shape == (rows, new)
         x = x + self.places(position_ids)
         seen = 0 if past_key_values is None else past_key_values.seen
@@ -70,8 +88,10 @@ class ToyLM(nn.Module):
         h = x + (weights @ v)[:, 0]
         self.calls.append((rows, new))
         return CausalLMOutputWithPast(
-            logits=self.head(h[:, -logits_to_keep:] if logits_to_keep else h), past_key_values=past_key_values,
-            hidden_states=(x, h) if output_hidden_states else None, attentions=(weights,) if output_attentions else None,
+            logits=self.head(h[:, -logits_to_keep:] if logits_to_keep else h),
+            past_key_values=past_key_values,
+            hidden_states=(x, h) if output_hidden_states else None,
+            attentions=(weights,) if output_attentions else None,
         )
 
     def greedy(self, ids, count):
@@ -125,7 +145,7 @@ def toy():
 
 @pytest.fixture
 def strategy():
-    """Run a function (session, parameters) as a strategy: `with strategy(decode): model.generate(strategy="toy-strategy")`."""
+    """`with strategy(decode): generate(model, strategy="toy-strategy")` runs a function (session, parameters)."""
     import sys
     from contextlib import contextmanager
 

@@ -8,6 +8,7 @@ from typing import Any
 
 _ROOMS = {
     "modelry.generation.call": "generate",
+    "modelry.generation.choosing": "draw likeliest",
     "modelry.generation.configuration": "GenerationConfig",
     "modelry.generation.parameters": "DecoderParameters",
     "modelry.generation.session": "Session Settings",

@@ -13,6 +13,7 @@ from torch import Tensor
 from modelry.errors import GenerationError, ModelryWarning, RegistryError
 from modelry.generation.configuration import GenerationConfig
 from modelry.generation.encoder_side import EncoderDecoderInput
+from modelry.generation.endings import EndRules
 from modelry.generation.generated_output import GenerateOutput
 from modelry.generation.input_side import DecoderInput, InputSide
 from modelry.generation.keywords import refuse_unknown, sort_keywords
@@ -117,13 +118,15 @@ def generate(
             hooked=_hooked(config, participants),
         )
         settings = Settings(
-            max_length=limit,
-            end_tokens=config.end_tokens,
+            ends=EndRules(
+                max_length=limit,
+                end_tokens=config.end_tokens,
+                stop_strings=StopStrings(config.stop_strings, tokenizer) if config.stop_strings else None,
+                criteria=_criteria(stopping_criteria),
+                deadline=math.inf if config.max_time is None else time.monotonic() + config.max_time,
+            ),
             pad_token=_pad_token(config),
             processors=processors,
-            criteria=_criteria(stopping_criteria),
-            stop_strings=StopStrings(config.stop_strings, tokenizer) if config.stop_strings else None,
-            deadline=math.inf if config.max_time is None else time.monotonic() + config.max_time,
             streamer=streamer,
             generator=_generator(config, generator, model),
             wanted=_wanted(config),

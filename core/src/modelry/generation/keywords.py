@@ -2,19 +2,52 @@
 
 import difflib
 import inspect
-from collections.abc import Callable, Collection, Mapping
-from functools import lru_cache
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from modelry.errors import GenerationError
 from modelry.generation.configuration import GenerationConfig
 
 _THE_SESSIONS = frozenset(
-    ["self", "input_ids", "attention_mask", "position_ids", "past_key_values", "use_cache", "logits_to_keep", "labels", "return_dict", "output_attentions", "output_hidden_states", "cache_position", "encoder_outputs", "decoder_input_ids"]
+    [
+        "self",
+        "input_ids",
+        "attention_mask",
+        "position_ids",
+        "past_key_values",
+        "use_cache",
+        "logits_to_keep",
+        "labels",
+        "return_dict",
+        "output_attentions",
+        "output_hidden_states",
+        "cache_position",
+        "encoder_outputs",
+        "decoder_input_ids",
+    ]
 )
 """Arguments of forward that generation fills itself."""
 
-_BESIDE = ["inputs", "input_ids", "attention_mask", "generation_config", "strategy", "logits_processor", "stopping_criteria", "prefix_allowed_tokens_fn", "streamer", "tokenizer", "negative_prompt_ids", "negative_prompt_attention_mask", "assistant_model", "assistant_tokenizer", "past_key_values", "decoder_input_ids", "generator", "seed"]
+_BESIDE = [
+    "inputs",
+    "input_ids",
+    "attention_mask",
+    "generation_config",
+    "strategy",
+    "logits_processor",
+    "stopping_criteria",
+    "prefix_allowed_tokens_fn",
+    "streamer",
+    "tokenizer",
+    "negative_prompt_ids",
+    "negative_prompt_attention_mask",
+    "assistant_model",
+    "assistant_tokenizer",
+    "past_key_values",
+    "decoder_input_ids",
+    "generator",
+    "seed",
+]
 """Arguments that generate() names itself; here for the suggestions."""
 
 
@@ -63,9 +96,8 @@ def refuse_unknown(others: Collection[str], strategy: str, parameters: Collectio
     )
 
 
-@lru_cache(maxsize=64)
-def _inputs_of(model_class: Callable[..., Any]) -> frozenset[str]:
+def _inputs_of(model_class: type[Any]) -> frozenset[str]:
     """Names of forward's own inputs."""
-    found = inspect.signature(model_class.forward).parameters  # type: ignore[attr-defined]
+    found = inspect.signature(model_class.forward).parameters
     named = {name for name, one in found.items() if one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)}
     return frozenset(named - _THE_SESSIONS)

@@ -66,7 +66,9 @@ def read_prompt(
         )
     prompt = Prompt(tokens, None, rest, embeds)
     if prompt.rows == 0 or prompt.width == 0:
-        raise GenerationError(f"the prompt is empty: input_ids has shape {tuple(tokens.shape)}; give at least one token")
+        raise GenerationError(
+            f"the prompt is empty: input_ids has shape {tuple(tokens.shape)}; give at least one token"
+        )
     check_ids(tokens, _vocabulary(model))
     read = _mask(mask, tokens, config, device)
     cached = 0 if embeds is not None or (read is not None and read.shape[1] > prompt.width) else remembered

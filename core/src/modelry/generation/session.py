@@ -14,7 +14,6 @@ R live rows   B prompts   P positions of the text, prompt included   n new posit
 """
 
 import math
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
@@ -23,11 +22,10 @@ import torch
 from torch import Tensor
 
 from modelry.errors import GenerationError
+from modelry.generation.endings import Endings, EndRules
 from modelry.generation.generated_output import GenerateOutput
 from modelry.generation.input_side import InputSide
 from modelry.generation.processors.processor import LogitsProcessorList
-from modelry.generation.stop_strings import StopStrings
-from modelry.generation.stopping import EosTokenCriteria, StoppingCriteriaList
 from modelry.generation.streamers import BaseStreamer
 
 
@@ -35,16 +33,9 @@ from modelry.generation.streamers import BaseStreamer
 class Settings:
     """What holds for all rows of a session."""
 
-    max_length: int
-    """Positions at which a row ends, prompt included."""
-    end_tokens: tuple[int, ...] = ()
+    ends: EndRules
     pad_token: int = 0
     processors: LogitsProcessorList = field(default_factory=LogitsProcessorList)
-    criteria: StoppingCriteriaList = field(default_factory=StoppingCriteriaList)
-    """The caller's own."""
-    stop_strings: StopStrings | None = None
-    deadline: float = math.inf
-    """time.monotonic() at which all rows end."""
     streamer: BaseStreamer | None = None
     generator: torch.Generator | None = None
     wanted: frozenset[str] = frozenset()
@@ -52,7 +43,7 @@ class Settings:
     as_record: bool = False
     """Return a GenerateOutput."""
     beside: Mapping[str, Any] = field(default_factory=dict)
-    """What a call gave for its strategy: assistant_model, assistant_tokenizer, tokenizer, ..."""
+    """What a call gave for its strategy: assistant_model, assistant_tokenizer, tokenizer."""
 
 
 @final
@@ -70,23 +61,19 @@ class Session:
         self.rows, self.prompt_length = ids.shape
         self.prompts = torch.arange(self.rows, device=ids.device)
         """(R,) which prompt a row continues."""
-        self.done = False
-        self.finished = torch.zeros(self.rows, dtype=torch.bool, device=ids.device)
-        """(R,) rows that have ended."""
-        self.last = ids[:, -1] if ids.shape[1] else ids.new_zeros(self.rows)
+        self.last = ids[:, -1] if self.prompt_length else ids.new_zeros(self.rows)
         """(R,) the token added last to each row."""
         self.statistics: dict[str, float] = {}
         """What the strategy counts; in the output."""
         self._side, self._length = side, self.prompt_length
-        self._tokens = ids.new_full((self.rows, settings.max_length), settings.pad_token)
+        self._tokens = ids.new_full((self.rows, settings.ends.max_length), settings.pad_token)
         self._tokens[:, : self._length] = ids
-        self._over = [False] * self.rows
-        self._ends = frozenset(settings.end_tokens)
+        self._endings = Endings(settings.ends, self.rows, ids.device)
         self._lengths: list[int] | None = None
-        self._peaks: Tensor | None = None
+        self._scored: Tensor | None = None
         self._output: Any = None
         self._collected: dict[str, list[Any]] = {name: [] for name in settings.wanted}
-        self._final: dict[str, Any] = {}
+        self._final: dict[str, Any] | None = None
         for name in ("attentions", "hidden_states"):
             if name in settings.wanted:
                 side.flags[f"output_{name}"] = True
@@ -97,6 +84,16 @@ class Session:
     def ids(self) -> Tensor:
         """(R, P) the text so far. A view: copy what is to last."""
         return self._tokens[:, : self._length]
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to do."""
+        return self._endings.all or self._final is not None
+
+    @property
+    def finished(self) -> Tensor:
+        """(R,) bool: rows that have ended."""
+        return self._endings.finished
 
     @property
     def generator(self) -> torch.Generator | None:
@@ -158,15 +155,13 @@ class Session:
     def keep(self, rows: Tensor) -> None:
         """Make row i what row `rows[i]` was: reorders, repeats or drops rows, with all that belongs to them."""
         rows = rows.to(self._tokens.device)
+        order = rows.tolist()
         self._side.keep(rows)
         self.settings.processors.keep(rows)
-        self._tokens, self.prompts, self.finished = self._tokens[rows], self.prompts[rows], self.finished[rows]
-        self.last = self.last[rows]
-        order = rows.tolist()
-        self._over = [self._over[row] for row in order]
+        self._endings.keep(order)
+        self._tokens, self.prompts, self.last = self._tokens[rows], self.prompts[rows], self.last[rows]
         self._lengths = None if self._lengths is None else [self._lengths[row] for row in order]
-        self.rows, self._peaks = len(order), None
-        self.done = all(self._over)
+        self.rows, self._scored = len(order), None
 
     def rollback(self, count: int | Tensor) -> None:
         """Make the model forget the last positions it read: one count, or (R,) counts. The text does not change.
@@ -195,7 +190,7 @@ class Session:
         if ids is None:
             if settings.wanted:
                 self._collect(logits, scores)
-            self._peaks = scores.amax(dim=-1)
+            self._scored = scores
         return scores
 
     def _collect(self, logits: Tensor, scores: Tensor) -> None:
@@ -216,23 +211,19 @@ class Session:
         Raises:
             GenerationError: the scores the ids were taken from are not numbers, or every token was ruled out.
         """
-        if True in self._over:
+        if self._scored is not None:
+            self.check(self._scored.gather(1, ids[:, None]))
+            self._scored = None
+        if self._endings.some:
             ids = ids.masked_fill(self.finished, self.settings.pad_token)
         self.append(ids)
         if self.settings.streamer is not None:
             self.settings.streamer.put(ids.cpu())
-        self._stop(ids.tolist())
+        self._endings.after_token(ids.tolist(), self.ids, self._collected.get("scores"))
         return self.finished
 
     def append(self, ids: Tensor) -> None:
-        """Add one token (R,) to every row and nothing else, for strategies that end rows themselves (see `stops`).
-
-        Raises:
-            GenerationError: as `emit`.
-        """
-        if self._peaks is not None:
-            self._check_peaks(self._peaks.tolist())
-            self._peaks = None
+        """Add one token (R,) to every row and nothing else, for strategies that end rows themselves (see `stops`)."""
         self._tokens[:, self._length] = ids
         self._length += 1
         self.last = ids
@@ -246,21 +237,21 @@ class Session:
         Raises:
             GenerationError: several rows, and a streamer.
         """
-        streamer = self.settings.streamer
+        streamer, endings = self.settings.streamer, self._endings
         if streamer is not None and self.rows > 1:
             raise GenerationError("rows that advance by different numbers of tokens cannot be streamed together")
         lengths = self._lengths = self._lengths or [self._length] * self.rows
         for row, span in enumerate(spans):
             for token in span:
-                if self._over[row]:
+                if endings.over[row]:
                     break
                 self._tokens[row, lengths[row]] = token
                 lengths[row] += 1
                 if streamer is not None:
                     streamer.put(torch.tensor([token]))
-                self._over[row] = token in self._ends or lengths[row] >= self.settings.max_length or self._ends_row(row)
+                endings.after_row_token(row, token, self.row_ids(row), self._collected.get("scores"))
         self._length = max(lengths)
-        self._note_over()
+        self.last = torch.stack([self.row_ids(row)[0, -1] for row in range(self.rows)])
         return self.finished
 
     def row_ids(self, row: int) -> Tensor:
@@ -269,19 +260,32 @@ class Session:
 
     def stops(self, ids: Tensor) -> Tensor:
         """(N,) bool: which of any texts (N, P) end with their last token, length and time aside. Changes nothing."""
-        settings = self.settings
-        over = settings.criteria(ids, self._collected.get("scores"))
-        if settings.end_tokens:
-            over |= torch.as_tensor(EosTokenCriteria(settings.end_tokens)(ids), device=ids.device)
-        if settings.stop_strings is not None:
-            tails = ids[:, -settings.stop_strings.reach :].tolist()
-            over |= torch.tensor([settings.stop_strings.completed_by(tail) for tail in tails], device=ids.device)
-        return over
+        return self.settings.ends.stops(ids, self._collected.get("scores"))
 
-    @property
-    def out_of_time(self) -> bool:
-        """Whether max_time has passed."""
-        return self.settings.deadline < math.inf and time.monotonic() > self.settings.deadline
+    def check(self, chosen: Tensor) -> None:
+        """Refuse choices that were made among scores that are no numbers. `emit` does it for what `scores` returned.
+
+        Args:
+            chosen: (R, 1) or (R,) score of the token chosen in each row; one that is no finite number tells of NaN or
+                of infinity in the row, or that the processors left nothing.
+
+        Raises:
+            GenerationError: names the rows that have not ended and hold such a score.
+        """
+        values = chosen.flatten().tolist()
+        wrong = [row for row, value in enumerate(values) if not (math.isfinite(value) or self._endings.over[row])]
+        if not wrong:
+            return
+        where, worst = f"in rows {wrong} at position {self._length}", values[wrong[0]]
+        if worst == -math.inf or (self.settings.processors and self._all_ruled_out(wrong[0])):
+            raise GenerationError(f"every token is ruled out {where}: the logits processors contradict each other")
+        raise GenerationError(
+            f"the logits are {'NaN' if math.isnan(worst) else 'infinite'} {where}: are the weights damaged, "
+            "or is the dtype too narrow for this model? (remove_invalid_values=True hides it)"
+        )
+
+    def _all_ruled_out(self, row: int) -> bool:
+        return self._scored is not None and bool(self._scored[row].isneginf().all())
 
     def finish(self, sequences: Tensor, **fields: Any) -> None:
         """Say what the result is, for strategies that choose among texts.
@@ -291,71 +295,13 @@ class Session:
             fields: of GenerateOutput (sequences_scores, beam_indices).
         """
         self._final = {"sequences": sequences, **fields}
-        self.done = True
-
-    # Ends
-
-    def _stop(self, chosen: list[int]) -> None:
-        """See which rows end with the tokens just added. All on the host: one copy from the device a token."""
-        settings, over = self.settings, self._over
-        changed = False
-        for row, token in enumerate(chosen):
-            if token in self._ends and not over[row]:
-                over[row] = changed = True
-        if settings.stop_strings is not None:
-            tails = self._tokens[:, max(0, self._length - settings.stop_strings.reach) : self._length].tolist()
-            for row, tail in enumerate(tails):
-                if not over[row] and settings.stop_strings.completed_by(tail):
-                    over[row] = changed = True
-        if settings.criteria:
-            verdicts = settings.criteria(self.ids, self._collected.get("scores")).tolist()
-            self._over = over = [one or other for one, other in zip(over, verdicts, strict=True)]
-            changed = True
-        if self._length >= settings.max_length or (settings.deadline < math.inf and self.out_of_time):
-            self._over = [True] * self.rows
-            changed = True
-        if changed:
-            self._note_over()
-
-    def _ends_row(self, row: int) -> bool:
-        """Whether the text of one row ends, length and end tokens aside."""
-        settings = self.settings
-        stops = settings.stop_strings
-        if stops is not None and stops.completed_by(self.row_ids(row)[0, -stops.reach :].tolist()):
-            return True
-        if settings.criteria and bool(settings.criteria(self.row_ids(row), self._collected.get("scores")).any()):
-            return True
-        return self.out_of_time
-
-    def _note_over(self) -> None:
-        self.finished = torch.tensor(self._over, device=self._tokens.device)
-        self.done = all(self._over)
-
-    def _check_peaks(self, peaks: list[float]) -> None:
-        """Refuse rows whose highest score is not a finite number."""
-        wrong = [row for row, peak in enumerate(peaks) if not (-math.inf < peak < math.inf or self._over[row])]
-        if wrong:
-            raise GenerationError(self._what_is_wrong(peaks[wrong[0]], wrong))
-
-    def _what_is_wrong(self, peak: float, rows: list[int]) -> str:
-        where = f"in rows {rows} at position {self._length}"
-        if peak == -math.inf:
-            return f"every token is ruled out {where}: the logits processors contradict each other"
-        return (
-            f"the logits are {'NaN' if math.isnan(peak) else 'infinite'} {where}: are the weights damaged, "
-            "or is the dtype too narrow for this model? (remove_invalid_values=True hides it)"
-        )
-
-    # The end
 
     def result(self) -> Tensor | GenerateOutput:
         """What generate() returns: ids (R, P), or a record with what was asked for."""
-        sequences = self._final.pop("sequences", None)
-        if sequences is None:
-            sequences = self.ids.clone()
+        chosen = self._final or {"sequences": self.ids}
+        sequences: Tensor = chosen["sequences"].clone()  # outside inference mode: an ordinary tensor
         if not self.settings.as_record:
-            ids: Tensor = sequences
-            return ids
-        collected = {name: tuple(found) for name, found in self._collected.items()}
-        record = {**collected, **self._final, "statistics": self.statistics or None}
-        return GenerateOutput(sequences=sequences, past_key_values=self._side.cache, **record)
+            return sequences
+        record = {name: tuple(found) for name, found in self._collected.items()} | chosen
+        record |= {"sequences": sequences, "past_key_values": self._side.cache, "statistics": self.statistics or None}
+        return GenerateOutput(**record)

@@ -30,9 +30,7 @@ STRATEGIES: tuple[Row, ...] = (
 )
 """The first row that asks is taken; none: sampling, which is greedy without do_sample."""
 
-COMPANIONS: tuple[Row, ...] = (
-    Row("watermark", "watermarking_config", lambda c, _: c.watermarking_config is not None),
-)
+COMPANIONS: tuple[Row, ...] = (Row("watermark", "watermarking_config", lambda c, _: c.watermarking_config is not None),)
 """Plugins that take part beside the strategy, through the hook modelry_logits_processors."""
 
 

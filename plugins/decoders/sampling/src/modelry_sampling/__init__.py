@@ -3,7 +3,7 @@
 import importlib
 from typing import Any
 
-__all__ = ["SamplingParameters", "decode", "draw"]
+__all__ = ["SamplingParameters", "decode"]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,11 +3,9 @@
 R rows   V vocabulary
 """
 
-import torch
 from pydantic import Field
-from torch import Tensor
 
-from modelry.generation import DecoderParameters, Session
+from modelry.generation import DecoderParameters, Session, draw, likeliest
 
 
 class SamplingParameters(DecoderParameters):
@@ -21,27 +19,10 @@ class SamplingParameters(DecoderParameters):
 
 def decode(session: Session, parameters: SamplingParameters) -> None:
     """Continue every row until all are finished."""
-    logits = session.start(copies=parameters.num_return_sequences)
+    logits = session.start(copies=parameters.num_return_sequences)  # (R, 1, V)
     while True:
-        scores = session.scores(logits[:, -1])
-        session.emit(draw(scores, session.generator) if parameters.do_sample else scores.argmax(dim=-1))
+        scores = session.scores(logits[:, -1])  # (R, V)
+        session.emit(draw(scores, session.generator) if parameters.do_sample else likeliest(scores))
         if session.done:
             return
         logits = session.step(session.last[:, None])
-
-
-def draw(scores: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Draw a token of each row from softmax(scores), in float32.
-
-    An exponential race: the token whose waiting time is shortest, at a rate that is its probability. The draws are
-    those of torch.multinomial for the same generator, without its wait for the device to check the probabilities.
-
-    Args:
-        scores: (R, V).
-
-    Returns:
-        (R,) int64.
-    """
-    rates = scores.softmax(dim=-1, dtype=torch.float32)
-    waiting = torch.empty_like(rates).exponential_(1, generator=generator)
-    return (rates / waiting).argmax(dim=-1)
