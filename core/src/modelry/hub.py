@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, TypedDict, Union
 
-from modelry.errors import AccessDenied, ModelryWarning, NotFound, Unreachable, UnsafeCheckpoint
+from modelry.errors import ModelryWarning, NotFound, Unreachable, UnsafeCheckpoint
+from modelry.hub_errors import hub_errors
 
 __all__ = ["HubOptions", "Reference", "Source", "push_saved", "resolve_reference", "split_hub_options"]
 
@@ -107,7 +108,7 @@ class Source:
             self._list_cached()
             return
         try:
-            with _hub_errors(self):
+            with hub_errors(self.name, self.revision):
                 info = HfApi(endpoint=_endpoint(), token=self.token).model_info(
                     self.repository, revision=self.commit or self.revision
                 )
@@ -160,7 +161,7 @@ class Source:
                 return Path(cached)
         if name not in self.names():
             return None
-        with _hub_errors(self), _quiet_off_terminal():
+        with hub_errors(self.name, self.revision), _quiet_off_terminal():
             path = hf_hub_download(
                 self.repository,
                 full,
@@ -258,10 +259,10 @@ def push_saved(
 
     if _offline():
         raise Unreachable(f"{repo_id} cannot be pushed to while HF_HUB_OFFLINE is set")
-    place = Source(name=repo_id, repository=_repository(repo_id), revision=revision, token=token)
+    _repository(repo_id)
     with tempfile.TemporaryDirectory() as folder:
         save(Path(folder))
-        with _hub_errors(place), _quiet_off_terminal():
+        with hub_errors(repo_id, revision), _quiet_off_terminal():
             api = HfApi(endpoint=_endpoint(), token=token)
             repository = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
             if revision is not None and not create_pr:
@@ -337,52 +338,3 @@ def _quiet_off_terminal() -> Iterator[None]:
         yield
     finally:
         enable_progress_bars()
-
-
-@contextlib.contextmanager
-def _hub_errors(source: Source) -> Iterator[None]:
-    """Say in our words what the hub's client found, and what to do."""
-    from huggingface_hub import errors as hub
-
-    what = f"{source.name} at revision {source.revision}" if source.revision else source.name
-    try:
-        yield
-    except hub.GatedRepoError as error:
-        raise AccessDenied(
-            f"{what} is gated: ask for access on its page, then pass token=... or set HF_TOKEN"
-        ) from error
-    except hub.RepositoryNotFoundError as error:
-        if error.response.status_code in (401, 403) and error.response.headers.get("X-Error-Code") != "RepoNotFound":
-            raise AccessDenied(
-                f"{what}: the hub wants a token that may read it; pass token=... or set HF_TOKEN"
-            ) from error
-        raise NotFound(
-            f"{what}: no folder of this name here, and no repository on the hub (or a private one)"
-        ) from error
-    except hub.RevisionNotFoundError as error:
-        raise NotFound(f"{source.name} has no revision {source.revision or 'main'}") from error
-    except (hub.LocalEntryNotFoundError, hub.OfflineModeIsEnabled) as error:
-        raise Unreachable(f"{what}: the hub cannot be reached and the cache lacks the file: {error}") from error
-    except hub.EntryNotFoundError as error:
-        raise NotFound(f"{what}: {error}") from error
-    except hub.HFValidationError as error:
-        raise NotFound(f"{what}: {error}") from error
-    except hub.HfHubHTTPError as error:
-        status = error.response.status_code
-        if status in (401, 403):
-            raise AccessDenied(f"{what}: the hub answers {status}; the token is wrong or lacks the right") from error
-        raise Unreachable(f"{what}: the hub answers {status}") from error
-    except (AccessDenied, NotFound, Unreachable):
-        raise
-    except Exception as error:
-        if _is_network(error) or (error.__cause__ is not None and _is_network(error.__cause__)):
-            raise Unreachable(f"{what}: the hub does not answer ({type(error).__name__}: {error})") from error
-        raise
-
-
-def _is_network(error: BaseException) -> bool:
-    """True for the errors of sockets and of the HTTP client, whichever the hub's client uses."""
-    names = {one.__module__.partition(".")[0] for one in type(error).__mro__}
-    return isinstance(error, ConnectionError | TimeoutError) or bool(
-        names & {"httpx", "httpx2", "httpcore", "requests"}
-    )
