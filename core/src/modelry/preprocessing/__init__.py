@@ -1,4 +1,4 @@
-"""What turns text, images, video and sound into model inputs: tokenizers, processors and chat templates. No torch on import."""
+"""What turns text, images, video and sound into model inputs: tokenizers, processors, chat templates. Torch-free."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from modelry.preprocessing.detokenizer import Detokenizer
     from modelry.preprocessing.encoding import BatchEncoding
     from modelry.preprocessing.feature_extractor import FeatureExtractor
+    from modelry.preprocessing.features import BatchFeature
     from modelry.preprocessing.image_processor import ImageProcessor
     from modelry.preprocessing.preprocessor import Preprocessor
     from modelry.preprocessing.processor import Processor
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _ROOMS = {
     "BatchEncoding": "encoding",
+    "BatchFeature": "features",
     "Detokenizer": "detokenizer",
     "FeatureExtractor": "feature_extractor",
     "ImageProcessor": "image_processor",
@@ -28,6 +30,7 @@ _ROOMS = {
 
 __all__ = [
     "BatchEncoding",
+    "BatchFeature",
     "Detokenizer",
     "FeatureExtractor",
     "ImageProcessor",

@@ -127,7 +127,7 @@ def _apply_settings(backend: tokenizers.Tokenizer, settings: Mapping[str, Any]) 
 
 
 def _take_baked(backend: tokenizers.Tokenizer, settings: dict[str, Any]) -> None:
-    """A tokenizer.json may carry padding and truncation of its last use: their sides are defaults, the rest is dropped."""
+    """A tokenizer.json may carry padding and truncation of its last use: the sides are defaults, the rest goes."""
     padding, truncation = backend.padding, backend.truncation
     if padding is not None:
         settings.setdefault("pad_token", padding["pad_token"])
@@ -139,9 +139,7 @@ def _take_baked(backend: tokenizers.Tokenizer, settings: dict[str, Any]) -> None
     backend.no_truncation()
 
 
-def set_bos_and_eos(
-    backend: tokenizers.Tokenizer, bos: tuple[str, int] | None, eos: tuple[str, int] | None
-) -> None:
+def set_bos_and_eos(backend: tokenizers.Tokenizer, bos: tuple[str, int] | None, eos: tuple[str, int] | None) -> None:
     """Have every encoded text begin with `bos` and end with `eos`, (token, id) each."""
     start = {0: f"{bos[0]}:0 ", 1: f"{bos[0]}:1 "} if bos else {0: "", 1: ""}
     end = {0: f" {eos[0]}:0", 1: f" {eos[0]}:1"} if eos else {0: "", 1: ""}

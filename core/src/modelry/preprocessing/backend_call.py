@@ -20,7 +20,7 @@ def encode_rows(
     words: bool,
     split_special_tokens: bool,
 ) -> list[Encoding]:
-    """Encode texts, or (text, second text) pairs. The caller holds the tokenizer's lock: the backend's settings are changed.
+    """Encode texts, or (text, second text) pairs. The caller holds the tokenizer's lock: backend settings are changed.
 
     Args:
         pad: token, id and type id that fill rows; None where no row is padded.
@@ -55,7 +55,9 @@ def _failure(lengths: Lengths) -> str:
     return f"the text cannot be cut to {lengths.max_length} tokens with truncation={lengths.truncation.value!r}"
 
 
-def _set_truncation(backend: tokenizers.Tokenizer, rows: list[Any], lengths: Lengths, special: bool, words: bool) -> None:
+def _set_truncation(
+    backend: tokenizers.Tokenizer, rows: list[Any], lengths: Lengths, special: bool, words: bool
+) -> None:
     if lengths.truncation is TruncationStrategy.DO_NOT_TRUNCATE:
         backend.no_truncation()
         return
@@ -65,7 +67,8 @@ def _set_truncation(backend: tokenizers.Tokenizer, rows: list[Any], lengths: Len
     room = lengths.max_length - added
     if room < 0:
         raise PreprocessorError(
-            f"max_length {lengths.max_length} has no room for the {added} special tokens of a {'pair' if pair else 'text'}; "
+            f"max_length {lengths.max_length} has no room for the {added} special tokens of a "
+            f"{'pair' if pair else 'text'}; "
             "raise it, or pass add_special_tokens=False"
         )
     if lengths.stride and lengths.stride >= room:

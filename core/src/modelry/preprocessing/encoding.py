@@ -1,16 +1,12 @@
 """What a tokenizer returns: ids and masks by name, and where every token came from in the text."""
 
-from collections import UserDict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from tokenizers import Encoding
 
 from modelry.errors import PreprocessorError
-from modelry.preprocessing.tensors import as_tensor, check_tensor_type
-
-if TYPE_CHECKING:
-    import torch
+from modelry.preprocessing.features import BatchFeature
 
 
 class CharSpan(NamedTuple):
@@ -27,7 +23,7 @@ class TokenSpan(NamedTuple):
     end: int
 
 
-class BatchEncoding(UserDict[Any, Any]):
+class BatchEncoding(BatchFeature):
     """A dictionary of model inputs, each (tokens,) or (batch, tokens), that can also be read as attributes.
 
     The methods about tokens, words and characters take (batch_index, index), or one index when the batch is one text.
@@ -40,9 +36,8 @@ class BatchEncoding(UserDict[Any, Any]):
         tensor_type: str | None = None,
         prepend_batch_axis: bool = False,
     ) -> None:
-        super().__init__(data or {})
         self._encodings = [encodings] if isinstance(encodings, Encoding) else list(encodings or ())
-        self.convert_to_tensors(tensor_type, prepend_batch_axis=prepend_batch_axis)
+        super().__init__(data, tensor_type, prepend_batch_axis)
 
     def __getitem__(self, item: Any) -> Any:
         """An input by name, the Encoding of one text by position, or a slice of every input."""
@@ -51,11 +46,6 @@ class BatchEncoding(UserDict[Any, Any]):
         if isinstance(item, slice):
             return {name: value[item] for name, value in self.data.items()}
         return self._encoding(item)
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "data" or name.startswith("__") or name not in self.data:
-            raise AttributeError(f"this encoding has no {name!r}; it has {', '.join(self.__dict__.get('data', ()))}")
-        return self.data[name]
 
     @property
     def is_fast(self) -> bool:
@@ -130,34 +120,11 @@ class BatchEncoding(UserDict[Any, Any]):
         encoding, char = self._place(batch_or_char_index, char_index)
         return encoding.char_to_word(char, sequence_index)
 
-    def convert_to_tensors(self, tensor_type: str | None = None, prepend_batch_axis: bool = False) -> Self:
-        """Turn every input into a tensor, in place.
-
-        Args:
-            tensor_type: "pt", "np", or None to leave lists.
-            prepend_batch_axis: make (tokens,) into (1, tokens).
-
-        Raises:
-            PreprocessorError: rows of different lengths, or an unknown tensor type.
-        """
-        check_tensor_type(tensor_type)
-        if tensor_type is not None:
-            for name, value in self.data.items():
-                self.data[name] = as_tensor(name, [value] if prepend_batch_axis else value, tensor_type)
-        return self
-
-    def to(self, device: "str | int | torch.device", *, non_blocking: bool = False) -> Self:
-        """Move every torch tensor to a device, in place; other values stay."""
-        import torch
-
-        for name, value in self.data.items():
-            if isinstance(value, torch.Tensor):
-                self.data[name] = value.to(device, non_blocking=non_blocking)
-        return self
-
     def _encoding(self, index: int) -> Encoding:
         if not self._encodings:
-            raise PreprocessorError("this encoding was not made by a tokenizer, so it knows nothing of words and characters")
+            raise PreprocessorError(
+                "this encoding was not made by a tokenizer, so it knows nothing of words and characters"
+            )
         if not -len(self._encodings) <= index < len(self._encodings):
             raise IndexError(f"row {index} of an encoding of {len(self._encodings)} rows")
         return self._encodings[index]

@@ -71,7 +71,7 @@ def resolve_lengths(
 ) -> Lengths:
     """Say what the arguments of a call mean together.
 
-    A max_length alone asks for truncation. A strategy without any length (neither argument nor model_max_length) does nothing.
+    A max_length alone asks for truncation. A strategy without any length (argument or model_max_length) does nothing.
 
     Raises:
         PreprocessorError: an unknown strategy or side, a negative length, or lengths that contradict each other.

@@ -1,4 +1,4 @@
-"""What every preprocessor is: something that turns a user's input into model inputs, and is loaded and saved with the model."""
+"""What every preprocessor is: it turns a user's input into model inputs, and is loaded and saved with the model."""
 
 import os
 from abc import ABC, abstractmethod

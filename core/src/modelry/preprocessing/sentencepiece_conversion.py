@@ -1,7 +1,7 @@
 """From a SentencePiece model to a tokenizer of the tokenizers library that cuts text the same way.
 
-Known differences: control tokens written out in the text are recognised, as the ecosystem's tokenizers do; and white space
-beside an added token is trimmed where the model trims white space at the ends of a text.
+Known differences: control tokens written out in the text are recognised, as the ecosystem's tokenizers do; and white
+space beside an added token is trimmed where the model trims white space at the ends of a text.
 """
 
 from collections.abc import Mapping
@@ -24,8 +24,8 @@ def convert_sentencepiece(
 
     Args:
         model: what the file says.
-        settings: tokenizer_config.json; reads `legacy` (True marks the beginning of a word after every special token,
-            False only at the beginning of the text; absent: True for unigram models, False for BPE) and `add_prefix_space`.
+        settings: tokenizer_config.json; reads `add_prefix_space`, and `legacy` (True marks the beginning of a word
+            after every special token, False only at the beginning of the text; absent: True for unigram models only).
         extra_ids: how many sentinel tokens <extra_id_N> follow the vocabulary, the last with N = 0.
 
     Raises:
@@ -39,7 +39,9 @@ def convert_sentencepiece(
     elif model.algorithm is Algorithm.BPE:
         backend = tokenizers.Tokenizer(_bpe(model))
     else:
-        raise PreprocessorError(f"{where} is a SentencePiece model of type {model.algorithm.name}; UNIGRAM and BPE can be read")
+        raise PreprocessorError(
+            f"{where} is a SentencePiece model of type {model.algorithm.name}; UNIGRAM and BPE can be read"
+        )
     prefix = bool(settings.get("add_prefix_space", model.add_dummy_prefix))
     legacy = bool(settings.get("legacy", model.algorithm is Algorithm.UNIGRAM))
     normalizer = _normalizer(model)

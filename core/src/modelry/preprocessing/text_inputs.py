@@ -9,8 +9,8 @@ def read_text_inputs(text: Any, pair: Any, *, is_split_into_words: bool) -> tupl
     """Check the texts of a call and bring them into one shape.
 
     Args:
-        text, pair: a string or a list of strings; a list of words, or a list of such, when is_split_into_words. A batch may
-            hold pairs (text, second text) itself, when `pair` is None.
+        text, pair: a string or a list of strings; a list of words, or a list of such, when is_split_into_words.
+            A batch may hold pairs (text, second text) itself, when `pair` is None.
 
     Returns:
         A list of texts or of (text, second text), and whether the caller gave a batch.

@@ -1,4 +1,4 @@
-"""Text to token ids and back, on the tokenizers library. Works without torch: it returns lists unless tensors are asked for."""
+"""Text to token ids and back, on the tokenizers library. Torch-free: it returns lists unless tensors are asked for."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -25,13 +25,15 @@ from modelry.preprocessing.vocabulary import Vocabulary
 
 _log = logging.getLogger(__name__)
 
-_CLEAN_UP = ((" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"), (" 'm", "'m"))
-_CLEAN_UP += ((" 's", "'s"), (" 've", "'ve"), (" 're", "'re"))
+_CLEAN_UP = (
+    *((" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'")),
+    *((" n't", "n't"), (" 'm", "'m"), (" 's", "'s"), (" 've", "'ve"), (" 're", "'re")),
+)
 """English spacing that word pieces lose; published as clean_up_tokenization_spaces."""
 
 
 class Tokenizer(Vocabulary, Preprocessor):
-    """A tokenizer with the ecosystem's call. Make one with from_pretrained, from_files, or from a tokenizers.Tokenizer."""
+    """A tokenizer with the ecosystem's call. Made by from_pretrained, by from_files, or of a tokenizers.Tokenizer."""
 
     role: ClassVar[str] = "tokenizer"
 
@@ -40,7 +42,7 @@ class Tokenizer(Vocabulary, Preprocessor):
         Args:
             tokenizer_object: the tokenizer of the tokenizers library; it becomes this object's own.
             name_or_path: where it came from, for messages.
-            settings: the keys of tokenizer_config.json (special tokens, model_max_length, padding_side, chat_template ...).
+            settings: the keys of tokenizer_config.json (special tokens, model_max_length, chat_template ...).
 
         Raises:
             PreprocessorError: a setting of the wrong type.
@@ -194,7 +196,9 @@ class Tokenizer(Vocabulary, Preprocessor):
         """The ids alone: tokenizer(text, ...)["input_ids"]."""
         return self(text, text_pair, **options)["input_ids"]
 
-    def tokenize(self, text: str, pair: str | None = None, add_special_tokens: bool = False, **options: Any) -> list[str]:
+    def tokenize(
+        self, text: str, pair: str | None = None, add_special_tokens: bool = False, **options: Any
+    ) -> list[str]:
         """The tokens of one text as strings."""
         return self(text, pair, add_special_tokens=add_special_tokens, **options).tokens()
 
@@ -226,7 +230,9 @@ class Tokenizer(Vocabulary, Preprocessor):
         if wrong is not None:
             raise PreprocessorError(f"cannot decode {wrong!r}: a token id is a whole number from 0 to {len(self) - 1}")
         text = self._backend.decode(row, skip_special_tokens=skip_special_tokens)
-        clean = self.clean_up_tokenization_spaces if clean_up_tokenization_spaces is None else clean_up_tokenization_spaces
+        clean = (
+            self.clean_up_tokenization_spaces if clean_up_tokenization_spaces is None else clean_up_tokenization_spaces
+        )
         if clean and not isinstance(self._backend.model, models.BPE):
             for spaced, tight in _CLEAN_UP:
                 text = text.replace(spaced, tight)
@@ -253,7 +259,7 @@ class Tokenizer(Vocabulary, Preprocessor):
         return_attention_mask: bool | None = None,
         return_tensors: str | None = None,
     ) -> BatchEncoding:
-        """Pad rows that have been encoded before: one, a batch of them, or a list of them. See modelry.preprocessing.padding."""
+        """Pad rows that have been encoded before: one, a batch or a list of them. See modelry.preprocessing.padding."""
         lengths = self._lengths(
             padding=padding,
             truncation=False,
@@ -277,7 +283,7 @@ class Tokenizer(Vocabulary, Preprocessor):
         return apply_chat_template(self, conversation, **options)
 
     def get_chat_template(self, chat_template: str | None = None, tools: Sequence[Any] | None = None) -> str:
-        """The text of a template: the one named, the one given, or the tokenizer's own (for tools, where it has one)."""
+        """The text of a template: the one named, the one given, or the tokenizer's own (its own for tools, if any)."""
         from modelry.preprocessing.chat import choose_template
 
         return choose_template(self.chat_template, chat_template, has_tools=tools is not None, where=self.name_or_path)

@@ -1,4 +1,4 @@
-"""What a published `tokenizer_class` implies where the files say nothing: special tokens, inputs, sides and file layout."""
+"""What a published `tokenizer_class` implies where the files say nothing: special tokens, inputs, sides, layout."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -44,7 +44,9 @@ _WORDPIECE_TYPES = ClassDefaults(_BERT, _IDS_AND_TYPES, layout="wordpiece")
 _LLAMA_MODEL = ClassDefaults(_LLAMA, padding_side="left", layout="sentencepiece", add_bos=True)
 
 _CLASSES: Mapping[str, ClassDefaults] = {
-    **dict.fromkeys(("Bert", "Electra", "MobileBert", "ConvBert", "Lxmert", "SqueezeBert", "DPRReader"), _WORDPIECE_TYPES),
+    **dict.fromkeys(
+        ("Bert", "Electra", "MobileBert", "ConvBert", "Lxmert", "SqueezeBert", "DPRReader"), _WORDPIECE_TYPES
+    ),
     **dict.fromkeys(("DPRQuestionEncoder", "DPRContextEncoder", "LayoutLM", "Retribert"), _WORDPIECE_TYPES),
     **dict.fromkeys(("DistilBert", "MPNet", "Funnel"), _WORDPIECE),
     **dict.fromkeys(("Deberta", "DebertaV2", "Canine"), ClassDefaults({}, _IDS_AND_TYPES)),
@@ -75,7 +77,7 @@ GENERIC_NAMES = ("PreTrained", "TokenizersBackend", "")
 
 
 def short_name(tokenizer_class: str | None) -> str:
-    """"Bert" for "BertTokenizer" and "BertTokenizerFast"."""
+    """ "Bert" for "BertTokenizer" and "BertTokenizerFast"."""
     return (tokenizer_class or "").removesuffix("Fast").removesuffix("Tokenizer")
 
 

@@ -47,7 +47,9 @@ class TokenizerFiles:
         try:
             return bytes(value).decode("utf-8")
         except UnicodeDecodeError as error:
-            raise PreprocessorError(f"{self.where}/{name} is not UTF-8 text: byte {error.start} is {error.reason}") from error
+            raise PreprocessorError(
+                f"{self.where}/{name} is not UTF-8 text: byte {error.start} is {error.reason}"
+            ) from error
 
     def data(self, name: str) -> bytes:
         """One file as bytes."""
@@ -72,7 +74,7 @@ class TokenizerFiles:
 
 
 def collect_files(source: Source) -> TokenizerFiles:
-    """Read what a tokenizer needs from a folder, a repository, a tokenizer.json, or a checkpoint that carries a tokenizer.
+    """Read what a tokenizer needs from a folder, a repository, a tokenizer.json, or a checkpoint that carries one.
 
     Raises:
         NotFound: there is no tokenizer; the message names the files looked for.
@@ -97,9 +99,7 @@ def collect_files(source: Source) -> TokenizerFiles:
         except OSError as error:
             raise NotFound(f"{path} cannot be read: {error.strerror}") from error
     if not any(name in content for name in (TOKENIZER_FILE, *VOCABULARY_FILES)):
-        raise NotFound(
-            f"{source.name} holds no tokenizer: looked for {TOKENIZER_FILE}, {', '.join(VOCABULARY_FILES)}"
-        )
+        raise NotFound(f"{source.name} holds no tokenizer: looked for {TOKENIZER_FILE}, {', '.join(VOCABULARY_FILES)}")
     return TokenizerFiles(content, source.name)
 
 

@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from modelry.preprocessing.tokenizer import Tokenizer
 
 _ELSEWHERE = frozenset(
-    ["add_bos_token", "add_eos_token", "added_tokens_decoder", "chat_template", "additional_special_tokens", "extra_special_tokens"]
+    [
+        "add_bos_token",
+        "add_eos_token",
+        "added_tokens_decoder",
+        "chat_template",
+        "additional_special_tokens",
+        "extra_special_tokens",
+    ]
 )
 """Keys of tokenizer_config.json that are written as they are now, or stand in another file."""
 

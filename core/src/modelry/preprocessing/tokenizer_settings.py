@@ -1,4 +1,4 @@
-"""What the keys of tokenizer_config.json mean to a tokenizer, checked. Where they come from is in tokenizer_files.py."""
+"""What the keys of tokenizer_config.json mean to a tokenizer, checked. Where they are from: tokenizer_files.py."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,9 +46,8 @@ def read_tokenizer_settings(values: Mapping[str, Any], where: str) -> TokenizerS
                 special.update({one: read_token(token, name=f"{where}: {one}") for one, token in value.items()})
             elif isinstance(value, list | tuple):
                 extra.extend(read_token(token, name=f"{where}: {name}") for token in value)
-        elif name.endswith("_token") and (name in NAMED_TOKENS or isinstance(value, str | Mapping | AddedToken)):
-            if value is not None:
-                special[name] = read_token(value, name=f"{where}: {name}")
+        elif _is_token(name, value):
+            special[name] = read_token(value, name=f"{where}: {name}")
     decoder = values.get("added_tokens_decoder") or {}
     if not isinstance(decoder, Mapping) or not all(str(key).isdecimal() for key in decoder):
         raise PreprocessorError(f"{where}: added_tokens_decoder must map ids to tokens")
@@ -59,7 +58,9 @@ def read_tokenizer_settings(values: Mapping[str, Any], where: str) -> TokenizerS
         raise PreprocessorError(f"{where}: model_max_length is {limit!r}; give a number of tokens")
     names = values.get("model_input_names", ["input_ids", "attention_mask"])
     if not isinstance(names, list | tuple) or not names or not all(isinstance(name, str) for name in names):
-        raise PreprocessorError(f"{where}: model_input_names is {names!r:.60}; give a list of names, the main input first")
+        raise PreprocessorError(
+            f"{where}: model_input_names is {names!r:.60}; give a list of names, the main input first"
+        )
     return TokenizerSettings(
         special={name: flags.get(token.content, token) for name, token in special.items()},
         extra=[flags.get(token.content, token) for token in extra],
@@ -77,6 +78,13 @@ def read_tokenizer_settings(values: Mapping[str, Any], where: str) -> TokenizerS
     )
 
 
+def _is_token(name: str, value: object) -> bool:
+    """True for "eos_token" and a model's own "image_token", not for "add_bos_token": true."""
+    if name in NAMED_TOKENS:
+        return value is not None
+    return name.endswith("_token") and isinstance(value, str | Mapping | AddedToken)
+
+
 def _optional_flag(name: str, values: Mapping[str, Any], where: str) -> bool | None:
     value = values.get(name)
     if value is not None and not isinstance(value, bool):
@@ -86,10 +94,14 @@ def _optional_flag(name: str, values: Mapping[str, Any], where: str) -> bool | N
 
 def _templates(value: object, where: str) -> str | dict[str, str] | None:
     """One template, or several by name; older files write those as a list of objects."""
-    if isinstance(value, list | tuple) and all(isinstance(one, Mapping) and {"name", "template"} <= one.keys() for one in value):
+    if isinstance(value, list | tuple) and all(
+        isinstance(one, Mapping) and {"name", "template"} <= one.keys() for one in value
+    ):
         value = {one["name"]: one["template"] for one in value}
     if isinstance(value, Mapping) and all(isinstance(one, str) for pair in value.items() for one in pair):
         return dict(value)
     if value is None or isinstance(value, str):
         return value
-    raise PreprocessorError(f"{where}: chat_template is a {type(value).__name__}; give a text, or names and their texts")
+    raise PreprocessorError(
+        f"{where}: chat_template is a {type(value).__name__}; give a text, or names and their texts"
+    )

@@ -84,8 +84,8 @@ class Vocabulary:
     @overload
     def convert_tokens_to_ids(self, tokens: str) -> int | None: ...
     @overload
-    def convert_tokens_to_ids(self, tokens: Iterable[str]) -> list[int | None]: ...
-    def convert_tokens_to_ids(self, tokens: str | Iterable[str]) -> int | None | list[int | None]:
+    def convert_tokens_to_ids(self, tokens: list[str] | tuple[str, ...]) -> list[int | None]: ...
+    def convert_tokens_to_ids(self, tokens: str | list[str] | tuple[str, ...]) -> int | list[int | None] | None:
         """The id of a token or of each token; the unknown token's (None without one) for tokens that do not exist."""
         if isinstance(tokens, str):
             found = self._backend.token_to_id(tokens)
@@ -100,7 +100,7 @@ class Vocabulary:
     def convert_ids_to_tokens(self, ids: Iterable[int], skip_special_tokens: bool = False) -> list[str | None]: ...
     def convert_ids_to_tokens(
         self, ids: int | Iterable[int], skip_special_tokens: bool = False
-    ) -> str | None | list[str | None]:
+    ) -> str | list[str | None] | None:
         """The token of an id or of each id; None for ids that do not exist."""
         if isinstance(ids, int):
             return self._backend.id_to_token(ids) if ids >= 0 else None
@@ -177,7 +177,7 @@ class Vocabulary:
             special_tokens: mark them as special, so that decoding can skip them.
 
         Returns:
-            How many were new. The model's embeddings must grow by as many: model.resize_token_embeddings(len(tokenizer)).
+            How many were new. Embeddings must grow by as many: model.resize_token_embeddings(len(tokenizer)).
         """
         given = [new_tokens] if isinstance(new_tokens, str | AddedToken) else list(new_tokens)
         for token in given:
@@ -227,7 +227,10 @@ class Vocabulary:
         return self._backend.num_special_tokens_to_add(pair)
 
     def get_special_tokens_mask(
-        self, token_ids_0: Sequence[int], token_ids_1: Sequence[int] | None = None, already_has_special_tokens: bool = True
+        self,
+        token_ids_0: Sequence[int],
+        token_ids_1: Sequence[int] | None = None,
+        already_has_special_tokens: bool = True,
     ) -> list[int]:
         """1 for each special token of an encoded row, 0 for the others.
 

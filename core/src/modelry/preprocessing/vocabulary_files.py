@@ -26,7 +26,9 @@ def wordpiece(files: TokenizerFiles, settings: Mapping[str, Any]) -> tokenizers.
     unk, cls, sep = (_text(settings[name]) for name in ("unk_token", "cls_token", "sep_token"))
     absent = [token for token in (unk, cls, sep) if token not in vocab]
     if absent:
-        raise PreprocessorError(f"{where} lacks {', '.join(absent)}: it is not the vocabulary of a BERT, or it is damaged")
+        raise PreprocessorError(
+            f"{where} lacks {', '.join(absent)}: it is not the vocabulary of a BERT, or it is damaged"
+        )
     backend = tokenizers.Tokenizer(models.WordPiece(vocab, unk_token=unk))
     backend.normalizer = normalizers.BertNormalizer(
         clean_text=True,
@@ -90,7 +92,9 @@ def _vocab_json(files: TokenizerFiles) -> dict[str, int]:
     vocab = files.json("vocab.json")
     for token, token_id in vocab.items():
         if not isinstance(token_id, int) or token_id < 0:
-            raise PreprocessorError(f"{files.where}/vocab.json gives {token!r} the id {token_id!r}; an id is a whole number")
+            raise PreprocessorError(
+                f"{files.where}/vocab.json gives {token!r} the id {token_id!r}; an id is a whole number"
+            )
     if any(token.endswith("</w>") for token in vocab):
         raise PreprocessorError(
             f"{files.where}/vocab.json marks the ends of words (</w>), which GPT-2's tokenizer does not; "
@@ -109,8 +113,12 @@ def _merges(files: TokenizerFiles, vocab: Mapping[str, int]) -> list[tuple[str, 
             continue
         left, _, right = line.rstrip("\r").partition(" ")
         if not left or not right or " " in right:
-            raise PreprocessorError(f"{where}, line {number}, is {line!r:.60}; two tokens with a space between are expected")
+            raise PreprocessorError(
+                f"{where}, line {number}, is {line!r:.60}; two tokens with a space between are expected"
+            )
         if left not in vocab or right not in vocab or left + right not in vocab:
-            raise PreprocessorError(f"{where}, line {number}, merges {left!r} and {right!r}, which vocab.json does not have")
+            raise PreprocessorError(
+                f"{where}, line {number}, merges {left!r} and {right!r}, which vocab.json does not have"
+            )
         merges.append((left, right))
     return merges
