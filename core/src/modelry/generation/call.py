@@ -192,7 +192,8 @@ def new_cache(model: Any, config: GenerationConfig) -> Any:
     Raises:
         GenerationError: there is no such kind, or an option of it is wrong.
     """
-    kind = _CACHES.get(config.cache_implementation or "dynamic", config.cache_implementation)
+    asked = config.cache_implementation or "dynamic"
+    kind = _CACHES.get(asked, asked)
     try:
         return model.make_cache(kind=kind, **(config.cache_config or {}))
     except (TypeError, ValueError) as error:

@@ -97,7 +97,8 @@ def pipeline(
         origin: Reference | None = model.name_or_path or None
         spec = spec or task_of(model.config, registry, type(model).__name__)
     elif isinstance(model, (str, PathLike, Source)):
-        origin = model if isinstance(model, Source) else resolve_reference(model, revision=revision, **hub)
+        located: HubOptions = {**hub, "revision": revision}
+        origin = model if isinstance(model, Source) else resolve_reference(model, **located)
         config = AutoConfig.from_pretrained(origin) if config is None else config
         spec = spec or task_of(config, registry)
         loader = HEADS[head_of(spec, config, registry)]
