@@ -21,7 +21,13 @@ def write(folder: Path, values: Any) -> Path:
 
 
 def test_reads_published_names_and_writes_them_back(tmp_path: Path) -> None:
-    values = {"model_type": "note", "hidden_size": 16, "architectures": ["NoteModel"], "_name_or_path": "x", "sep_token_id": 3}
+    values = {
+        "model_type": "note",
+        "hidden_size": 16,
+        "architectures": ["NoteModel"],
+        "_name_or_path": "x",
+        "sep_token_id": 3,
+    }
     config = NoteConfig.from_pretrained(write(tmp_path, values))
     assert config.hidden_size == 16
     config.save_pretrained(tmp_path / "again")
@@ -87,7 +93,7 @@ def test_the_part_of_a_composite_file_that_a_class_is_for(tmp_path: Path) -> Non
 
 def test_another_model_type_is_refused(tmp_path: Path) -> None:
     write(tmp_path, {"model_type": "note"})
-    with pytest.raises(ConfigError, match="model_type is 'note'.*'legacy'"):
+    with pytest.raises(ConfigError, match=r"model_type is 'note'.*'legacy'"):
         LegacyConfig.from_pretrained(tmp_path)
 
 

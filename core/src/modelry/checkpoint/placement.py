@@ -63,11 +63,11 @@ def place(
 
 
 def device_of(name: str, placement: Placement) -> torch.device:
-    """Where a tensor or module goes: by the longest path in the placement that leads to it."""
+    """Where a tensor or module goes: by the longest path in the placement that leads to it, else first."""
     path = name
-    while path not in placement:
+    while path and path not in placement:
         path = path.rpartition(".")[0]
-    return placement[path]
+    return placement[path] if path in placement else next(iter(placement.values()))
 
 
 def blocks(model: nn.Module, sizes: Mapping[str, int], path: str = "") -> Iterator[tuple[str, int]]:

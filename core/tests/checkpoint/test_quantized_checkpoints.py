@@ -1,0 +1,121 @@
+"""A quantizer packs tensors as they stream in; what is packed is saved and loaded bit by bit."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from kernel_toys import NoteConfig, NoteForCausalLM, PackedLinear, ToyParameters, ToyQuantizer
+from safetensors.torch import load_file
+from torch import nn
+
+from modelry import AutoModelForCausalLM
+from modelry.errors import CheckpointError, QuantizationError, UnknownName
+from modelry.quantization import build_quantizer
+
+pytestmark = pytest.mark.usefixtures("registry")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A float model."""
+    torch.manual_seed(0)
+    NoteForCausalLM.from_config(NoteConfig()).save_pretrained(tmp_path / "float")
+    return tmp_path / "float"
+
+
+@pytest.mark.parametrize("quantization", ["toy8", {"quant_method": "toy8"}, ToyQuantizer(ToyParameters())])
+def test_quantizing_while_loading(folder: Path, quantization: object) -> None:
+    plain = AutoModelForCausalLM.from_pretrained(folder)
+    packed = AutoModelForCausalLM.from_pretrained(folder, quantization=quantization)
+    assert sum(isinstance(part, PackedLinear) for part in packed.modules()) == 3
+    assert isinstance(packed.lm_head, PackedLinear), "a tied head is packed from the tensor it shares"
+    assert isinstance(packed.get_input_embeddings(), nn.Embedding)
+    ids = torch.tensor([[1, 2, 3]])
+    assert torch.allclose(plain(ids), packed(ids), atol=0.02)
+
+
+def test_packed_models_are_saved_and_loaded_bit_by_bit(folder: Path, tmp_path: Path) -> None:
+    packed = AutoModelForCausalLM.from_pretrained(folder, quantization={"quant_method": "toy8", "levels": 63})
+    packed.save_pretrained(tmp_path / "packed")
+    config = json.loads((tmp_path / "packed" / "config.json").read_text())
+    assert config["quantization_config"] == {"quant_method": "toy8", "levels": 63}
+    stored = load_file(tmp_path / "packed" / "model.safetensors")
+    assert stored["lm_head.values"].dtype == torch.int8
+    assert "model.layers.0.dense.weight" not in stored
+    again = AutoModelForCausalLM.from_pretrained(tmp_path / "packed")
+    ours, theirs = packed.state_dict(), again.state_dict()
+    assert list(ours) == list(theirs)
+    assert all(ours[name].equal(theirs[name]) for name in ours)
+    narrow = AutoModelForCausalLM.from_pretrained(tmp_path / "packed", dtype="bfloat16")
+    assert narrow.lm_head.scale.dtype == torch.float32, "packed tensors keep their bits in any dtype"
+    assert narrow.model.embed_tokens.weight.dtype == torch.bfloat16
+    float_again = NoteForCausalLM.from_config(NoteConfig())
+    float_again.save_pretrained(tmp_path / "packed")
+    assert "quantization_config" not in json.loads((tmp_path / "packed" / "config.json").read_text())
+
+
+def test_a_packed_checkpoint_that_lies(folder: Path, tmp_path: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "quantization_config": {"quant_method": "toy8"}}))
+    with pytest.raises(CheckpointError, match=r"missing: .*model\.layers\.0\.dense\.scale"):
+        AutoModelForCausalLM.from_pretrained(folder)
+
+
+@pytest.mark.parametrize(
+    ("quantization", "error", "message"),
+    [
+        ("toy9", UnknownName, "toy9"),
+        ({}, QuantizationError, "names no quant_method"),
+        ({"quant_method": 3}, QuantizationError, "names no quant_method"),
+        ({"quant_method": "toy8", "levels": 0}, QuantizationError, "levels is 0"),
+        ({"quant_method": "toy8", "colour": "red"}, QuantizationError, "colour"),
+    ],
+)
+def test_wrong_quantizations(folder: Path, quantization: object, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        AutoModelForCausalLM.from_pretrained(folder, quantization=quantization)
+
+
+def test_the_family_and_the_scheme_are_missed_in_one_error(tmp_path: Path) -> None:
+    values = {"model_type": "unheard-of", "quantization_config": {"quant_method": "unseen"}}
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    with pytest.raises(Exception, match=r"(?s)unheard-of.*unseen"):
+        AutoModelForCausalLM.from_pretrained(tmp_path)
+
+
+class Forgetful(ToyQuantizer):
+    """Forgets the scale."""
+
+    def pack(self, name, tensor):  # type: ignore[no-untyped-def]
+        parts = dict(super().pack(name, tensor) or {})
+        return {key: value for key, value in parts.items() if not key.endswith("scale")} or None
+
+
+class Wide(ToyQuantizer):
+    """Packs into another dtype than it said."""
+
+    def pack(self, name, tensor):  # type: ignore[no-untyped-def]
+        return {key: value.double() for key, value in (super().pack(name, tensor) or {}).items()} or None
+
+
+class Idle(ToyQuantizer):
+    """Replaces nothing."""
+
+    def swap(self, model: nn.Module) -> None:
+        """Do nothing."""
+
+
+@pytest.mark.parametrize(
+    ("scheme", "message"), [(Forgetful, "without values"), (Wide, "float64"), (Idle, "found nothing to quantize")]
+)
+def test_schemes_that_do_not_keep_their_word(folder: Path, scheme: type[ToyQuantizer], message: str) -> None:
+    with pytest.raises(QuantizationError, match=message):
+        AutoModelForCausalLM.from_pretrained(folder, quantization=scheme(ToyParameters()))
+
+
+def test_a_quantizer_of_its_own_config() -> None:
+    quantizer = ToyQuantizer(ToyParameters(levels=5))
+    again = build_quantizer(quantizer.to_config(), where="here")
+    assert again.parameters == quantizer.parameters
+    assert again.to_config() == quantizer.to_config()
