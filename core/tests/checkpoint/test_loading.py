@@ -234,7 +234,7 @@ def test_extra_tensors_of_a_head_are_an_error_where_no_head_is_new(folder: Path)
 def test_a_long_list_is_shortened(tmp_path: Path) -> None:
     NoteForCausalLM.from_config(NoteConfig()).save_pretrained(tmp_path)
     edit(tmp_path, lambda tensors: tensors.update({f"model.x{i}": torch.zeros(1) for i in range(50)}))
-    with pytest.raises(CheckpointError, match="50 tensors are not in the model: .* and 30 more"):
+    with pytest.raises(CheckpointError, match=r"50 tensors are not in the model: .* and 30 more"):
         NoteForCausalLM.from_pretrained(tmp_path)
 
 

@@ -1,0 +1,44 @@
+"""`import modelry` is light, and every public name is there when asked for."""
+
+import importlib
+from collections.abc import Callable
+
+import pytest
+
+import modelry
+
+
+def test_importing_is_light(run_fresh: Callable[..., str]) -> None:
+    code = (
+        "import sys, time\n"
+        "before, start = set(sys.modules), time.process_time()\n"
+        "import modelry\n"
+        "spent = time.process_time() - start\n"
+        "heavy = {'torch', 'numpy', 'pydantic', 'tokenizers', 'huggingface_hub', 'jinja2'} & set(sys.modules)\n"
+        "print(spent, sorted(heavy))"
+    )
+    runs = [run_fresh(code).split(maxsplit=1) for _ in range(3)]
+    assert {heavy.strip() for _, heavy in runs} == {"[]"}
+    assert min(float(spent) for spent, _ in runs) < 0.08, "seconds of CPU"
+
+
+@pytest.mark.parametrize("name", [name for name in modelry.__all__ if not name.startswith("__")])
+def test_every_public_name_is_there(name: str) -> None:
+    assert getattr(modelry, name) is not None
+    assert name in dir(modelry)
+
+
+def test_names_that_are_not() -> None:
+    with pytest.raises(AttributeError, match="module 'modelry' has no attribute 'nothing'"):
+        _ = modelry.nothing
+    with pytest.raises(ImportError):
+        importlib.import_module("modelry.utils")
+
+
+def test_the_tree_of_errors_is_drawn_in_full() -> None:
+    from modelry import errors
+
+    assert all(name in (errors.__doc__ or "") for name in errors.__all__)
+    for name in errors.__all__:
+        cls = getattr(errors, name)
+        assert issubclass(cls, Warning if name == "ModelryWarning" else errors.ModelryError)
