@@ -107,9 +107,10 @@ class TopHLogitsWarper(LogitsProcessor):
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         best, where = scores.topk(min(self.candidates, scores.shape[-1]))
-        logs = best.log_softmax(dim=-1)
-        terms = -torch.xlogy(logs.exp(), logs.exp())
-        keep = terms.cumsum(dim=-1) <= self.top_h * terms.sum(dim=-1, keepdim=True)
+        logs = best - best.logsumexp(dim=-1, keepdim=True)
+        shares = logs.softmax(dim=-1)  # the last bit decides about the last token when top_h is 1
+        entropy = -(shares * logs.clamp(min=torch.finfo(logs.dtype).min)).sum(dim=-1, keepdim=True)
+        keep = -torch.xlogy(shares, shares).cumsum(dim=-1) <= self.top_h * entropy
         keep[:, 0] = True
         kept = torch.zeros_like(scores, dtype=torch.bool).scatter_(1, where, keep)
         return scores.masked_fill(~kept, self.filter_value)
