@@ -185,7 +185,7 @@ def texts() -> list[str]:
         "😀", "👍🏽", "👩‍👧", "🇩🇪", "\u0301", "\u200d", "\u00a0", "\u3000", "\t", "\n", "\r\n", "  ", "    ",
         "\x00", "\x07", "\x1b", "\x7f", "\u2028", "\ufeff", "½", "Ⅷ", "٣", "'s", "'LL", "n't", "\n\n", "<s>", "</s>",
     ]  # fmt: skip
-    made = ["".join(rng.choices(alphabet, k=rng.randrange(1, 40))) for _ in range(160)]
+    made = ["".join(rng.choices(alphabet, k=rng.randrange(1, 40))) for _ in range(260)]
     lines = [line for text in CORPUS for line in (text, text.upper(), text[::-1], f"  {text}  ", text.replace(" ", ""))]
     return ["", " ", "  ", "\n", "\t", "a", "\x00", "�", "1", "12  34", "\n\n5", "x" * 300, " " * 40, *lines, *made]
 

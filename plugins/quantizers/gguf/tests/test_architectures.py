@@ -2,6 +2,7 @@
 
 import pytest
 from gguf import MODEL_ARCH, MODEL_ARCH_NAMES, get_tensor_name_map
+
 from modelry.errors import CheckpointError
 from modelry_gguf.architectures import ARCHITECTURES, architecture
 
@@ -37,5 +38,5 @@ def test_other_names(stored: str, words: str) -> None:
 
 
 def test_no_architecture() -> None:
-    with pytest.raises(CheckpointError, match="no general.architecture"):
+    with pytest.raises(CheckpointError, match=r"no general\.architecture"):
         architecture(None, "a file")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from gguf import GGMLQuantizationType as Type
+
 from modelry.errors import CheckpointError
 from modelry_gguf.container import open_container
 from modelry_gguf.reader import GgufReader
@@ -170,10 +171,10 @@ def test_thousands_of_damaged_files(tmp_path: Path, tiny: bytes) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.process_time()
     refused = 0
-    for content in mutations(tiny, 2500):
+    for content in mutations(tiny, 2000):
         path.write_bytes(content)
         refused += not use(path)
-    assert 1000 < refused < 2800  # the others hit a text or a weight, which may be anything
+    assert 800 < refused < 2250  # the others hit a text or a weight, which may be anything
     for at in fields_of(tiny):
         for value in (0, 0xFFFFFFFF, 0x7FFFFFFF, 1 << 20):
             path.write_bytes(tiny[:at] + struct.pack("<I", value) + tiny[at + 4 :])

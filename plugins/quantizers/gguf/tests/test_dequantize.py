@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from gguf import GGMLQuantizationType as Type
+
 from modelry_gguf import dequantize as module
 from modelry_gguf.dequantize import UNPACK, dequantize
 from modelry_gguf.tensor_types import TENSOR_TYPES

@@ -7,6 +7,7 @@ from typing import Any
 import gguf
 import numpy as np
 import pytest
+
 from modelry.errors import CheckpointError
 from modelry_gguf.container import open_container
 from modelry_gguf.model_config import config_values, generation_values
@@ -21,7 +22,9 @@ SIZES: dict[str, Any] = {
 }
 
 
-def write(path: Path, values: dict[str, Any], *, architecture: str = "llama", names: tuple[str, ...] = ("token_embd.weight",)) -> None:
+def write(
+    path: Path, values: dict[str, Any], *, architecture: str = "llama", names: tuple[str, ...] = ("token_embd.weight",)
+) -> None:
     writer = gguf.GGUFWriter(path, architecture)
     for key, value in values.items():
         if isinstance(value, int):

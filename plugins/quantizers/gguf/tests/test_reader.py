@@ -10,10 +10,22 @@ import numpy as np
 import pytest
 import torch
 from gguf import GGMLQuantizationType as Type
+
 from modelry.errors import CheckpointError, NotFound
 from modelry_gguf.reader import GgufReader
 
-QUANTIZED = [Type.Q4_0, Type.Q4_1, Type.Q5_0, Type.Q5_1, Type.Q8_0, Type.Q2_K, Type.Q3_K, Type.Q4_K, Type.Q5_K, Type.Q6_K]
+QUANTIZED = [
+    Type.Q4_0,
+    Type.Q4_1,
+    Type.Q5_0,
+    Type.Q5_1,
+    Type.Q8_0,
+    Type.Q2_K,
+    Type.Q3_K,
+    Type.Q4_K,
+    Type.Q5_K,
+    Type.Q6_K,
+]
 
 
 def tensors_of(reader: GgufReader, dtype: torch.dtype | None = None) -> dict[str, torch.Tensor]:
@@ -48,7 +60,9 @@ def rebuilt(reader: GgufReader) -> Any:
 
 
 @pytest.mark.parametrize("kind", [Type.F32, Type.F16, Type.BF16, *QUANTIZED], ids=lambda kind: kind.name)
-def test_tensors_equal_those_of_transformers_bit_by_bit(tmp_path: Path, write_model: Callable[..., Any], kind: Type) -> None:
+def test_tensors_equal_those_of_transformers_bit_by_bit(
+    tmp_path: Path, write_model: Callable[..., Any], kind: Type
+) -> None:
     path = tmp_path / "tiny.gguf"
     model = write_model(path, kind=kind)
     expected = read_by_transformers(path, model)
@@ -62,7 +76,9 @@ def test_tensors_equal_those_of_transformers_bit_by_bit(tmp_path: Path, write_mo
             assert torch.equal(rounded, expected[name].bfloat16()), name
 
 
-@pytest.mark.parametrize("values", [{}, {"tie_word_embeddings": True}, {"attention_bias": True, "mlp_bias": True}], ids=str)
+@pytest.mark.parametrize(
+    "values", [{}, {"tie_word_embeddings": True}, {"attention_bias": True, "mlp_bias": True}], ids=str
+)
 def test_logits_are_those_of_the_model_that_was_written(
     tmp_path: Path, write_model: Callable[..., Any], values: dict[str, Any]
 ) -> None:
@@ -111,7 +127,9 @@ def test_llama3_positions_come_back_from_their_divisors(tmp_path: Path, write_mo
     import transformers
 
     path = tmp_path / "tiny.gguf"
-    plain = transformers.AutoConfig.for_model("llama", head_dim=64, rope_parameters={"rope_type": "default", "rope_theta": 5e5})
+    plain = transformers.AutoConfig.for_model(
+        "llama", head_dim=64, rope_parameters={"rope_type": "default", "rope_theta": 5e5}
+    )
     scaled = transformers.AutoConfig.for_model("llama", head_dim=64, rope_parameters=LLAMA3)
     rotary = transformers.models.llama.modeling_llama.LlamaRotaryEmbedding
     divisors = rotary(plain).inv_freq / rotary(scaled).inv_freq
@@ -133,7 +151,9 @@ def test_dtype_that_auto_finds(tmp_path: Path, write_model: Callable[..., Any]) 
             assert reader.info("model.norm.weight").dtype == "float32"
 
 
-def test_plain_tensors_are_mapped_and_writing_leaves_the_file_alone(tmp_path: Path, write_model: Callable[..., Any]) -> None:
+def test_plain_tensors_are_mapped_and_writing_leaves_the_file_alone(
+    tmp_path: Path, write_model: Callable[..., Any]
+) -> None:
     path = tmp_path / "tiny.gguf"
     write_model(path)
     before = path.read_bytes()
@@ -143,6 +163,19 @@ def test_plain_tensors_are_mapped_and_writing_leaves_the_file_alone(tmp_path: Pa
         assert not reader.read("model.embed_tokens.weight").any()  # the same memory
     assert first.sum() == 0  # valid after closing
     assert path.read_bytes() == before
+
+
+def test_release_gives_back_what_was_written_to_the_mapping(tmp_path: Path, write_model: Callable[..., Any]) -> None:
+    path = tmp_path / "tiny.gguf"
+    model = write_model(path)
+    name = "model.embed_tokens.weight"
+    with GgufReader(path) as reader:
+        neighbours = {other: reader.read(other).clone() for other in reader.names() if other != name}
+        reader.read(name).zero_()
+        reader.release(name)
+        rows = reader.read(name)[8:-8]  # beyond the first page and before the last, which others share
+        assert torch.equal(rows, model.state_dict()[name][8:-8])
+        assert all(torch.equal(reader.read(other), tensor) for other, tensor in neighbours.items())
 
 
 def test_a_type_that_cannot_be_read_is_named(tmp_path: Path) -> None:

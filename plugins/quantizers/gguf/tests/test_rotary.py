@@ -3,8 +3,10 @@
 import math
 
 import pytest
+
 from modelry.errors import CheckpointError
-from modelry_gguf.metadata import Facts, Value
+from modelry_gguf.facts import Facts
+from modelry_gguf.metadata import Value
 from modelry_gguf.rotary import llama3_divisors, scaling_of_divisors, scaling_of_facts
 
 PUBLISHED = {  # Llama 3.1 and 3.2, config.json
@@ -39,7 +41,9 @@ def test_divisors_of_one_say_nothing() -> None:
     assert scaling_of_divisors([1.0] * 4, theta=1e4, width=8, context=64, where="a file") == {"rope_type": "default"}
 
 
-@pytest.mark.parametrize(("divisors", "words"), [([1.0], "needs 4"), ([1.0, 0.0, 1.0, 1.0], "positive"), ([math.nan] * 4, "positive")])
+@pytest.mark.parametrize(
+    ("divisors", "words"), [([1.0], "needs 4"), ([1.0, 0.0, 1.0, 1.0], "positive"), ([math.nan] * 4, "positive")]
+)
 def test_impossible_divisors(divisors: list[float], words: str) -> None:
     with pytest.raises(CheckpointError, match=words):
         scaling_of_divisors(divisors, theta=10000.0, width=8, context=64, where="a file")

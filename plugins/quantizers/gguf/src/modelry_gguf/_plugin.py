@@ -11,6 +11,6 @@ def modelry_register(registrar: Registrar) -> None:
             name="gguf",
             reader="modelry_gguf.reader:GgufReader",
             suffixes=(".gguf",),
-            help="llama.cpp's format: configuration, tokenizer and (quantized) weights in one file; dequantized when read.",
+            help="llama.cpp's format: configuration, tokenizer and weights in one file; dequantized when read.",
         )
     )

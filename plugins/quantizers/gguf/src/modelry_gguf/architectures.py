@@ -75,7 +75,7 @@ class Architecture:
             )
         layer = match.group(1) if match else ""
         if layer and int(layer) >= layers:
-            raise CheckpointError(f"{where}: tensor {stored!r} is of layer {layer}; {self.name}.block_count is {layers}.")
+            raise CheckpointError(f"{where}: {stored!r} is of layer {layer}; {self.name}.block_count is {layers}.")
         return self.tensors[pattern].replace("{layer}", layer)
 
 
@@ -122,7 +122,7 @@ def architecture(name: str | None, where: str) -> Architecture:
         raise CheckpointError(f"{where}: the metadata has no general.architecture. Convert the model again.")
     if name not in ARCHITECTURES:
         raise CheckpointError(
-            f"{where} holds a model of architecture {name[:100]!r}; this reader knows {', '.join(sorted(ARCHITECTURES))}. "
-            "Load the original safetensors checkpoint instead."
+            f"{where} holds a model of architecture {name[:100]!r}; this reader knows "
+            f"{', '.join(sorted(ARCHITECTURES))}. Load the original safetensors checkpoint instead."
         )
     return ARCHITECTURES[name]

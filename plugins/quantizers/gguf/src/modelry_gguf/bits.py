@@ -18,7 +18,7 @@ def fields(packed: Tensor, width: int) -> Tensor:
 
 
 def planes(packed: Tensor, width: int, group: int) -> Tensor:
-    """(N, B) bytes to (N, B * 8/width) fields; each `group` bytes give all their first fields, then all their second ones."""
+    """(N, B) bytes to (N, B * 8/width) fields; each `group` bytes give their first fields, then their second ones."""
     count, size = packed.shape
     return fields(packed.reshape(-1, group), width).reshape(count, size * 8 // width)
 

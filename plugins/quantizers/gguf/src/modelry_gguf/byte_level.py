@@ -1,7 +1,6 @@
 """The tokenizer.json of a byte-level vocabulary ("gpt2" in GGUF): every byte is a character, merges join them."""
 
 from modelry.errors import CheckpointError
-
 from modelry_gguf.pre_tokenizers import PreTokenizer
 from modelry_gguf.vocabulary import Vocabulary
 
@@ -13,7 +12,9 @@ def byte_level_parts(vocabulary: Vocabulary, cuts: PreTokenizer) -> dict[str, ob
         CheckpointError: the file has no merges.
     """
     if vocabulary.merges is None:
-        raise CheckpointError(f"{vocabulary.where}: the byte-level tokenizer has no tokenizer.ggml.merges. Convert the model again.")
+        raise CheckpointError(
+            f"{vocabulary.where}: the byte-level tokenizer has no tokenizer.ggml.merges. Convert the model again."
+        )
     return {
         "normalizer": {"type": "NFC"} if cuts.composes else None,
         "pre_tokenizer": cuts.json(),

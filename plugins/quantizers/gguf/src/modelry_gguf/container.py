@@ -8,14 +8,15 @@ from mmap import ACCESS_COPY, mmap
 from pathlib import Path
 
 from modelry.errors import CheckpointError, NotFound
-
-from modelry_gguf.metadata import Cursor, Facts, read_metadata
+from modelry_gguf.facts import Facts
+from modelry_gguf.metadata import Cursor, read_metadata
 from modelry_gguf.tensor_types import TENSOR_TYPES, TensorType
 
 if sys.platform == "linux":
     from mmap import MAP_PRIVATE, PROT_READ, PROT_WRITE
 
-    # MAP_NORESERVE: no swap is set aside, so that a file larger than the memory can be mapped too. Not in Python 3.11's mmap.
+    # MAP_NORESERVE, which Python 3.11 does not name: no swap is set aside, so that a file larger than the memory can be
+    # mapped too.
     _NO_RESERVE = 0x4000
 
 _LONGEST_NAME = 1024  # bytes; llama.cpp itself stops at 64
@@ -64,13 +65,17 @@ def open_container(path: Path) -> Container:
     if version not in (2, 3):
         swapped = int.from_bytes(version.to_bytes(4, "little"), "big")
         hint = f"big-endian version {swapped}" if swapped in (2, 3) else f"version {version}"
-        raise CheckpointError(f"{path} is a GGUF file of {hint}; versions 2 and 3, little-endian, can be read. Convert the model again.")
+        raise CheckpointError(
+            f"{path} is a GGUF file of {hint}; versions 2 and 3, little-endian, can be read. Convert the model again."
+        )
     tensor_count = cursor.u64("the number of tensors")
     key_count = cursor.u64("the number of metadata keys")
     facts = Facts(read_metadata(cursor, key_count), str(path))
     parts = facts.integer("split.count")
     if parts is not None and parts > 1:
-        raise CheckpointError(f"{path} is one of {parts} parts. Join them first: llama-gguf-split --merge FIRST_PART OUT.gguf")
+        raise CheckpointError(
+            f"{path} is one of {parts} parts. Join them first: llama-gguf-split --merge FIRST_PART OUT.gguf"
+        )
     return Container(path, mapping, facts, _read_tensors(cursor, tensor_count, facts))
 
 
@@ -94,7 +99,9 @@ def _read_tensors(cursor: Cursor, count: int, facts: Facts) -> dict[str, StoredT
     if alignment is None:
         alignment = 32
     if alignment < 8 or alignment % 8 or alignment > _LARGEST_ALIGNMENT:
-        raise CheckpointError(f"{facts.where}: general.alignment is {alignment}; a multiple of 8 is expected. The file is corrupted.")
+        raise CheckpointError(
+            f"{facts.where}: general.alignment is {alignment}; a multiple of 8 is expected. The file is corrupted."
+        )
     described: dict[str, tuple[TensorType, tuple[int, ...], int, int]] = {}
     for index in range(count):
         name = cursor.string(f"the name of tensor {index:,} of {count:,}", longest=_LONGEST_NAME)
@@ -127,12 +134,16 @@ def _describe(cursor: Cursor, name: str, alignment: int) -> tuple[TensorType, tu
     offset = cursor.u64(f"the offset of {name!r}")
     kind = TENSOR_TYPES.get(number)
     if kind is None:
-        raise CheckpointError(f"{cursor.where}: tensor {name!r} has type number {number}, which is none that is known here.")
+        raise CheckpointError(
+            f"{cursor.where}: tensor {name!r} has type number {number}, which is none that is known here."
+        )
     if offset % alignment:
         raise cursor.fail(f"tensor {name!r} begins at {offset:,}, which is no multiple of the alignment {alignment}")
     row = shape[-1] if shape else 1
     if row % kind.block_size:
-        raise cursor.fail(f"tensor {name!r} has rows of {row:,}, which is no multiple of the {kind.block_size} of {kind.name}")
+        raise cursor.fail(
+            f"tensor {name!r} has rows of {row:,}, which is no multiple of the {kind.block_size} of {kind.name}"
+        )
     size = prod(shape) // kind.block_size * kind.block_bytes
     if size > cursor.size:
         raise cursor.fail(f"tensor {name!r} of shape {shape} needs {size:,} bytes")

@@ -19,7 +19,7 @@ Unpack = Callable[[Tensor, Tensor], None]
 
 _SMALL_CHUNK = 1 << 15
 """Weights unpacked at a time. Up to 2^15 numbers PyTorch works in the calling thread; above, all its threads meet after
-every operation, and on a busy machine each meeting costs milliseconds (135 M weights on 2 shared cores: 0.8 s, else 18 s)."""
+every operation, and on a busy machine each meeting costs milliseconds (135 M weights, 2 shared cores: 0.8 or 18 s)."""
 _LARGE_CHUNK = 1 << 20
 _LARGE_TENSOR = 1 << 24
 """Weights from which several threads are worth their meetings; the chunks are larger then, and the meetings fewer."""

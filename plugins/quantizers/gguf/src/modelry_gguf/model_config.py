@@ -4,11 +4,11 @@ from collections import Counter
 from math import prod
 
 import numpy as np
-from modelry.errors import CheckpointError
 
+from modelry.errors import CheckpointError
 from modelry_gguf.architectures import ROTARY_TENSORS, Architecture, architecture
 from modelry_gguf.container import Container
-from modelry_gguf.metadata import Facts
+from modelry_gguf.facts import Facts
 from modelry_gguf.rotary import scaling_of_divisors, scaling_of_facts
 
 _WIDEST = 1 << 40  # no model has a count above it; keeps a corrupted number from reaching arithmetic
@@ -27,8 +27,8 @@ def config_values(container: Container) -> dict[str, object]:
     name = known.name
     if facts.integer(f"{name}.expert_count"):
         raise CheckpointError(
-            f"{facts.where} holds a mixture of {facts.integer(f'{name}.expert_count')} experts of architecture {name!r}; "
-            "this reader knows its dense models. Load the original safetensors checkpoint instead."
+            f"{facts.where} holds a mixture of {facts.integer(f'{name}.expert_count')} experts of architecture "
+            f"{name!r}; this reader knows its dense models. Load the original safetensors checkpoint instead."
         )
     hidden = _count(facts, f"{name}.embedding_length", known)
     heads = _count(facts, f"{name}.attention.head_count", known)
@@ -156,7 +156,9 @@ def _rotary(container: Container, known: Architecture, *, theta: float, width: i
 def _numbers(container: Container, name: str) -> list[float]:
     tensor = container.tensors[name]
     if tensor.type.name != "F32" or tensor.size > _LONGEST_ROTARY:
-        raise CheckpointError(f"{container.path}: {name} is {tensor.type.name} of shape {tensor.shape}; a short F32 list is expected.")
+        raise CheckpointError(
+            f"{container.path}: {name} is {tensor.type.name} of shape {tensor.shape}; a short F32 list is expected."
+        )
     raw = container.mapping[tensor.start : tensor.start + tensor.size]
     numbers: list[float] = np.frombuffer(raw, "<f4").tolist()
     return numbers

@@ -1,4 +1,4 @@
-"""How text is cut before byte-level merging, by the name in tokenizer.ggml.pre. An unknown name is an error, never a guess.
+"""How text is cut before byte-level merging, by the name in tokenizer.ggml.pre. An unknown name is an error, no guess.
 
 Names: https://github.com/ggml-org/llama.cpp/blob/master/src/llama-vocab.cpp. Patterns: those of the tokenizer.json that
 the models were published with.

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from modelry.checkpoint import CheckpointReader, TensorInfo
 from modelry.errors import CheckpointError
-
 from modelry_gguf.architectures import ROTARY_TENSORS, architecture
 from modelry_gguf.container import Container, StoredTensor, open_container
 from modelry_gguf.model_config import config_values, generation_values, head_width
@@ -23,9 +22,9 @@ if TYPE_CHECKING:
 class GgufReader(CheckpointReader):
     """One open GGUF file of version 2 or 3.
 
-    Quantized tensors are dequantized when they are read, one at a time. What dtype="auto" makes of them is bfloat16 (`info`
-    says so): it has room for the precision of eight bits and less. `read` gives float32, so that whatever dtype is wanted is
-    rounded to once.
+    Quantized tensors are dequantized when they are read, one at a time. What dtype="auto" makes of them is bfloat16
+    (`info` says so): it has room for the precision of eight bits and less. `read` gives float32, so that whatever dtype
+    is wanted is rounded to once.
 
     Args:
         path: the file.
@@ -101,6 +100,12 @@ class GgufReader(CheckpointReader):
         paired = known.paired_rotary and ".self_attn." in name and (".q_proj." in name or ".k_proj." in name)
         width = head_width(container.facts, known) if paired else None
         return read_tensor(container, tensor, dtype=dtype, paired_width=width)
+
+    def release(self, name: str) -> None:
+        """Give back the memory that reading `name` took; its tensor is not used any more."""
+        from modelry_gguf.tensor_data import forget
+
+        forget(self.container, self._tensor(name))
 
     def config(self) -> Mapping[str, Any]:
         """The values of config.json. Needs no torch.

@@ -8,8 +8,7 @@ import math
 from collections.abc import Sequence
 
 from modelry.errors import CheckpointError
-
-from modelry_gguf.metadata import Facts
+from modelry_gguf.facts import Facts
 
 _TOLERANCE = 1e-5  # relative; the divisors are stored in float32
 
@@ -52,7 +51,9 @@ def _recover_llama3(divisors: Sequence[float], *, theta: float, width: int) -> d
     return None
 
 
-def scaling_of_divisors(divisors: Sequence[float], *, theta: float, width: int, context: int, where: str) -> dict[str, object]:
+def scaling_of_divisors(
+    divisors: Sequence[float], *, theta: float, width: int, context: int, where: str
+) -> dict[str, object]:
     """rope_parameters (without rope_theta) for the tensor rope_freqs.weight.
 
     Args:
@@ -65,7 +66,9 @@ def scaling_of_divisors(divisors: Sequence[float], *, theta: float, width: int, 
         CheckpointError: the divisors are of another number, or not positive and finite.
     """
     if len(divisors) != width // 2:
-        raise CheckpointError(f"{where}: rope_freqs.weight has {len(divisors)} numbers; a head of {width} needs {width // 2}.")
+        raise CheckpointError(
+            f"{where}: rope_freqs.weight has {len(divisors)} numbers; a head of {width} needs {width // 2}."
+        )
     if not all(math.isfinite(one) and one > 0 for one in divisors):
         raise CheckpointError(f"{where}: rope_freqs.weight must be positive; found {min(divisors)} to {max(divisors)}.")
     if all(math.isclose(one, 1, rel_tol=_TOLERANCE) for one in divisors):
@@ -116,7 +119,9 @@ def scaling_of_facts(
     attention = facts.number(f"{name}.rope.scaling.attn_factor")
     if kind == "longrope" or short is not None or long is not None:
         if short is None or long is None or original is None:
-            raise facts.missing("one of rope_factors_short, rope_factors_long, rope.scaling.original_context_length", "longrope")
+            raise facts.missing(
+                "one of rope_factors_short, rope_factors_long, rope.scaling.original_context_length", "longrope"
+            )
         return _listed(short, long, context=original, attention_factor=attention)
     if kind == "none" or (kind == "linear" and factor in (None, 0.0, 1.0)):
         return {"rope_type": "default"}
@@ -125,7 +130,9 @@ def scaling_of_facts(
     if kind == "linear":
         return {"rope_type": "linear", "factor": factor}
     if kind != "yarn":
-        raise CheckpointError(f"{facts.where}: rope scaling {kind[:100]!r} is unknown; none, linear, yarn and longrope can be read.")
+        raise CheckpointError(
+            f"{facts.where}: rope scaling {kind[:100]!r} is unknown; none, linear, yarn and longrope can be read."
+        )
     values: dict[str, object] = {"rope_type": "yarn", "factor": factor}
     values["original_max_position_embeddings"] = original if original is not None else context
     for ours, theirs in (("beta_fast", "yarn_beta_fast"), ("beta_slow", "yarn_beta_slow")):

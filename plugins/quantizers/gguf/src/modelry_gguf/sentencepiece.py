@@ -1,13 +1,12 @@
 """The tokenizer.json of a SentencePiece vocabulary ("llama" in GGUF): scores, "▁" for a space, bytes for the unknown.
 
 SentencePiece joins, again and again, the two neighbours whose union has the highest score
-(Kudo and Richardson 2018, https://arxiv.org/abs/1808.06226); a list of merges in the order of those scores does the same.
+(Kudo and Richardson 2018, https://arxiv.org/abs/1808.06226); merges in the order of those scores do the same.
 """
 
 import math
 
 from modelry.errors import CheckpointError
-
 from modelry_gguf.vocabulary import NORMAL, Vocabulary
 
 SPACE = "▁"
@@ -21,7 +20,8 @@ def merges_of_scores(vocabulary: Vocabulary) -> list[list[str]]:
     """
     if vocabulary.scores is None:
         raise CheckpointError(
-            f"{vocabulary.where}: the tokenizer has neither tokenizer.ggml.scores nor tokenizer.ggml.merges. Convert the model again."
+            f"{vocabulary.where}: the tokenizer has neither tokenizer.ggml.scores nor tokenizer.ggml.merges. "
+            "Convert the model again."
         )
     normal = {
         token: index
@@ -32,7 +32,9 @@ def merges_of_scores(vocabulary: Vocabulary) -> list[list[str]]:
     for token, index in normal.items():
         score = vocabulary.scores[index]
         if math.isnan(score):
-            raise CheckpointError(f"{vocabulary.where}: the score of token {token[:100]!r} is not a number. The file is corrupted.")
+            raise CheckpointError(
+                f"{vocabulary.where}: the score of token {token[:100]!r} is not a number. The file is corrupted."
+            )
         for cut in range(1, len(token)):
             left, right = normal.get(token[:cut]), normal.get(token[cut:])
             if left is not None and right is not None:

@@ -7,9 +7,9 @@ import sys
 from mmap import PAGESIZE
 
 import torch
-from modelry.errors import CheckpointError
 from torch import Tensor
 
+from modelry.errors import CheckpointError
 from modelry_gguf.container import Container, StoredTensor
 from modelry_gguf.dequantize import dequantize
 
@@ -60,7 +60,9 @@ def read_tensor(
     packed = torch.frombuffer(container.mapping, dtype=torch.uint8, count=tensor.size, offset=tensor.start)
     if paired_width is not None:
         if len(tensor.shape) < 2:
-            raise CheckpointError(f"{container.path}: {tensor.name!r} is a list and of type {tensor.type.name}; F32 is expected.")
+            raise CheckpointError(
+                f"{container.path}: {tensor.name!r} is a list and of type {tensor.type.name}; F32 is expected."
+            )
         packed = rotary_halves(packed.view(tensor.shape[0], -1), width=paired_width)
     weights = dequantize(
         packed.view(-1, tensor.type.block_bytes),
@@ -68,19 +70,21 @@ def read_tensor(
         block_size=tensor.type.block_size,
         dtype=dtype or torch.float32,
     )
-    _forget(container, tensor)
+    forget(container, tensor)
     return weights.view(tensor.shape)
 
 
-def _forget(container: Container, tensor: StoredTensor) -> None:
-    """Give the pages that hold nothing but this tensor back to the system: they were read once and never written."""
+def forget(container: Container, tensor: StoredTensor) -> None:
+    """Give the pages that hold nothing but this tensor back to the system; a tensor that shares them must be gone."""
     start = -(-tensor.start // PAGESIZE) * PAGESIZE
     size = (tensor.start + tensor.size) // PAGESIZE * PAGESIZE - start
     if sys.platform == "linux" and size > 0:
         container.mapping.madvise(MADV_DONTNEED, start, size)
 
 
-def _plain(container: Container, tensor: StoredTensor, *, dtype: torch.dtype | None, paired_width: int | None) -> Tensor:
+def _plain(
+    container: Container, tensor: StoredTensor, *, dtype: torch.dtype | None, paired_width: int | None
+) -> Tensor:
     stored: torch.dtype = getattr(torch, tensor.type.dtype)
     mapped = torch.frombuffer(
         container.mapping, dtype=stored, count=tensor.size // stored.itemsize, offset=tensor.start

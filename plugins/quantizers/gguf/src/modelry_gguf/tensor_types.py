@@ -19,8 +19,8 @@ class TensorType:
     block_bytes: int
     kind: Kind = "quantized"
     dtype: str = "bfloat16"
-    """What dtype="auto" makes of it: its own for plain types; for quantized ones bfloat16, which has room for the precision
-    of eight bits and less at half the size of float32."""
+    """What dtype="auto" makes of it: its own for plain types; for quantized ones bfloat16, which has room for the
+    precision of eight bits and less at half the size of float32."""
 
 
 def _plain(name: str, size: int, dtype: str) -> TensorType:

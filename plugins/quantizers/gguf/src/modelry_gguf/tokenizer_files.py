@@ -4,9 +4,8 @@ import json
 from collections.abc import Mapping
 
 from modelry.errors import CheckpointError
-
 from modelry_gguf.byte_level import byte_level_parts
-from modelry_gguf.metadata import Facts
+from modelry_gguf.facts import Facts
 from modelry_gguf.pre_tokenizers import pre_tokenizer
 from modelry_gguf.sentencepiece import sentencepiece_parts
 from modelry_gguf.vocabulary import UNKNOWN, Vocabulary, read_vocabulary
@@ -23,8 +22,8 @@ def tokenizer_files(facts: Facts) -> Mapping[str, str] | None:
         return None
     if kind not in ("gpt2", "llama"):
         raise CheckpointError(
-            f"{facts.where}: tokenizer.ggml.model is {str(kind)[:100]!r}; this reader knows 'gpt2' (byte-level) and 'llama' "
-            "(SentencePiece). Take the tokenizer from the original checkpoint instead."
+            f"{facts.where}: tokenizer.ggml.model is {str(kind)[:100]!r}; this reader knows 'gpt2' (byte-level) and "
+            "'llama' (SentencePiece). Take the tokenizer from the original checkpoint instead."
         )
     vocabulary = read_vocabulary(facts)
     byte_level = kind == "gpt2"

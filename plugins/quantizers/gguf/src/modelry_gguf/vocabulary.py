@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from modelry.errors import CheckpointError
-
-from modelry_gguf.metadata import Facts
+from modelry_gguf.facts import Facts
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
 """Token types: https://github.com/ggml-org/llama.cpp/blob/master/include/llama.h (enum llama_token_type)."""
@@ -63,7 +62,9 @@ def read_vocabulary(facts: Facts) -> Vocabulary:
     ids = {token: index for index, token in enumerate(tokens)}
     if len(ids) != len(tokens):
         twice = next(token for index, token in enumerate(tokens) if ids[token] != index)
-        raise CheckpointError(f"{facts.where}: token {twice[:100]!r} comes twice in tokenizer.ggml.tokens. The file is corrupted.")
+        raise CheckpointError(
+            f"{facts.where}: token {twice[:100]!r} comes twice in tokenizer.ggml.tokens. The file is corrupted."
+        )
     types = facts.numbers("tokenizer.ggml.token_type", length=len(tokens))
     return Vocabulary(
         where=facts.where,
@@ -83,7 +84,9 @@ def _named(facts: Facts, count: int) -> dict[str, int]:
         if index is None or index in (-1, 0xFFFFFFFF):  # llama.cpp's "there is none"
             continue
         if not 0 <= index < count:
-            raise CheckpointError(f"{facts.where}: tokenizer.ggml.{key}_token_id is {index}; there are {count:,} tokens.")
+            raise CheckpointError(
+                f"{facts.where}: tokenizer.ggml.{key}_token_id is {index}; there are {count:,} tokens."
+            )
         named[role] = index
     return named
 
@@ -92,5 +95,7 @@ def _checked_merges(merges: list[str] | None, ids: dict[str, int], where: str) -
     for merge in merges or ():
         left, _, right = merge.partition(" ")
         if left not in ids or right not in ids or left + right not in ids:
-            raise CheckpointError(f"{where}: merge {merge[:100]!r} is not of two tokens that make a third. The file is corrupted.")
+            raise CheckpointError(
+                f"{where}: merge {merge[:100]!r} is not of two tokens that make a third. The file is corrupted."
+            )
     return merges
