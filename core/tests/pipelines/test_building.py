@@ -8,7 +8,7 @@ import torch
 
 import modelry
 from modelry import pipeline
-from modelry.errors import ConfigError, NotFound, ParameterError, UnknownName
+from modelry.errors import ConfigError, ModelryWarning, NotFound, ParameterError, UnknownName
 from modelry.pipelines import Pipeline
 
 pytestmark = pytest.mark.usefixtures("toys")
@@ -84,8 +84,9 @@ def test_a_part_that_cannot_be_had(toy_model: Any) -> None:
         pipeline("spell", model=toy_model)
 
 
-def test_code_never_comes_from_a_checkpoint(folder: Path) -> None:
-    with pytest.raises(ParameterError, match="no code comes from a checkpoint"):
+def test_words_from_other_libraries(folder: Path) -> None:
+    assert pipeline("add", model=folder, torch_dtype="bfloat16", device="cpu").dtype == torch.bfloat16
+    with pytest.warns(ModelryWarning, match="never from a checkpoint"):
         pipeline("add", model=folder, trust_remote_code=True)
 
 

@@ -21,6 +21,7 @@ from modelry.configuration import ModelConfig
 from modelry.errors import ConfigError, ParameterError, UnknownName
 from modelry.hub import HubOptions, Reference, Source, resolve_reference, split_hub_options
 from modelry.model import PreTrainedModel
+from modelry.neighbours import NOTHING_TO_SAY
 from modelry.pipelines.placement import best_device
 from modelry.pipelines.stages import Pipeline
 from modelry_registry import Registry, Task, get_registry, resolve
@@ -82,11 +83,6 @@ def pipeline(
         raise ParameterError(
             f"pipeline({task!r}) needs a model: pass model= with a folder, a file, a repository or a model"
         )
-    if parameters.pop("trust_remote_code", False):
-        raise ParameterError(
-            "trust_remote_code is not offered: no code comes from a checkpoint. "
-            "An architecture of its own comes as a package: `modelry plugins list` shows what is installed"
-        )
     if device is not None and device_map is not None:
         raise ParameterError(f"device={device!r} and device_map={device_map!r} exclude each other")
     registry = get_registry()
@@ -102,7 +98,11 @@ def pipeline(
         config = AutoConfig.from_pretrained(origin) if config is None else config
         spec = spec or task_of(config, registry)
         loader = HEADS[head_of(spec, config, registry)]
-        model = loader.from_pretrained(origin, config=config, dtype=dtype, device_map=device_map, **model_options)
+        neighbours = {name: parameters.pop(name) for name in NOTHING_TO_SAY & parameters.keys()}
+        wanted: dict[str, Any] = {} if dtype == "auto" else {"dtype": dtype}
+        model = loader.from_pretrained(
+            origin, config=config, device_map=device_map, **wanted, **neighbours, **model_options
+        )
         if device is None and device_map is None:
             device = best_device()
     else:

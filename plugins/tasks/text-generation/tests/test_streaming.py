@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from modelry import TextStreamer
-from modelry.errors import GenerationError, ParameterError, PipelineError
+from modelry.errors import ParameterError, PipelineError
 from modelry.pipelines import Pipeline
 
 CHAT = [{"role": "user", "content": "Who is there?"}]
@@ -48,8 +48,12 @@ def test_a_failure_arrives_where_the_parts_do(pipe: Pipeline[Any]) -> None:
 def test_a_wrong_keyword_fails_at_once(pipe: Pipeline[Any]) -> None:
     with pytest.raises(ParameterError, match="no parameter 'top_kk'"):
         pipe.stream("the", top_kk=1)
-    with pytest.raises(GenerationError, match="one sequence"):
-        pipe.stream("the", num_return_sequences=2, do_sample=True)
+
+
+def test_several_sequences_come_in_one_part(pipe: Pipeline[Any]) -> None:
+    wanted = {"num_return_sequences": 2, "do_sample": True, "seed": 1}
+    answers = pipe("the", return_full_text=False, **wanted)
+    assert list(pipe.stream("the", **wanted)) == ["\n\n".join(answer["generated_text"] for answer in answers)]
 
 
 def test_a_streamer_of_the_callers_own(pipe: Pipeline[Any], capsys: pytest.CaptureFixture[str]) -> None:

@@ -99,13 +99,13 @@ class TextGenerationPipeline(Pipeline[TextGenerationParameters]):
     def stream(self, item: Any, **parameters: Any) -> Iterator[str]:
         """The new text alone, in parts as they come. Closing the iterator stops the model at its next token.
 
+        Several sequences, and strategies that know their text only at the end, come in one part.
+
         Raises:
             PipelineError: the item failed; the parts before it have been given.
             ParameterError: a keyword is not the task's.
         """
         checked = self.parameters(**parameters)
-        if checked.generation.get("num_return_sequences") not in (None, 1):
-            raise GenerationError("one sequence is streamed at a time: leave num_return_sequences out")
         return stream_text(self, item, {**self.defaults, **parameters}, skip_special_tokens=checked.skip_special_tokens)
 
     def _encode_text(self, text: str, parameters: TextGenerationParameters) -> list[int]:

@@ -66,14 +66,13 @@ def stream_text(
 
 
 def can_stream(model: PreTrainedModel, parameters: Mapping[str, Any]) -> bool:
-    """Whether the strategy that these parameters choose knows its text before the end."""
+    """Whether these parameters ask for one sequence, and choose a strategy that knows its text before the end."""
     fields = {name: value for name, value in parameters.items() if name in GenerationConfig.model_fields}
-    config = parameters.get("generation_config") or model.generation_config
-    name, _ = choose_strategy(config.updated(**fields), parameters)
-    return get_registry().get("decoders", name).streams
+    config = (parameters.get("generation_config") or model.generation_config).updated(**fields)
+    strategy, _ = choose_strategy(config, parameters)
+    return (config.num_return_sequences or 1) == 1 and get_registry().get("decoders", strategy).streams
 
 
 def whole(pipe: "TextGenerationPipeline", item: Any, parameters: Mapping[str, Any]) -> Iterator[str]:
     """The new text in one part."""
-    (answer,) = pipe(item, **{**parameters, "return_full_text": False})
-    yield answer["generated_text"]
+    yield pipe.display(pipe(item, **{**parameters, "return_full_text": False}))
