@@ -31,6 +31,9 @@ def write_behind(buffer: Tensor, new: Tensor, *, drop: int, held: int, width: in
         ValueError: a cache made for some rows is given others.
     """
     rows, heads, count, size = new.shape
+    if torch.is_inference_mode_enabled() and drop == 0 and buffer.shape[2] == width and buffer.shape[0] == rows:
+        buffer.narrow(2, held, count).copy_(new)
+        return buffer
     if buffer.shape[0] != rows:
         raise ValueError(
             f"the cache holds {buffer.shape[0]} rows and the input has {rows}: "

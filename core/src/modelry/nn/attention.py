@@ -1,13 +1,16 @@
 """What an attention function is, and the shapes around it. The functions themselves are in eager.py and sdpa.py.
 
-B batch   T new positions   W keys offered   H query heads   K key/value heads   E head width
+B batch   T new positions   W keys offered   D hidden width
+H query heads   K key/value heads   E head width
 """
 
 from typing import Protocol
 
-from torch import Tensor
+from torch import Tensor, nn
 
+from modelry.nn.linear import project_jointly
 from modelry.nn.masks import Mask
+from modelry.nn.rope import Angles, rotate
 
 
 class Attend(Protocol):
@@ -35,22 +38,48 @@ class Attend(Protocol):
 def split_heads(x: Tensor, heads: int) -> Tensor:
     """(B, T, heads E) -> (B, heads, T, E), a view."""
     rows, new, width = x.shape
+    if new == 1:
+        return x.view(rows, heads, 1, width // heads)
     return x.view(rows, new, heads, width // heads).transpose(1, 2)
 
 
 def merge_heads(x: Tensor) -> Tensor:
     """(B, heads, T, E) -> (B, T, heads E)."""
     rows, heads, new, size = x.shape
+    if new == 1:
+        return x.reshape(rows, 1, heads * size)
     return x.transpose(1, 2).reshape(rows, new, heads * size)
 
 
-def fold_queries(q: Tensor, kv_heads: int) -> Tensor:
-    """Lay the query heads that share a key/value head one behind the other: (B, H, T, E) -> (B, K, H/K T, E)."""
-    rows, heads, new, size = q.shape
-    return q.reshape(rows, kv_heads, heads // kv_heads * new, size)
+def rotated_heads(
+    x: Tensor, layers: tuple[nn.Linear, nn.Linear, nn.Linear], angles: Angles, *, heads: int, kv_heads: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Project hidden states to queries, keys and values, split them into heads, rotate queries and keys.
 
+    Where the three layers lie together (`modelry.nn.fuse`) it is one product and one rotation.
 
-def unfold_queries(x: Tensor, heads: int) -> Tensor:
-    """The way back: (B, K, H/K T, E) -> (B, H, T, E)."""
-    rows, kv_heads, folded, size = x.shape
-    return x.reshape(rows, heads, kv_heads * folded // heads, size)
+    Args:
+        x: (B, T, D).
+        layers: q_proj, k_proj and v_proj.
+        angles: of the positions.
+        heads: H.
+        kv_heads: K.
+
+    Returns:
+        (B, H, T, E), (B, K, T, E) and (B, K, T, E).
+    """
+    joint = project_jointly(x, layers)
+    if joint is None:
+        q, k, v = (layer(x) for layer in layers)
+        return (
+            rotate(split_heads(q, heads), angles),
+            rotate(split_heads(k, kv_heads), angles),
+            split_heads(v, kv_heads),
+        )
+    every = split_heads(joint, heads + 2 * kv_heads)  # (B, H + 2 K, T, E)
+    turned = rotate(every.narrow(1, 0, heads + kv_heads), angles)
+    return (
+        turned.narrow(1, 0, heads),
+        turned.narrow(1, heads, kv_heads),
+        every.narrow(1, heads + kv_heads, kv_heads),
+    )

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from modelry.nn.attention import fold_queries, unfold_queries
 from modelry.nn.masks import Mask
 
 
@@ -22,17 +21,20 @@ def eager_attention(q: Tensor, k: Tensor, v: Tensor, mask: Mask, *, scale: float
     Returns:
         (B, H, T, E).
     """
-    heads, new, kv_heads = q.shape[1], q.shape[2], k.shape[1]
-    scores = torch.matmul(fold_queries(q, kv_heads), k.transpose(2, 3)) * scale  # (B, K, H/K T, W)
-    forbidden = mask.additive(scores.dtype, repeats=heads // kv_heads)
+    rows, heads, new, size = q.shape
+    kv_heads = k.shape[1]
+    group = heads // kv_heads
+    folded = q.reshape(rows, kv_heads, group * new, size)  # (B, K, H/K T, E): heads of one key/value head in a row
+    scores = torch.matmul(folded, k.transpose(2, 3)) * scale  # (B, K, H/K T, W)
+    forbidden = mask.folded(scores.dtype, group)
     if forbidden is not None:
         scores = scores + forbidden
     elif mask.causal:
         later = torch.ones(new, new, dtype=torch.bool, device=q.device).triu(1)
-        scores = scores.masked_fill(later.repeat(heads // kv_heads, 1), float("-inf"))
+        scores = scores.masked_fill(later.repeat(group, 1), float("-inf"))
     weights = F.softmax(scores, dim=-1, dtype=torch.float32).to(q.dtype)
     if dropout:
         weights = F.dropout(weights, dropout)
     if mask.weights is not None:
-        mask.weights.append(unfold_queries(weights, heads))
-    return unfold_queries(torch.matmul(weights, v), heads)
+        mask.weights.append(weights.reshape(rows, heads, new, -1))
+    return torch.matmul(weights, v).reshape(rows, heads, new, size)

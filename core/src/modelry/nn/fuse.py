@@ -39,17 +39,15 @@ def fuse_projections(model: nn.Module, *, groups: Sequence[tuple[str, ...]] = GR
     for module in list(model.modules()):
         for names in groups:
             parts = [module._modules.get(name) for name in names]
-            layers = [part for part in parts if part is not None and type(part) in (Linear, JointLinear)]
+            layers = [part for part in parts if isinstance(part, Linear) and type(part) in (Linear, JointLinear)]
             if len(layers) == len(names) and all(_is_plain(layer, layers[0], uses) for layer in layers):
-                _lay_together(module, names[0], layers)
+                _lay_together(layers)
                 count += 1
     return count
 
 
-def _is_plain(layer: nn.Module, first: nn.Module, uses: dict[int, int]) -> bool:
+def _is_plain(layer: Linear, first: Linear, uses: dict[int, int]) -> bool:
     weight, other = layer.weight, first.weight
-    assert isinstance(weight, nn.Parameter)
-    assert isinstance(other, nn.Parameter)
     return (
         weight.is_floating_point()
         and not weight.is_meta
@@ -61,29 +59,28 @@ def _is_plain(layer: nn.Module, first: nn.Module, uses: dict[int, int]) -> bool:
     )
 
 
-def _lay_together(module: nn.Module, first_name: str, layers: list[nn.Module]) -> None:
+def _lay_together(layers: list[Linear]) -> None:
     first = layers[0]
     if isinstance(first, JointLinear) and first.joint is not None and first.joint.holds(tuple(layers)):
         return
-    weights = [layer._parameters["weight"] for layer in layers]
-    biases = [layer._parameters["bias"] for layer in layers]
-    weight = _joined([one for one in weights if one is not None])
-    bias = _joined([one for one in biases if one is not None]) if biases[0] is not None else None
-    if type(first) is not JointLinear:
-        first.__class__ = JointLinear
+    weight = _joined([layer.weight for layer in layers])
+    bias = None if first.bias is None else _joined([layer.bias for layer in layers])
+    first.__class__ = JointLinear
     assert isinstance(first, JointLinear)
-    kept = tuple(one for one in weights if one is not None)
     first.joint = Joint(
         parts=tuple(layers),
-        weights=kept,
         weight=weight,
         bias=bias,
-        sizes=tuple(one.shape[0] for one in kept),
-        starts=tuple(one.data_ptr() for one in kept),
+        views=tuple(
+            (layer._parameters, name, view, view.data_ptr())
+            for layer in layers
+            for name, view in layer.named_parameters(recurse=False)
+        ),
+        hooks=tuple(hooks for layer in layers for hooks in (layer._forward_hooks, layer._forward_pre_hooks)),  # type: ignore[arg-type]
     )
 
 
-def _joined(parameters: list[nn.Parameter]) -> Tensor:
+def _joined(parameters: list[Tensor]) -> Tensor:
     """One tensor with the rows of all; each parameter becomes a view of its own."""
     sizes = [one.shape[0] for one in parameters]
     with torch.no_grad():

@@ -4,7 +4,6 @@ B batch   T new positions   I input width   O output width
 """
 
 from collections.abc import Callable
-from operator import is_
 from typing import NamedTuple, Self
 
 import torch
@@ -15,8 +14,8 @@ from torch.nn import functional as F
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """x W^T + b.
 
-    One row on the CPU takes PyTorch's matrix-vector product: in bfloat16 it reads 18 GB/s where the matrix product
-    reads 10 (two cores with AMX, PyTorch 2.13), and sums in float32 just the same.
+    One bfloat16 row on the CPU takes PyTorch's matrix-vector product, which reads 18 GB/s where the matrix product
+    reads 10 (two cores with AMX, PyTorch 2.13) and sums in float32 just the same. In float32 both read alike.
 
     Args:
         x: (..., I).
@@ -26,7 +25,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     Returns:
         (..., O).
     """
-    if x.is_cpu and x.numel() == weight.shape[1] and x.dtype == weight.dtype and not torch.compiler.is_compiling():
+    if weight.dtype is torch.bfloat16 and x.numel() == weight.shape[1] and x.dtype is torch.bfloat16 and x.is_cpu:
         row = torch.mv(weight, x.view(-1)) if bias is None else torch.addmv(bias, weight, x.view(-1))
         return row.view(*x.shape[:-1], -1)
     return F.linear(x, weight, bias)
@@ -42,22 +41,23 @@ class Linear(nn.Linear):
 class Joint(NamedTuple):
     """Linear layers of one input whose weights lie one behind the other in one tensor."""
 
-    parts: tuple[nn.Module, ...]
-    weights: tuple[nn.Parameter, ...]
+    parts: tuple[nn.Linear, ...]
     weight: Tensor
-    """(sum of O, I); each part's weight is a view of its rows."""
+    """(sum of O, I)."""
     bias: Tensor | None
-    sizes: tuple[int, ...]
-    """O of each part."""
-    starts: tuple[int, ...]
-    """Address of each part's weight."""
+    views: tuple[tuple[dict[str, nn.Parameter | None], str, Tensor, int], ...]
+    """Each parameter that is a view of rows of these: its module's parameters, its name, itself, its address."""
+    hooks: tuple[dict[int, object], ...]
+    """The parts' own hooks, which a joint product would not call."""
 
-    def holds(self, linears: tuple[nn.Module, ...]) -> bool:
-        """Whether these are the parts, and their weights still the views they were made as."""
-        return all(map(is_, linears, self.parts)) and all(
-            part._parameters["weight"] is weight and weight.data_ptr() == start
-            for part, weight, start in zip(self.parts, self.weights, self.starts, strict=True)
-        )
+    def holds(self, linears: tuple[nn.Linear, ...]) -> bool:
+        """Whether these are the parts, without hooks, and their parameters still the views they were made as."""
+        if linears != self.parts or any(self.hooks):
+            return False
+        for parameters, name, view, address in self.views:
+            if parameters[name] is not view or view.data_ptr() != address:
+                return False
+        return True
 
 
 class JointLinear(Linear):
@@ -71,8 +71,26 @@ class JointLinear(Linear):
         return moved
 
 
-def project(x: Tensor, *linears: nn.Module) -> tuple[Tensor, ...]:
-    """Apply several layers to one input: in one product where they lie together and no gradient is wanted.
+def project_jointly(x: Tensor, linears: tuple[nn.Linear, ...]) -> Tensor | None:
+    """Apply several layers to one input in one product.
+
+    Args:
+        x: (B, T, I).
+
+    Returns:
+        (B, T, sum of O), or None where they do not lie together or a gradient is wanted.
+    """
+    first = linears[0]
+    if type(first) is not JointLinear or torch.is_grad_enabled() or torch.compiler.is_compiling():
+        return None
+    joint = first.joint
+    if joint is None or not joint.holds(linears):
+        return None
+    return linear(x, joint.weight, joint.bias)
+
+
+def project(x: Tensor, *linears: nn.Linear) -> tuple[Tensor, ...]:
+    """Apply several layers to one input; in one product where that can be done.
 
     Args:
         x: (B, T, I).
@@ -80,9 +98,7 @@ def project(x: Tensor, *linears: nn.Module) -> tuple[Tensor, ...]:
     Returns:
         One (B, T, O) for each layer. They may be views of one tensor.
     """
-    first = linears[0]
-    if type(first) is JointLinear and not torch.is_grad_enabled() and not torch.compiler.is_compiling():
-        joint = first.joint
-        if joint is not None and len(linears) == len(joint.parts) and joint.holds(linears):
-            return torch.split_with_sizes(linear(x, joint.weight, joint.bias), joint.sizes, dim=-1)
-    return tuple(layer(x) for layer in linears)
+    joint = project_jointly(x, linears)
+    if joint is None:
+        return tuple(layer(x) for layer in linears)
+    return torch.split_with_sizes(joint, [layer.out_features for layer in linears], dim=-1)

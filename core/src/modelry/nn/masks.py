@@ -28,26 +28,35 @@ class Mask:
         self.allowed = allowed
         self.causal = causal
         self.weights = weights
-        self._derived: dict[tuple[torch.dtype, int], Tensor] = {}
+        self._additive: dict[torch.dtype, Tensor] = {}
+        self._folded: dict[tuple[torch.dtype, int], Tensor] = {}
 
-    def additive(self, dtype: torch.dtype, *, repeats: int = 1) -> Tensor | None:
+    def additive(self, dtype: torch.dtype) -> Tensor | None:
         """0 where a query may look and -inf where not, to be added to scores.
 
-        Args:
-            dtype: of the result.
-            repeats: G where the queries of G heads are laid one head after the other, as (G T) rows.
-
         Returns:
-            (B or 1, 1, G T, W), G left out where T = 1; None where nothing is forbidden by `allowed`.
+            (B or 1, 1, T, W) in `dtype`; None where nothing is forbidden by `allowed`.
         """
         if self.allowed is None:
             return None
-        repeats = 1 if self.allowed.shape[2] == 1 else repeats
-        found = self._derived.get((dtype, repeats))
+        found = self._additive.get(dtype)
         if found is None:
-            zeros = torch.zeros((), dtype=dtype, device=self.allowed.device)
-            found = torch.where(self.allowed, zeros, float("-inf")).repeat(1, 1, repeats, 1)
-            self._derived[dtype, repeats] = found
+            zero = torch.zeros((), dtype=dtype, device=self.allowed.device)
+            found = self._additive[dtype] = torch.where(self.allowed, zero, float("-inf"))
+        return found
+
+    def folded(self, dtype: torch.dtype, repeats: int) -> Tensor | None:
+        """The same for queries of G = `repeats` heads laid one head after the other.
+
+        Returns:
+            (B or 1, 1, G T, W), or (B or 1, 1, 1, W) for T = 1; None where nothing is forbidden by `allowed`.
+        """
+        once = self.additive(dtype)
+        if once is None or repeats == 1 or once.shape[2] == 1:
+            return once
+        found = self._folded.get((dtype, repeats))
+        if found is None:
+            found = self._folded[dtype, repeats] = once.repeat(1, 1, repeats, 1)
         return found
 
 

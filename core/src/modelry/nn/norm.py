@@ -6,6 +6,8 @@ B batch   T new positions   D width
 import torch
 from torch import Tensor, nn
 
+_ZERO = torch.zeros((), device="cpu")
+
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     """x over its root mean square, times `weight`. Zhang and Sennrich 2019, https://arxiv.org/abs/1910.07467.
@@ -21,7 +23,7 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     Returns:
         (..., D) in x.dtype.
     """
-    if x.is_cpu and x.numel() == weight.shape[0] and not torch.is_grad_enabled() and not torch.compiler.is_compiling():
+    if x.numel() == weight.shape[0] and not torch.is_grad_enabled() and x.is_cpu and not torch.compiler.is_compiling():
         return _rms_norm_of_one_row(x, weight, eps)
     wide = x.float()
     normal = wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)
@@ -29,14 +31,15 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
 
 
 def _rms_norm_of_one_row(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """The same for one row with the scale as a number, in four small operations instead of eight.
+    """The same for one row with the scale as a number, in three or four small operations instead of eight.
 
-    A number times a bfloat16 tensor is computed in float32 and rounded once, as above. 9 instead of 22 microseconds
-    for D 576 on two CPU cores; a decoder of 30 layers has 61 of them in each step.
+    A number times a bfloat16 tensor is computed in float32 and rounded once, as above. 19 instead of 49 microseconds
+    for D 576 between two products, on two CPU cores; a decoder of 30 layers has 61 of them in each step.
     """
-    row = x.view(-1).float()
-    mean = torch.dot(row, row).item() / row.shape[0]
-    scale: float = (mean + eps) ** -0.5
+    length = torch.linalg.vector_norm(x, dtype=torch.float32).item()
+    scale: float = (length * length / weight.shape[0] + eps) ** -0.5
+    if x.dtype is torch.float32 and weight.dtype is torch.float32:
+        return torch.addcmul(_ZERO, x, weight, value=scale)
     return (x * scale).mul_(weight)
 
 

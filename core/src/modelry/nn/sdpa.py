@@ -6,7 +6,6 @@ B batch   T new positions   W keys offered   H query heads   K key/value heads  
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from modelry.nn.attention import fold_queries, unfold_queries
 from modelry.nn.masks import Mask
 
 FEW_ROWS = 16
@@ -32,7 +31,8 @@ def sdpa_attention(q: Tensor, k: Tensor, v: Tensor, mask: Mask, *, scale: float,
     """
     if mask.weights is not None:
         raise ValueError("sdpa has no attention weights to give: call model.set_attn_implementation('eager') first")
-    heads, new, kv_heads = q.shape[1], q.shape[2], k.shape[1]
+    rows, heads, new, size = q.shape
+    kv_heads = k.shape[1]
     if heads == kv_heads or new > FEW_ROWS or (mask.causal and new > 1):
         return scaled_dot_product_attention(
             q,
@@ -44,7 +44,8 @@ def sdpa_attention(q: Tensor, k: Tensor, v: Tensor, mask: Mask, *, scale: float,
             scale=scale,
             enable_gqa=heads != kv_heads,
         )
-    forbidden = mask.additive(q.dtype, repeats=heads // kv_heads)
-    folded = fold_queries(q, kv_heads)  # (B, K, H/K T, E)
+    group = heads // kv_heads
+    folded = q.reshape(rows, kv_heads, group * new, size)  # (B, K, H/K T, E)
+    forbidden = mask.folded(q.dtype, group)
     mixed = scaled_dot_product_attention(folded, k, v, attn_mask=forbidden, dropout_p=dropout, scale=scale)
-    return unfold_queries(mixed, heads)
+    return mixed.reshape(rows, heads, new, size)

@@ -11,13 +11,13 @@ from modelry.cache import Cache, LayerCache
 from modelry.heads import CausalLM, QuestionAnswering, SequenceClassification, TokenClassification
 from modelry.model import PreTrainedModel
 from modelry.nn.activations import activation
-from modelry.nn.attention import Attend, merge_heads, split_heads
-from modelry.nn.linear import Linear, project
+from modelry.nn.attention import Attend, merge_heads, rotated_heads
+from modelry.nn.linear import Linear
 from modelry.nn.masks import Mask, causal_mask
 from modelry.nn.mlp import GatedMLP
 from modelry.nn.norm import RMSNorm
 from modelry.nn.positions import count_positions
-from modelry.nn.rope import Angles, RotaryEmbedding, rotate
+from modelry.nn.rope import Angles, RotaryEmbedding
 from modelry.nn.sdpa import sdpa_attention
 from modelry.outputs import BaseModelOutputWithPast
 from modelry_llama.configuration import LlamaConfig
@@ -39,10 +39,8 @@ class LlamaAttention(nn.Module):
         self.o_proj = Linear(queries, config.hidden_size, bias=config.attention_bias)
 
     def forward(self, x: Tensor, angles: Angles, mask: Mask, cache: LayerCache | None) -> Tensor:
-        q, k, v = project(x, self.q_proj, self.k_proj, self.v_proj)  # (B, T, H E), (B, T, K E) twice
-        q = rotate(split_heads(q, self.heads), angles)  # (B, H, T, E)
-        k = rotate(split_heads(k, self.kv_heads), angles)  # (B, K, T, E)
-        v = split_heads(v, self.kv_heads)  # (B, K, T, E)
+        layers = (self.q_proj, self.k_proj, self.v_proj)
+        q, k, v = rotated_heads(x, layers, angles, heads=self.heads, kv_heads=self.kv_heads)  # (B, H or K, T, E)
         if cache is not None:
             k, v = cache.extend(k, v)  # (B, K, W, E)
         dropout = self.dropout if self.training else 0.0
