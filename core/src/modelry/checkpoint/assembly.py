@@ -19,6 +19,7 @@ from modelry.checkpoint.dtypes import DtypeLike, as_dtype
 from modelry.checkpoint.matching import Match, match
 from modelry.checkpoint.placement import DeviceMap, Placement, device_of, place
 from modelry.checkpoint.shards import Checkpoint
+from modelry.checkpoint.skeleton import without_values
 from modelry.errors import CheckpointError, ModelryWarning, QuantizationError
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def _swap(model: "PreTrainedModel", quantizer: "Quantizer") -> tuple[str, ...]:
     """Let the quantizer replace modules; returns the prefixes of those it did."""
     quantizer.check(model)
     before = dict(model.named_modules())
-    with torch.device("meta"):
+    with without_values():
         quantizer.swap(model)
     replaced = tuple(f"{path}." for path, part in model.named_modules() if part is not before.get(path))
     if not replaced:

@@ -4,13 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import torch
-
 from modelry.checkpoint.assembly import Packing, assemble
 from modelry.checkpoint.dtypes import DtypeLike, dtype_name
 from modelry.checkpoint.formats import carries_config, format_of
 from modelry.checkpoint.placement import DeviceMap, move_activations
 from modelry.checkpoint.shards import open_checkpoint
+from modelry.checkpoint.skeleton import without_values
 from modelry.config_file import read_config_file, warn_of_other_provider
 from modelry.configuration import ModelConfig
 from modelry.errors import ConfigError
@@ -79,7 +78,7 @@ def load_pretrained(
     model_class = choose(config)
     hooks: Any = get_registry().hooks(participants)
     hooks.modelry_before_load(reference=source.name, config=config)
-    with torch.device("meta"):
+    with without_values():
         model = model_class(config)
     if load.attn_implementation is not None:
         model.set_attn_implementation(load.attn_implementation)
