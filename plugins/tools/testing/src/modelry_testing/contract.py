@@ -45,6 +45,10 @@ def check(*, after: tuple[str, ...] = ()) -> Callable[[Callable[[C], None]], Cal
     return decorate
 
 
+class StandsOnFailure(pytest.skip.Exception):
+    """A check was skipped because one that it stands on failed, or was skipped for this reason."""
+
+
 class Contract:
     """What all contracts share. A subclass says which plugin it is about.
 
@@ -100,10 +104,12 @@ class Contract:
             for earlier in (one for one in after if hasattr(self, one)):
                 try:
                     getattr(self, earlier)()
+                except StandsOnFailure as skipped:
+                    return skipped
                 except pytest.skip.Exception:
                     continue
                 except Exception:
-                    return pytest.skip.Exception(f"stands on {earlier}, which failed")
+                    return StandsOnFailure(f"stands on {earlier}, which failed")
             try:
                 method(self)
             except (Exception, pytest.skip.Exception) as raised:

@@ -71,7 +71,7 @@ class DecoderContract(PluginContract):
         """Rows of different lengths, decoded together, are what each is alone."""
         following.batch(self.strategy())
 
-    @check(after=("test_certain_sequence",))
+    @check(after=("test_batch",))
     def test_stop_tokens(self) -> None:
         """A row ends with its stop token; others go on, and the ended one is padded."""
         following.stop_tokens(self.strategy())
@@ -81,7 +81,7 @@ class DecoderContract(PluginContract):
         """max_length counts the prompt, max_new_tokens does not; neither is exceeded."""
         following.maximum_length(self.strategy())
 
-    @check(after=("test_certain_sequence",))
+    @check(after=("test_stop_tokens",))
     def test_stopping_criteria(self) -> None:
         """A stopping criterion of the caller's ends the loop."""
         following.stopping_criteria(self.strategy())

@@ -26,7 +26,8 @@ from modelry_testing.models.subject import Inputs, Subject
 from modelry_testing.models.weight_tables import total_and_reversible
 
 _READ = ("test_registered", "test_tiny_config")
-_RUNS = (*_READ, "test_forward")
+_RUNS = (*_READ, "test_forward", "test_determinism")
+_LOADS = (*_RUNS, "test_save_and_load")
 
 
 class ModelContract(PluginContract):
@@ -97,7 +98,7 @@ class ModelContract(PluginContract):
         return {}
 
     def reference_model(self, folder: Path) -> Reference | None:
-        """An independent implementation of the model in `folder`: it takes our inputs and returns an object with logits."""
+        """An independent implementation of the model in `folder`: it takes our inputs and returns logits."""
         return reference.loaded(self.reference, folder) if self.reference is not None else None
 
     def subject(self) -> Subject:
@@ -151,7 +152,7 @@ class ModelContract(PluginContract):
         """Class names are the published architectures."""
         weights.names(self.subject())
 
-    @check(after=_RUNS)
+    @check(after=(*_RUNS, "test_meta_init", "test_weight_table"))
     def test_save_and_load(self) -> None:
         """Every head is saved and loaded bit by bit."""
         weights.save_and_load(self.subject())
@@ -161,7 +162,7 @@ class ModelContract(PluginContract):
         """The weight table covers every tensor, both ways; without one, published names are the model's."""
         total_and_reversible(self.subject())
 
-    @check(after=_READ)
+    @check(after=_LOADS)
     def test_tied_weights(self) -> None:
         """Tied tensors are one, stored once."""
         weights.tied(self.subject())
@@ -173,7 +174,7 @@ class ModelContract(PluginContract):
         """The model runs, with finite results of the right shape."""
         running.forward(self.subject())
 
-    @check(after=_RUNS)
+    @check(after=(*_READ, "test_forward"))
     def test_determinism(self) -> None:
         """The same inputs give the same bits, and nothing changes."""
         running.determinism(self.subject())
@@ -193,19 +194,19 @@ class ModelContract(PluginContract):
         """A larger vocabulary leaves the old tokens as they were."""
         running.resized(self.subject())
 
-    @check(after=(*_RUNS, "test_determinism"))
+    @check(after=_RUNS)
     def test_right_padding(self) -> None:
         """Padding on the right changes nothing."""
         padding.padding(self.subject(), "right")
 
-    @check(after=(*_RUNS, "test_determinism"))
+    @check(after=_RUNS)
     def test_left_padding(self) -> None:
         """Padding on the left changes nothing."""
         padding.padding(self.subject(), "left")
 
     # Decoding
 
-    @check(after=(*_RUNS, "test_determinism"))
+    @check(after=_RUNS)
     def test_cached_decoding(self) -> None:
         """Prefill then decode equals the full forward."""
         caching.decoding(self.subject())
@@ -225,7 +226,7 @@ class ModelContract(PluginContract):
         """The cache forgets its last positions."""
         caching.rolling_back(self.subject())
 
-    @check(after=("test_cached_decoding",))
+    @check(after=("test_cached_decoding", "test_left_padding"))
     def test_generate(self) -> None:
         """`generate` follows the most likely token of the full forward pass."""
         generating.greedy(self.subject())
@@ -237,7 +238,7 @@ class ModelContract(PluginContract):
         """Every head has its loss."""
         training.heads(self.subject())
 
-    @check(after=(*_RUNS, "test_save_and_load"))
+    @check(after=_LOADS)
     def test_heads_from_base(self) -> None:
         """A base checkpoint loads into every head."""
         training.heads_from_base(self.subject())
@@ -254,7 +255,7 @@ class ModelContract(PluginContract):
 
     # Precision
 
-    @check(after=(*_RUNS, "test_save_and_load"))
+    @check(after=(*_LOADS, "test_heads"))
     def test_bfloat16(self) -> None:
         """The model runs and trains in bfloat16."""
         precision.bfloat16(self.subject())
@@ -266,7 +267,7 @@ class ModelContract(PluginContract):
             pytest.skip("the family does not claim it: set `compiles = True` in its test class")
         precision.compiled(self.subject())
 
-    @check(after=(*_RUNS, "test_save_and_load"))
+    @check(after=_LOADS)
     def test_reference(self) -> None:
         """Logits equal those of an independent implementation."""
         subject = self.subject()

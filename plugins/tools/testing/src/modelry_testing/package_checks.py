@@ -6,17 +6,19 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 
-from importlib_metadata import PackageNotFoundError, distribution, packages_distributions
+from importlib_metadata import PackageNotFoundError, distribution
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from modelry_registry import get_registry
 from modelry_registry.specs import Spec
 from modelry_testing.errors import ContractBroken
 from modelry_testing.packages import Package
 
 LIGHT_SECONDS = 0.1
 HEAVY = ("torch", "numpy", "pydantic", "tokenizers", "transformers")
-KERNEL = ("modelry-core", "modelry-registry")
+KERNEL = {"modelry-core": "modelry", "modelry-registry": "modelry_registry"}
+"""Distribution to import name."""
 PROMISED = ("Name", "Version", "Summary", "Requires-Python")
 _GROUP = re.compile(r"modelry\.(?P<kind>[a-z]+)\.v(?P<api>[1-9]\d*)")
 _ATTEMPTS = 4
@@ -119,18 +121,16 @@ def _import_seconds(package: Package, module: str) -> float:
 
 def dependencies(package: Package) -> None:
     """Raise ContractBroken where a module imports another plugin, or something that no declared dependency brings."""
-    brought = _closure(package)
+    brought = {root for name in _closure(package) for root in _roots(name)}
+    plugins = {one.module.partition(".")[0]: one.distribution for one in get_registry().candidates}
     for file, root in package.imports():
         if root in sys.stdlib_module_names or root in package.modules:
             continue
-        owners = {canonicalize_name(one) for one in _owners().get(root, ())}
-        if not owners & brought:
+        owner = plugins.get(root)
+        if owner is not None and owner not in KERNEL:
+            raise ContractBroken(f"{file} imports {root} of {owner}: a plugin imports no other plugin")
+        if root not in brought:
             raise ContractBroken(f"{file} imports {root}, which none of the dependencies of {package.name} brings")
-        others = {one for one in owners if one not in KERNEL and _is_plugin(one)}
-        if others:
-            raise ContractBroken(
-                f"{file} imports {root} of {', '.join(sorted(others))}: a plugin imports no other plugin"
-            )
 
 
 def _closure(package: Package) -> set[str]:
@@ -150,9 +150,14 @@ def _closure(package: Package) -> set[str]:
 
 
 @cache
-def _owners() -> dict[str, list[str]]:
-    return dict(packages_distributions())
-
-
-def _is_plugin(name: str) -> bool:
-    return any(_GROUP.fullmatch(one.group) for one in distribution(name).entry_points)
+def _roots(name: str) -> frozenset[str]:
+    """Top-level import names that an installed distribution brings."""
+    if name in KERNEL:  # an editable one hides its files
+        return frozenset({KERNEL[name]})
+    try:
+        found = distribution(name)
+    except PackageNotFoundError:
+        return frozenset()
+    lines = (found.read_text("RECORD") or "").splitlines()
+    files = {line.partition("/")[0].partition(",")[0].removesuffix(".py").partition(".")[0] for line in lines}
+    return frozenset(files | set((found.read_text("top_level.txt") or "").split()))

@@ -116,7 +116,7 @@ class TaskContract(PluginContract):
         """Unknown and impossible keywords are refused by name."""
         refusing.parameters(self.subject(), self.impossible)
 
-    @check(after=_RUNS)
+    @check(after=(*_RUNS, "test_batching"))
     def test_bad_item(self) -> None:
         """An item that cannot be answered is named, and does not harm the others."""
         refusing.bad_item(self.subject(), self.bad_item)

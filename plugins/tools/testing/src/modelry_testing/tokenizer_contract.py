@@ -51,7 +51,7 @@ class TokenizerContract(PreprocessorContract):
         """Offsets lie in the text, in order, cover it, and point at what the token says."""
         tokenizing.offsets(self.subject())
 
-    @check(after=_RUNS)
+    @check(after=(*_RUNS, "test_batch"))
     def test_padding(self) -> None:
         """Padding to the longest, to a length and to a multiple, on either side, with a mask that says so."""
         tokenizing.padding(self.subject())

@@ -12,9 +12,7 @@ from torch import Tensor
 from modelry.generation import StoppingCriteria, StoppingCriteriaList
 from modelry_testing.decoding.strategy import PAD, Strategy, left_padded
 from modelry_testing.errors import ContractBroken
-from modelry_testing.toys.oracle import NEW, PROMPTS, best_sequences, greedy_path
-
-LONG = 8
+from modelry_testing.toys.oracle import LONG, NEW, PROMPTS, best_sequences, greedy_path
 
 
 def certain(strategy: Strategy) -> None:

@@ -52,6 +52,8 @@ def gradient_checkpointing(subject: Subject) -> None:
     inputs = subject.inputs_of(subject.head)
     labels = subject.labels(subject.head, inputs)
     plain, saving = subject.model().train(), subject.model().train()
+    if not saving.supports_gradient_checkpointing:
+        pytest.skip(f"{type(saving).__name__} declares that it cannot recompute its layers")
     saving.gradient_checkpointing_enable()
     for model in (plain, saving):
         torch.manual_seed(5)

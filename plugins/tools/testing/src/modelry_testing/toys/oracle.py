@@ -13,7 +13,10 @@ from modelry_testing.toys.modeling import ToyForCausalLM, scaled_logits
 
 VOCABULARY = 7
 NEW = 4
+LONG = 8
 SURE, UNSURE = 400.0, 1.5
+LEAD = 20.0
+"""Logits by which the first choice leads the second where there is no choice: 2e-9 of the probability is left."""
 PROMPTS = ((1, 5, 2, 3), (6, 2), (4,))
 """Of different lengths, so that a batch has padding."""
 
@@ -23,7 +26,13 @@ def certain_model() -> ToyForCausalLM:
 
     The first prompt is continued with a third token that stands nowhere before, so that a test can make it the end.
     """
-    return _search(SURE, lambda model: _is_new(greedy_path(model, PROMPTS[0], 8), 2))
+
+    def leaves_no_choice(model: ToyForCausalLM) -> bool:
+        path = greedy_path(model, PROMPTS[0], LONG)
+        new = path[2] not in path[:2] and len(set(path[:4])) > 2
+        return new and all(least_lead(model, one, LONG) > LEAD for one in PROMPTS)
+
+    return _search(SURE, leaves_no_choice)
 
 
 def tempting_model() -> ToyForCausalLM:
@@ -51,10 +60,6 @@ def _small() -> PreTrainedModel:
     return toy_model(vocab_size=VOCABULARY, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, **none)
 
 
-def _is_new(path: tuple[int, ...], place: int) -> bool:
-    return path[place] not in path[:place] and len(set(path[:4])) > 2
-
-
 @torch.inference_mode()
 def greedy_path(model: ToyForCausalLM, prompt: tuple[int, ...], new: int) -> tuple[int, ...]:
     """The `new` tokens that are each the most likely next one, by full forward passes."""
@@ -62,6 +67,14 @@ def greedy_path(model: ToyForCausalLM, prompt: tuple[int, ...], new: int) -> tup
     for _ in range(new):
         ids.append(int(model(input_ids=torch.tensor([ids])).logits[0, -1].argmax()))
     return tuple(ids[len(prompt) :])
+
+
+@torch.inference_mode()
+def least_lead(model: ToyForCausalLM, prompt: tuple[int, ...], new: int) -> float:
+    """By how much the most likely token leads the second at the closest of `new` steps."""
+    ids = torch.tensor([[*prompt, *greedy_path(model, prompt, new)]])
+    first, second = model(input_ids=ids).logits[0, len(prompt) - 1 : -1].topk(2).values.unbind(-1)
+    return float((first - second).min())
 
 
 @torch.inference_mode()
