@@ -76,7 +76,7 @@ def _lay_together(layers: list[Linear]) -> None:
             for layer in layers
             for name, view in layer.named_parameters(recurse=False)
         ),
-        hooks=tuple(hooks for layer in layers for hooks in (layer._forward_hooks, layer._forward_pre_hooks)),  # type: ignore[arg-type]
+        hooks=tuple(hooks for layer in layers for hooks in (layer._forward_hooks, layer._forward_pre_hooks)),
     )
 
 

@@ -47,7 +47,7 @@ class Joint(NamedTuple):
     bias: Tensor | None
     views: tuple[tuple[dict[str, nn.Parameter | None], str, Tensor, int], ...]
     """Each parameter that is a view of rows of these: its module's parameters, its name, itself, its address."""
-    hooks: tuple[dict[int, object], ...]
+    hooks: tuple[dict[int, Callable[..., object]], ...]
     """The parts' own hooks, which a joint product would not call."""
 
     def holds(self, linears: tuple[nn.Linear, ...]) -> bool:
