@@ -12,8 +12,10 @@ STEPS = 2_000_000
 CPU_SECONDS = 5.0
 LARGEST_VALUE = 4 * 2**20
 """Characters of one string, or values of one list with everything inside."""
-MADE_BYTES = 256 * 2**20
-"""All strings and lists that were made, kept or not."""
+LIVE_BYTES = 256 * 2**20
+"""All strings and lists that were made and are still in use."""
+_SMALL_BYTES = 4096
+"""Smaller values are not counted: a template has not enough names for them to matter."""
 
 
 class LimitReached(Exception):
@@ -30,7 +32,9 @@ class Budget:
         """
         self.largest = LARGEST_VALUE + 4 * input_size
         self._steps = STEPS + 64 * input_size
-        self._bytes = MADE_BYTES + 1024 * input_size
+        self._live = LIVE_BYTES + 64 * input_size
+        self._made: list[Any] = []
+        self._made_bytes = 0
         self._deadline = time.thread_time() + CPU_SECONDS
         self._next_look = self._steps
 
@@ -61,12 +65,22 @@ class Budget:
             self.size_of(value)
         else:
             return value
-        self._bytes -= sys.getsizeof(value)
-        if self._bytes < 0:
-            raise LimitReached(f"it makes strings and lists of more than {MADE_BYTES:,} bytes")
-        if sys.getsizeof(value) > 65536:
+        size = sys.getsizeof(value)
+        if size > _SMALL_BYTES and not (self._made and self._made[-1] is value):
+            self._made.append(value)
+            self._made_bytes += size
+            if self._made_bytes > self._live:
+                self._forget_unused()
             self._look()
         return value
+
+    def _forget_unused(self) -> None:
+        """Drop the values that only this list still holds: text that a loop builds up is made anew every round."""
+        # Three references are ours: the list, the loop's variable and getrefcount's argument.
+        self._made = [value for value in self._made if sys.getrefcount(value) > 3]
+        self._made_bytes = sum(map(sys.getsizeof, self._made))
+        if self._made_bytes > self._live // 2:
+            raise LimitReached(f"it holds strings and lists of {self._made_bytes:,} bytes")
 
     def size_of(self, value: Any) -> int:
         """Characters and values inside a value: a list that holds another a thousand times has all of them."""

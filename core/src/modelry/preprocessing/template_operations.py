@@ -135,9 +135,10 @@ def as_list(value: Iterable[Any]) -> list[Any]:
     return result
 
 
-def indented(text: Any, first: Any = 4) -> None:
+def indented(text: Any, step: Any = 4, *_flags: Any, **named: Any) -> None:
     """Foresee the indent filter: every line grows by the width."""
-    step = first if isinstance(first, int) else len(str(first))
+    step = named.get("width", step)
+    step = step if isinstance(step, int) else len(str(step))
     width(step)
     budget().allow(len(str(text)) + (str(text).count("\n") + 1) * step)
 

@@ -53,6 +53,7 @@ class Tokenizer(Vocabulary, Preprocessor):
         known = {repr(token) for token in self.added_tokens_decoder.values()}
         self.add_tokens([token for token in read.added if repr(token) not in known])
         self.name_or_path = name_or_path
+        self._warned_of_length = False
         self.init_kwargs = dict(settings)
         self.model_max_length = read.model_max_length
         self.padding_side = read.padding_side
@@ -367,6 +368,7 @@ class Tokenizer(Vocabulary, Preprocessor):
                 split_special_tokens=self.split_special_tokens if split_special is None else split_special,
             )
         longest = max(map(len, found), default=0)
-        if lengths.max_length is None and longest > self.model_max_length:
+        if lengths.max_length is None and longest > self.model_max_length and not self._warned_of_length:
+            self._warned_of_length = True
             _log.warning("%d tokens are more than the model's %d", longest, self.model_max_length)
         return found

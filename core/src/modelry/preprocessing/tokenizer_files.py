@@ -18,7 +18,7 @@ SPECIAL_TOKENS_FILE = "special_tokens_map.json"
 ADDED_TOKENS_FILE = "added_tokens.json"
 TEMPLATE_FILE = "chat_template.jinja"
 OLD_TEMPLATE_FILE = "chat_template.json"
-TEMPLATE_FOLDER = "chat_templates"
+TEMPLATE_FOLDER = "additional_chat_templates"
 SENTENCEPIECE_FILES = ("tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "sentencepiece.model", "spm.model")
 VOCABULARY_FILES = ("vocab.txt", "vocab.json", "merges.txt", *SENTENCEPIECE_FILES)
 
@@ -89,7 +89,7 @@ def collect_files(source: Source) -> TokenizerFiles:
         wanted = {name: name for name in (*_SETTINGS_FILES, TOKENIZER_FILE) if name in names}
         if TOKENIZER_FILE not in wanted:
             wanted.update({name: name for name in VOCABULARY_FILES if name in names})
-        wanted.update({name: name for name in names if _is_template(name)})
+        wanted.update({name: name for name in (*names, *_in_template_folder(source)) if _is_template(name)})
     content: dict[str, str | bytes] = {}
     for name, usual in wanted.items():
         path = source.file(name)
@@ -101,6 +101,13 @@ def collect_files(source: Source) -> TokenizerFiles:
     if not any(name in content for name in (TOKENIZER_FILE, *VOCABULARY_FILES)):
         raise NotFound(f"{source.name} holds no tokenizer: looked for {TOKENIZER_FILE}, {', '.join(VOCABULARY_FILES)}")
     return TokenizerFiles(content, source.name)
+
+
+def _in_template_folder(source: Source) -> list[str]:
+    """The files in a local folder of templates; a repository's listing has them anyway."""
+    if source.folder is None or not (source.folder / TEMPLATE_FOLDER).is_dir():
+        return []
+    return [f"{TEMPLATE_FOLDER}/{path.name}" for path in sorted((source.folder / TEMPLATE_FOLDER).iterdir())]
 
 
 def _is_template(name: str) -> bool:
@@ -155,7 +162,7 @@ def read_settings(files: TokenizerFiles, overrides: Mapping[str, Any]) -> dict[s
 
 
 def read_templates(files: TokenizerFiles) -> dict[str, str]:
-    """Template name -> text, from chat_template.jinja ("default"), chat_templates/NAME.jinja and the old JSON file."""
+    """Template name -> text: "default" of chat_template.jinja (or the old JSON file), the others of their folder."""
     templates: dict[str, str] = {}
     old = files.json(OLD_TEMPLATE_FILE).get("chat_template")
     if isinstance(old, str):

@@ -1,0 +1,392 @@
+"""The tokenizer's own promises: bad input, special tokens, files in memory, copies, threads. Parity is in test_parity.py."""
+
+import copy
+import json
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+import torch
+from tokenizers import AddedToken
+
+from modelry.errors import NotFound, PreprocessorError
+from modelry.preprocessing.encoding import BatchEncoding
+from modelry.preprocessing.tokenizer import Tokenizer
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        ((None,), {}, "nothing to tokenize"),
+        ((3,), {}, "text is 3 of type int; a string or a list of strings"),
+        ((b"x",), {}, "of type bytes.*; decode it first"),
+        ((["a", None],), {}, r"text\[1\] is None; a string is expected"),
+        ((["a", 2],), {}, r"text\[1\] is 2 of type int"),
+        (([{"role": "user", "content": "x"}],), {}, "use apply_chat_template for messages"),
+        (("a", 3), {}, "text_pair is 3 of type int"),
+        ((["a", "b"], ["c"]), {}, "batch of 2 texts and text_pair is 1 texts"),
+        ((["a", "b"], "c"), {}, "text_pair is 'c' of type str"),
+        (("ab\ud800c",), {}, r"half a character \('\\ud800' at position 2\)"),
+        (("a b",), {"is_split_into_words": True}, "expects a list of words"),
+        (([["a"], "b"],), {"is_split_into_words": True}, r"text\[1\] is 'b'"),
+        ((["a", 1],), {"is_split_into_words": True}, r"text\[1\] is 1 of type int"),
+        (("a",), {"padding": "biggest"}, "padding is 'biggest'; use True, False or one of 'longest'"),
+        (("a",), {"truncation": "first"}, "truncation is 'first'; use True"),
+        (("a",), {"padding": True, "padding_side": "top"}, "padding_side is 'top'; use 'left' or 'right'"),
+        (("a",), {"truncation": True, "max_length": -1}, "max_length is -1"),
+        (("a",), {"truncation": True, "max_length": 2.5}, "max_length is 2.5"),
+        (("a",), {"pad_to_multiple_of": 0}, "pad_to_multiple_of is 0"),
+        (("a",), {"stride": -2}, "stride is -2"),
+        (("a",), {"return_tensors": "tf"}, "return_tensors is 'tf'; use 'pt'"),
+        ((["a", "a b c"],), {"return_tensors": "pt"}, "'input_ids' cannot become one tensor: it has rows of 1 to 3"),
+        ((["a", "a b c"],), {"return_tensors": "np"}, "cannot become one tensor.*Pass padding=True"),
+        (("a b c",), {"truncation": True, "max_length": 4, "stride": 4}, "stride 4 is not less than the 4 tokens"),
+        (("a b c", "d"), {"truncation": "only_second", "max_length": 2}, "cannot be cut to 2 tokens"),
+        (("a",), {"padding": True, "truncation": True, "max_length": 9, "pad_to_multiple_of": 8}, "use max_length 8"),
+    ],
+)
+def test_wrong_calls(gpt2: Tokenizer, arguments: Any, options: Any, message: str) -> None:
+    with pytest.raises(PreprocessorError, match=message):
+        gpt2(*arguments, **options)
+
+
+def test_unknown_arguments_are_refused(gpt2: Tokenizer) -> None:
+    with pytest.raises(TypeError, match="max_len"):
+        gpt2("a", max_len=3)  # type: ignore[call-arg]
+
+
+def test_no_room_for_the_special_tokens(published: Any) -> None:
+    tokenizer = Tokenizer.from_pretrained(published("wordpiece"))
+    with pytest.raises(PreprocessorError, match=r"max_length 1 has no room for the 2 special tokens of a text"):
+        tokenizer("hello", truncation=True, max_length=1)
+    with pytest.raises(PreprocessorError, match=r"max_length 2 has no room for the 3 special tokens of a pair"):
+        tokenizer("hello", "you", truncation=True, max_length=2)
+    assert tokenizer("hello", truncation=True, max_length=2)["input_ids"] == [2, 3]
+    assert len(tokenizer("hello", truncation=True, max_length=1, add_special_tokens=False)["input_ids"]) == 1
+
+
+def test_padding_without_a_pad_token(gpt2: Tokenizer) -> None:
+    gpt2.pad_token = None
+    for call in (lambda: gpt2(["a", "b c"], padding=True), lambda: gpt2.pad({"input_ids": [[1], [1, 2]]})):
+        with pytest.raises(PreprocessorError, match=r"no pad_token.*tokenizer.pad_token = tokenizer.eos_token"):
+            call()
+    gpt2.pad_token = gpt2.eos_token
+    assert gpt2(["a", "b c"], padding=True)["attention_mask"] == [[1, 0], [1, 1]]
+    assert gpt2.pad({"input_ids": [[1], [1, 2]]}, padding=False)["input_ids"] == [[1], [1, 2]]
+
+
+def test_pad_refuses(gpt2: Tokenizer) -> None:
+    with pytest.raises(PreprocessorError, match="pad needs 'input_ids'; it was given labels"):
+        gpt2.pad({"labels": [1]})
+    with pytest.raises(PreprocessorError, match="different numbers of rows"):
+        gpt2.pad({"input_ids": [[1], [2]], "attention_mask": [[1]]})
+
+
+def test_pad_of_tensors(gpt2: Tokenizer) -> None:
+    rows = [{"input_ids": torch.tensor([5, 6])}, {"input_ids": torch.tensor([7])}]
+    padded = gpt2.pad(rows, padding_side="left", return_tensors="pt")
+    assert padded["input_ids"].tolist() == [[5, 6], [0, 7]]
+    assert padded["attention_mask"].tolist() == [[1, 1], [0, 1]]
+
+
+def test_empty_batch_and_empty_text(gpt2: Tokenizer) -> None:
+    assert dict(gpt2([])) == {"input_ids": [], "attention_mask": []}
+    assert dict(gpt2("")) == {"input_ids": [], "attention_mask": []}
+    assert gpt2("", return_tensors="pt")["input_ids"].shape == (1, 0)
+    assert gpt2("", return_tensors="pt")["input_ids"].dtype == torch.int64
+    assert gpt2.decode([]) == ""
+    assert gpt2.batch_decode([]) == []
+
+
+def test_an_empty_second_text_makes_a_pair(published: Any) -> None:
+    tokenizer = Tokenizer.from_pretrained(published("wordpiece"))
+    single = tokenizer("cat", "")["input_ids"]
+    assert single == tokenizer(["cat"], [""])["input_ids"][0]
+    assert single.count(tokenizer.sep_token_id) == 2
+
+
+def test_targets_become_labels(gpt2: Tokenizer) -> None:
+    both = gpt2(["a b"], text_target=["c d e"])
+    assert both["labels"] == gpt2(["c d e"])["input_ids"]
+    assert gpt2(text_target="c")["input_ids"] == gpt2("c")["input_ids"]
+
+
+def test_encode_is_the_ids(gpt2: Tokenizer) -> None:
+    assert gpt2.encode("the cat") == gpt2("the cat").input_ids
+    assert gpt2.encode("the cat", return_tensors="pt").shape[0] == 1
+
+
+@pytest.mark.parametrize("ids", [5, [5, 6], numpy.array([5, 6]), torch.tensor([5, 6]), (5, 6)])
+def test_decode_takes_ids_of_any_kind(gpt2: Tokenizer, ids: Any) -> None:
+    wanted = gpt2.decode([5]) if isinstance(ids, int) else gpt2.decode([5, 6])
+    assert gpt2.decode(ids) == wanted
+
+
+def test_decode_of_batches(gpt2: Tokenizer) -> None:
+    batch = gpt2(["a", "the cat"], padding=True, return_tensors="pt")
+    assert gpt2.decode(batch["input_ids"], skip_special_tokens=True) == ["a", "the cat"]
+    assert gpt2.decode(batch, skip_special_tokens=True) == ["a", "the cat"]
+    assert gpt2.batch_decode([torch.tensor([5]), torch.tensor([6])]) == [gpt2.decode(5), gpt2.decode(6)]
+
+
+@pytest.mark.parametrize("wrong", [[-100], [1, "a"], [1.5], [2**40]])
+def test_decode_refuses(gpt2: Tokenizer, wrong: Any) -> None:
+    with pytest.raises(PreprocessorError, match="cannot decode .*: a token id is a whole number from 0 to"):
+        gpt2.decode(wrong)
+
+
+def test_adding_tokens(gpt2: Tokenizer) -> None:
+    size = len(gpt2)
+    assert gpt2.add_tokens(["<new>", "<new>", "the"]) == 1 or len(gpt2) > size
+    assert gpt2.add_special_tokens({"sep_token": "<sep>", "additional_special_tokens": ["<a>", AddedToken("<b>")]}) == 3
+    assert gpt2.sep_token == "<sep>"
+    assert gpt2.sep_token_id == gpt2.convert_tokens_to_ids("<sep>") == len(gpt2) - 3
+    assert gpt2.additional_special_tokens == ["<a>", "<b>"]
+    assert gpt2.additional_special_tokens_ids == [len(gpt2) - 2, len(gpt2) - 1]
+    assert gpt2.add_special_tokens({"extra_special_tokens": ["<c>"]}, replace_extra_special_tokens=False) == 1
+    assert gpt2.extra_special_tokens == ["<a>", "<b>", "<c>"]
+    assert gpt2.tokenize("x<sep>y") == ["x", "<sep>", "y"]
+    assert gpt2.decode(gpt2.encode("x<sep>y<c>"), skip_special_tokens=True) == "xy"
+    assert gpt2.tokenize("<sep>", split_special_tokens=True) != ["<sep>"]
+    with pytest.raises(PreprocessorError, match="'sep' is not the name of a special token"):
+        gpt2.add_special_tokens({"sep": "x"})
+    with pytest.raises(PreprocessorError, match="give a list of tokens"):
+        gpt2.add_special_tokens({"additional_special_tokens": "x"})
+    with pytest.raises(PreprocessorError, match="cannot add 3 of type int"):
+        gpt2.add_tokens([3])  # type: ignore[list-item]
+
+
+def test_special_tokens_as_attributes(gpt2: Tokenizer) -> None:
+    assert gpt2.eos_token == "<|endoftext|>"
+    assert gpt2.cls_token is None
+    assert gpt2.cls_token_id is None
+    gpt2.eos_token_id = 1
+    assert gpt2.eos_token == "<|im_start|>"
+    with pytest.raises(PreprocessorError, match="cls_token '<cls>' is not in the vocabulary; add it with"):
+        gpt2.cls_token = "<cls>"
+    with pytest.raises(PreprocessorError, match="cls_token_id 99999 is the id of no token"):
+        gpt2.cls_token_id = 99999
+    with pytest.raises(PreprocessorError, match="cls_token is 3; a token is a string"):
+        gpt2.cls_token = 3  # type: ignore[assignment]
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = gpt2.nothing
+
+
+def test_a_models_own_special_tokens(published: Any, tmp_path: Path) -> None:
+    tokenizer = Tokenizer.from_pretrained(published("gpt2"), image_token="<image>", extra_special_tokens={"a_token": "<a>"})
+    assert tokenizer.image_token == "<image>"
+    assert tokenizer.image_token_id == tokenizer.convert_tokens_to_ids("<image>")
+    assert tokenizer.special_tokens_map["a_token"] == "<a>"
+    tokenizer.save_pretrained(tmp_path)
+    again = Tokenizer.from_pretrained(tmp_path)
+    assert again.image_token_id == tokenizer.image_token_id
+    assert again.a_token == "<a>"
+
+
+def test_ids_and_tokens(gpt2: Tokenizer) -> None:
+    assert gpt2.convert_ids_to_tokens([0, 1, 5], skip_special_tokens=True) == [gpt2.convert_ids_to_tokens(5)]
+    assert gpt2.convert_ids_to_tokens(10**6) is None
+    assert gpt2.convert_tokens_to_ids(["nothing like it"]) == [gpt2.unk_token_id]
+    assert gpt2.get_special_tokens_mask([0, 5, 1]) == [1, 0, 1]
+    with pytest.raises(PreprocessorError, match="return_special_tokens_mask"):
+        gpt2.get_special_tokens_mask([0], [1])
+    assert bool(gpt2)
+
+
+def test_begin_and_end_tokens(published: Any) -> None:
+    tokenizer = Tokenizer.from_pretrained(published("gpt2"), add_bos_token=True, add_eos_token=True)
+    ids = tokenizer.encode("the cat")
+    assert ids[0] == tokenizer.bos_token_id
+    assert ids[-1] == tokenizer.eos_token_id
+    tokenizer.add_bos_token = False
+    tokenizer.add_eos_token = False
+    assert tokenizer.encode("the cat") == ids[1:-1]
+    assert not tokenizer.add_bos_token
+    pair = tokenizer("a", "b", return_token_type_ids=True)
+    assert pair["token_type_ids"] == [0, 1]
+
+
+def test_copies_are_apart(gpt2: Tokenizer) -> None:
+    for twin in (copy.deepcopy(gpt2), pickle.loads(pickle.dumps(gpt2))):
+        assert twin("the cat") == gpt2("the cat")
+        twin.add_tokens(["<only here>"])
+        assert "<only here>" not in gpt2.get_vocab()
+
+
+def test_threads_do_not_disturb_each_other(gpt2: Tokenizer) -> None:
+    """Padding and truncation are settings of one shared backend."""
+    texts = ["the cat sat on the mat", "a"]
+    calls = [{"padding": True}, {"truncation": True, "max_length": 2}, {}, {"padding": "max_length", "max_length": 9}]
+    wanted = [dict(gpt2(texts, **call)) for call in calls]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda n: dict(gpt2(texts, **calls[n % 4])), range(400)))
+    assert all(one == wanted[n % 4] for n, one in enumerate(found))
+
+
+def test_encodings_know_their_places(gpt2: Tokenizer) -> None:
+    found = gpt2(["the cat", "a"], padding=True)
+    assert found.is_fast
+    assert found.n_sequences == 1
+    assert found[0].ids == found["input_ids"][0]
+    assert found[:1]["input_ids"] == found["input_ids"][:1]
+    assert found.token_to_chars(0, -1) is not None
+    assert found.word_to_tokens(0, -1) == (1, 2)
+    with pytest.raises(IndexError, match="row 5"):
+        found.tokens(5)
+    with pytest.raises(AttributeError, match="there is no 'labels'; there are input_ids, attention_mask"):
+        _ = found.labels
+    made = BatchEncoding({"input_ids": [1]})
+    assert not made.is_fast
+    assert made.encodings is None
+    assert made.n_sequences is None
+    with pytest.raises(PreprocessorError, match="not made by a tokenizer"):
+        made.tokens()
+    assert pickle.loads(pickle.dumps(found)).word_ids(0) == found.word_ids(0)
+    assert BatchEncoding({"a": [1, 2]}, tensor_type="np", prepend_batch_axis=True)["a"].shape == (1, 2)
+
+
+def test_to_a_device(gpt2: Tokenizer) -> None:
+    found = gpt2("the cat", return_tensors="pt")
+    found["note"] = "kept"
+    found["pixels"] = torch.zeros(1)
+    assert found.to("meta") is found
+    assert found["input_ids"].device.type == "meta"
+    assert found["note"] == "kept"
+    found.to(torch.float16)
+    assert found["pixels"].dtype == torch.float16
+    assert found["input_ids"].dtype == torch.int64
+
+
+def test_files_in_memory(published: Any) -> None:
+    folder = published("llama3")
+    files: dict[str, Any] = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
+    files["chat_template.jinja"] = b"from bytes"
+    tokenizer = Tokenizer.from_files(files, where="model.gguf", model_max_length=7)
+    assert tokenizer("the cat") == Tokenizer.from_pretrained(folder)("the cat")
+    assert tokenizer.chat_template == "from bytes"
+    assert tokenizer.model_max_length == 7
+    assert tokenizer.name_or_path == "model.gguf"
+
+
+def test_one_file_is_a_reference(published: Any) -> None:
+    tokenizer = Tokenizer.from_pretrained(published("gpt2") / "tokenizer.json")
+    assert tokenizer.encode("the cat") == Tokenizer.from_pretrained(published("gpt2")).encode("the cat")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("tokenizer.json", "{", r"tokenizer.json is not a tokenizer, or it is damaged: EOF"),
+        ("tokenizer.json", "{}", "tokenizer.json is not a tokenizer"),
+        ("tokenizer.json", "null", "tokenizer.json is not a tokenizer"),
+        ("tokenizer.json", b"\xff\xfe", "tokenizer.json is not UTF-8 text: byte 0"),
+        ("tokenizer_config.json", "{", r"tokenizer_config.json is not valid JSON"),
+        ("tokenizer_config.json", "[" * 100_000, r"tokenizer_config.json is not valid JSON"),
+        ("tokenizer_config.json", "[1]", "tokenizer_config.json holds a list; a JSON object"),
+        ("tokenizer_config.json", '{"eos_token": 3}', "eos_token is 3; a token is a string"),
+        ("tokenizer_config.json", '{"eos_token": {"text": "x"}}', "eos_token is .*; a token is"),
+        ("tokenizer_config.json", '{"padding_side": "middle"}', "padding_side is 'middle'"),
+        ("tokenizer_config.json", '{"model_max_length": "long"}', "model_max_length is 'long'"),
+        ("tokenizer_config.json", '{"model_input_names": "ids"}', "model_input_names is 'ids'"),
+        ("tokenizer_config.json", '{"added_tokens_decoder": {"x": {}}}', "added_tokens_decoder must map ids"),
+        ("tokenizer_config.json", '{"tokenizer_class": 3}', "tokenizer_class is 3; a name"),
+        ("special_tokens_map.json", "{", r"special_tokens_map.json is not valid JSON"),
+    ],
+)
+def test_damaged_files(published: Any, tmp_path: Path, name: str, content: str | bytes, message: str) -> None:
+    (tmp_path / "tokenizer.json").write_bytes((published("gpt2") / "tokenizer.json").read_bytes())
+    (tmp_path / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(PreprocessorError, match=message) as caught:
+        Tokenizer.from_pretrained(tmp_path)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_truncated_tokenizer_json(published: Any) -> None:
+    whole = (published("unigram") / "tokenizer.json").read_text(encoding="utf-8")
+    for size in range(0, len(whole), len(whole) // 40):
+        with pytest.raises(PreprocessorError, match="is not a tokenizer, or it is damaged"):
+            Tokenizer.from_files({"tokenizer.json": whole[:size]})
+
+
+def test_missing_files(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match=r"holds no tokenizer: looked for tokenizer.json, vocab.txt"):
+        Tokenizer.from_pretrained(tmp_path)
+    with pytest.raises(NotFound):
+        Tokenizer.from_pretrained(tmp_path / "nowhere")
+    with pytest.raises(PreprocessorError, match="holds no vocabulary, only tokenizer_config.json"):
+        Tokenizer.from_files({"tokenizer_config.json": "{}"})
+
+
+def test_tokens_from_the_configuration(published: Any) -> None:
+    added = {"700": {"content": "<late>", "special": True}, "601": {"content": "<early>", "lstrip": True, "special": False}}
+    tokenizer = Tokenizer.from_pretrained(published("gpt2"), added_tokens_decoder=added)
+    early, late = tokenizer.convert_tokens_to_ids(["<early>", "<late>"])
+    assert late == early + 1
+    assert tokenizer.added_tokens_decoder[early].lstrip
+    assert tokenizer.added_tokens_decoder[late].special
+
+
+def test_unknown_keys_survive_the_round_trip(published: Any, tmp_path: Path) -> None:
+    tokenizer = Tokenizer.from_pretrained(published("gpt2"), some_key={"a": [1]}, mask_token=AddedToken("<m>", lstrip=True))
+    tokenizer.padding_side = "left"
+    written = tokenizer.save_pretrained(tmp_path)
+    assert sorted(Path(path).name for path in written) == [
+        "chat_template.jinja",
+        "special_tokens_map.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    ]
+    config = json.loads((tmp_path / "tokenizer_config.json").read_text())
+    assert config["some_key"] == {"a": [1]}
+    assert config["padding_side"] == "left"
+    assert "chat_template" not in config
+    again = Tokenizer.from_pretrained(tmp_path)
+    assert again.added_tokens_decoder[again.mask_token_id].lstrip
+
+
+def test_saved_files_are_clean(gpt2: Tokenizer, tmp_path: Path) -> None:
+    """The padding of the last call is no part of a tokenizer."""
+    gpt2(["a", "b c"], padding=True, truncation=True, max_length=5)
+    gpt2.save_pretrained(tmp_path)
+    saved = json.loads((tmp_path / "tokenizer.json").read_text(encoding="utf-8"))
+    assert saved["padding"] is None
+    assert saved["truncation"] is None
+
+
+def test_settings_change_a_tokenizer_json(minilm: Path, published: Any) -> None:
+    cased = Tokenizer.from_pretrained(minilm, do_lower_case=False)
+    assert cased.tokenize("Hello") != Tokenizer.from_pretrained(minilm).tokenize("Hello")
+    prefixed = Tokenizer.from_pretrained(published("gpt2"), add_prefix_space=True)
+    assert prefixed.tokenize("the")[0] == "Ġthe"
+
+
+def test_long_texts_are_named_once(gpt2: Tokenizer, caplog: pytest.LogCaptureFixture) -> None:
+    gpt2("the cat " * 100)
+    gpt2("the cat " * 100)
+    assert [record.getMessage() for record in caplog.records] == ["200 tokens are more than the model's 64"] or (
+        len(caplog.records) == 1
+    )
+
+
+def test_no_torch(run_fresh: Any, published: Any) -> None:
+    code = (
+        "import sys\n"
+        "from modelry import AutoTokenizer, Tokenizer\n"
+        f"t = AutoTokenizer.from_pretrained({str(published('gpt2'))!r})\n"
+        "assert type(t) is Tokenizer\n"
+        "t(['a', 'b c'], padding=True, return_offsets_mapping=True)\n"
+        "t.decode(t.encode('a b'))\n"
+        "t.apply_chat_template([{'role': 'user', 'content': 'hi'}])\n"
+        "print('torch' in sys.modules, 'numpy' in sys.modules)\n"
+    )
+    assert run_fresh(code).split() == ["False", "False"]
+
+
+def test_push_and_load(gpt2: Tokenizer, hub: Any) -> None:
+    gpt2.push_to_hub("me/small", token="hf_test")
+    again = Tokenizer.from_pretrained("me/small", token="hf_test")
+    assert again("the cat") == gpt2("the cat")
+    assert again.chat_template == gpt2.chat_template
