@@ -33,6 +33,11 @@ def column(entries: dict[str, Any], key: str) -> dict[str, dict[str, float]]:
     return {name: {side: entry["median"][side][key] for side in COLOURS} for name, entry in entries.items()}
 
 
+def legend(figure: Any, axes: Axes) -> None:
+    """The names of the sides above all bars."""
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=len(COLOURS), frameon=False)
+
+
 def save(figure: Any, folder: Path, name: str) -> None:
     figure.savefig(folder / f"{name}.png", dpi=150, metadata={"Software": None})
     figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
@@ -45,12 +50,12 @@ def draw(results: dict[str, Any], folder: Path) -> None:
     entries = results["generate"]
     bars(prefill, column(entries, "prefill_tokens_per_second"), title="prefill", unit="tokens/s", form="%.0f")
     bars(decode, column(entries, "decode_tokens_per_second"), title="decode", unit="tokens/s", form="%.0f")
-    prefill.legend(frameon=False)
+    legend(figure, prefill)
     save(figure, folder, "generate")
 
     figure, (seconds, megabytes) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
     entries = results["imports"]
-    bars(seconds, column(entries, "cpu_seconds"), title="in a fresh interpreter", unit="CPU seconds", form="%.2f")
-    bars(megabytes, column(entries, "megabytes"), title="in a fresh interpreter", unit="MB", form="%.0f")
-    seconds.legend(frameon=False)
+    bars(seconds, column(entries, "cpu_seconds"), title="CPU time in a fresh interpreter", unit="seconds", form="%.2f")
+    bars(megabytes, column(entries, "megabytes"), title="memory in a fresh interpreter", unit="MB", form="%.0f")
+    legend(figure, seconds)
     save(figure, folder, "imports")

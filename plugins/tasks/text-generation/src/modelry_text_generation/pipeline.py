@@ -61,7 +61,7 @@ class TextGenerationPipeline(Pipeline[TextGenerationParameters]):
 
     def forward(self, batch: dict[str, Tensor], parameters: TextGenerationParameters) -> dict[str, Any]:
         ids, mask = batch["input_ids"], batch.get("attention_mask")  # (B, P)
-        options = parameters.generation
+        options = {**parameters.generation, "return_dict_in_generate": False}
         if parameters.stop_sequence is not None:
             options["stop_strings"] = parameters.stop_sequence
         new = default_new_tokens(self.model, ids.shape[1], options)
