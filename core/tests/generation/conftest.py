@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from modelry.cache import Cache, GrowingLayerCache
-from modelry.generation import DecoderParameters, GenerationConfig
+from modelry.generation import DecoderParameters, GenerationConfig, draw
 from modelry.outputs import CausalLMOutputWithPast
 from modelry_registry import Decoder, get_registry, use_registry
 
@@ -53,6 +53,8 @@ class ToyLM(nn.Module):
         return self.head
 
     def make_cache(self, *, kind="dynamic", **options):
+        if kind != "dynamic":
+            raise ValueError(f"no cache is called {kind!r}")
         return Cache([GrowingLayerCache()])
 
     def forward(
@@ -123,11 +125,7 @@ def plain(session, parameters):
     logits = session.start(copies=parameters.num_return_sequences)
     while True:
         scores = session.scores(logits[:, -1])
-        if parameters.do_sample:
-            ids = torch.multinomial(scores.float().softmax(-1), 1, generator=session.generator)[:, 0]
-        else:
-            ids = scores.argmax(-1)
-        session.emit(ids)
+        session.emit(draw(scores, session.generator) if parameters.do_sample else scores.argmax(-1))
         if session.done:
             return
         logits = session.step(session.last[:, None])

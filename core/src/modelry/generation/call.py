@@ -99,7 +99,7 @@ def generate(
         parameters = parameters_class.from_config(config.updated(**given.others) if given.others else config)
         if streamer is not None and not spec.streams:
             raise GenerationError(f"the strategy {spec.name!r} knows its text only at the end: it cannot stream")
-        remembered = _remembered(past_key_values)
+        remembered = _remembered(past_key_values, model)
         prompt = read_prompt(model, ids, mask, config, remembered=remembered, extras=given.inputs)
         side, start = _input_side(model, prompt, config, past_key_values, decoder_input_ids)
         limit = _max_length(config, model, prompt, start)
@@ -268,9 +268,11 @@ def _pad_token(config: GenerationConfig) -> int:
     return config.end_tokens[0] if config.end_tokens else 0
 
 
-def _remembered(cache: Any) -> int:
+def _remembered(cache: Any, model: Any) -> int:
     if cache is None:
         return 0
+    if model.config.is_encoder_decoder:
+        raise GenerationError("an encoder-decoder model starts each answer anew: leave past_key_values out")
     if isinstance(cache, tuple | list):
         raise GenerationError("past_key_values is a tuple: give the Cache of an earlier result, or model.make_cache()")
     return int(cache.seen)

@@ -244,8 +244,9 @@ class GenerationConfig(BaseModel):
         """What generation_config.json will hold: the fields that were set, as JSON can say them."""
         values = {name: value for name, value in self.set_fields().items() if value is not None}
         bias = values.get("sequence_bias")
-        if isinstance(bias, dict):
-            values["sequence_bias"] = [[list(ids), number] for ids, number in bias.items()]
+        if bias:
+            pairs = bias.items() if isinstance(bias, dict) else bias
+            values["sequence_bias"] = [[list(ids), number] for ids, number in pairs]
         return values
 
     def to_json_string(self) -> str:

@@ -59,7 +59,10 @@ def read_prompt(
     embeds = rest.pop("inputs_embeds", None)
     if ids is None:
         ids = _start(embeds, config)
-    tokens = _matrix(ids, "input_ids").to(device)
+    tokens = _matrix(ids, "input_ids")
+    if tokens.numel() and (tokens.is_floating_point() or tokens.is_complex()):
+        raise GenerationError(f"input_ids is {tokens.dtype}; whole numbers are needed")
+    tokens = tokens.to(device, torch.long)
     if embeds is not None and tokens.shape[1] not in (0, embeds.shape[1]):
         raise GenerationError(
             f"input_ids {tuple(tokens.shape)} and inputs_embeds {tuple(embeds.shape)} differ in length: give one"
@@ -69,8 +72,9 @@ def read_prompt(
         raise GenerationError(
             f"the prompt is empty: input_ids has shape {tuple(tokens.shape)}; give at least one token"
         )
-    check_ids(tokens, _vocabulary(model))
-    read = _mask(mask, tokens, config, device)
+    check_ids(tokens, vocabulary_of(model))
+    continued = not model.config.is_encoder_decoder
+    read = _mask(mask, tokens, config, device, leading_only=continued)
     cached = 0 if embeds is not None or (read is not None and read.shape[1] > prompt.width) else remembered
     if cached >= prompt.width:
         raise GenerationError(
@@ -79,6 +83,8 @@ def read_prompt(
         )
     if read is not None:
         _check_mask(read, prompt, remembered)
+        if continued:
+            _check_last(read)
         read = None if bool(read.all()) else read
     _check_length(prompt, read, model.config)
     return Prompt(tokens, read, rest, embeds, cached)
@@ -122,7 +128,7 @@ def _start(embeds: Tensor | None, config: GenerationConfig) -> Tensor | list[lis
 
 
 def _matrix(values: Any, name: str) -> Tensor:
-    """(B, P) int64 from a tensor or lists; one list is one row."""
+    """(B, P) from a tensor or lists; one list is one row."""
     try:
         found = torch.as_tensor(values)
     except (TypeError, ValueError) as error:
@@ -133,25 +139,28 @@ def _matrix(values: Any, name: str) -> Tensor:
         found = found[None]
     if found.dim() != 2:
         raise GenerationError(f"{name} has shape {tuple(found.shape)}; (rows, positions) is needed")
-    if found.numel() and (found.is_floating_point() or found.is_complex()):
-        raise GenerationError(f"{name} is {found.dtype}; whole numbers are needed")
-    return found.long()
+    return found
 
 
-def _vocabulary(model: Any) -> int | None:
+def vocabulary_of(model: Any) -> int | None:
+    """Number of token ids that the model reads, None where it cannot be known."""
     weight = getattr(model.get_input_embeddings(), "num_embeddings", None)
     return int(weight) if weight is not None else getattr(model.config.get_text_config(), "vocab_size", None)
 
 
-def _mask(mask: Any, ids: Tensor, config: GenerationConfig, device: torch.device) -> Tensor | None:
-    """The mask given, or one that hides pad tokens before a prompt, if there are any."""
+def _mask(
+    mask: Any, ids: Tensor, config: GenerationConfig, device: torch.device, *, leading_only: bool
+) -> Tensor | None:
+    """The mask given, or one that hides pad tokens (only those before a prompt, if asked), where there are any."""
     if mask is not None:
         return (_matrix(mask, "attention_mask").to(device) != 0).long()
     pad = config.pad_token_id
-    if pad is None or pad in config.end_tokens or not bool((ids[:, :1] == pad).any()):
+    if pad is None or pad in config.end_tokens:
         return None
-    padding = (ids == pad).long().cumprod(dim=1)
-    return 1 - padding if bool(padding.any()) and not bool(padding[:, -1].any()) else None
+    padding = (ids == pad).long()
+    if leading_only:
+        padding = padding.cumprod(dim=1)
+    return 1 - padding if bool(padding.any()) and not bool(padding.all(dim=1).any()) else None
 
 
 def _check_mask(mask: Tensor, prompt: Prompt, remembered: int) -> None:
@@ -163,6 +172,9 @@ def _check_mask(mask: Tensor, prompt: Prompt, remembered: int) -> None:
     empty = (mask.sum(dim=1) == 0).nonzero().flatten().tolist()
     if empty:
         raise GenerationError(f"the prompt is empty in rows {empty}: attention_mask hides every position")
+
+
+def _check_last(mask: Tensor) -> None:
     right = (mask[:, -1] == 0).nonzero().flatten().tolist()
     if right:
         raise GenerationError(

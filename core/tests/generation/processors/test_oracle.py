@@ -29,7 +29,10 @@ CASES = {
     "eta": ("EtaLogitsWarper", {"epsilon": 0.05}),
     "repetition": ("RepetitionPenaltyLogitsProcessor", {"penalty": 1.3}),
     "repetition without a prompt": ("RepetitionPenaltyLogitsProcessor", {"penalty": 1.3, "prompt_ignore_length": 5}),
-    "repetition without padding": ("RepetitionPenaltyLogitsProcessor", {"penalty": 1.3, "prompt_ignore_length": PADDING}),
+    "repetition without padding": (
+        "RepetitionPenaltyLogitsProcessor",
+        {"penalty": 1.3, "prompt_ignore_length": PADDING},
+    ),
     "encoder repetition": ("EncoderRepetitionPenaltyLogitsProcessor", {"penalty": 1.5, "encoder_input_ids": ENCODER}),
     "encoder repetition of beams": (
         "EncoderRepetitionPenaltyLogitsProcessor",

@@ -41,6 +41,7 @@ from modelry.generation.processors.truncation import (
     TopPLogitsWarper,
     TypicalLogitsWarper,
 )
+from modelry.generation.prompt import vocabulary_of
 
 Made = list[LogitsProcessor]
 
@@ -72,6 +73,7 @@ def build_processors(
     Raises:
         GenerationError: a value is impossible for its processor.
     """
+    _check_tokens(config, vocabulary_of(model))
     try:
         made = LogitsProcessorList()
         scale = config.guidance_scale
@@ -171,6 +173,22 @@ def _cutting(config: GenerationConfig) -> Made:
     if config.eta_cutoff:
         made.append(EtaLogitsWarper(config.eta_cutoff, min_tokens_to_keep=least))
     return made
+
+
+def _check_tokens(config: GenerationConfig, vocabulary: int | None) -> None:
+    """Refuse ids that no text can hold. Suppressing such an id does no harm, so published lists of them may stay."""
+    bias, forced = config.sequence_bias or {}, config.forced_eos_token_id
+    biased: list[Sequence[int]] = list(bias) if isinstance(bias, dict) else [sequence for sequence, _ in bias]
+    named: dict[str, Iterable[int]] = {
+        "bad_words_ids": [token for words in config.bad_words_ids or () for token in words],
+        "sequence_bias": [token for sequence in biased for token in sequence],
+        "forced_bos_token_id": () if config.forced_bos_token_id is None else (config.forced_bos_token_id,),
+        "forced_eos_token_id": () if forced is None else (forced,) if isinstance(forced, int) else forced,
+    }
+    for name, tokens in named.items():
+        outside = sorted({token for token in tokens if vocabulary is not None and token >= vocabulary})
+        if outside:
+            raise GenerationError(f"{name} names {outside}, and the vocabulary has {vocabulary} tokens")
 
 
 def _set(value: float | None, neutral: float) -> bool:

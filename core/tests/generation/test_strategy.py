@@ -1,0 +1,69 @@
+"""The ecosystem's fields choose the strategy, and one that is not installed is named with what asked for it."""
+
+import pytest
+import torch
+
+from modelry.errors import GenerationError, RegistryError
+from modelry.generation import GenerationConfig, generate
+from modelry.generation.strategy import choose_strategy
+
+CASES = [
+    ({}, "sampling"),
+    ({"do_sample": True}, "sampling"),
+    ({"num_beams": 1}, "sampling"),
+    ({"num_beams": 4}, "beam-search"),
+    ({"num_beams": 4, "do_sample": True}, "beam-search"),
+    ({"num_beams": 4, "num_beam_groups": 2}, "diverse-beam-search"),
+    ({"num_beams": 4, "force_words_ids": [[1]]}, "constrained-beam-search"),
+    ({"constraints": ["one"]}, "constrained-beam-search"),
+    ({"penalty_alpha": 0.6, "top_k": 4}, "contrastive-search"),
+    ({"penalty_alpha": 0.0}, "sampling"),
+    ({"prompt_lookup_num_tokens": 3}, "speculative"),
+    ({"assistant_early_exit": 3}, "speculative"),
+    ({"dola_layers": "low"}, "dola"),
+    ({"strategy": "my-own", "num_beams": 4}, "my-own"),
+]
+
+
+@pytest.mark.parametrize(("fields", "strategy"), CASES)
+def test_fields_choose(fields, strategy):
+    assert choose_strategy(GenerationConfig(**fields), {})[0] == strategy
+
+
+def test_an_assistant_chooses():
+    assert choose_strategy(GenerationConfig(), {"assistant_model": object()})[0] == "speculative"
+
+
+@pytest.mark.parametrize(
+    "fields", [{"strategy": "no-such-strategy"}, {"watermarking_config": {"bias": 2.0}, "strategy": "toy-strategy"}]
+)
+def test_what_is_not_installed_is_named(toy, strategy, fields):
+    name = "watermark" if "watermarking_config" in fields else "no-such-strategy"
+    with strategy(lambda session, parameters: None), pytest.raises(RegistryError, match=name) as caught:
+        generate(toy, torch.tensor([[1]]), **fields)
+    assert next(iter(fields)) in str(caught.value)
+    assert not toy.calls
+
+
+def test_parameters_are_those_of_the_strategy(toy, strategy):
+    found = []
+
+    def decode(session, parameters):
+        found.append(parameters)
+        session.finish(session.start().argmax(-1))
+
+    with strategy(decode):
+        generate(toy, torch.tensor([[1]]), strategy="toy-strategy", flavour="sour", num_beams=3)
+        with pytest.raises(GenerationError, match=r"toy-strategy refuses flavour=3"):
+            generate(toy, torch.tensor([[1]]), strategy="toy-strategy", flavour=3)
+        with pytest.raises(GenerationError, match=r"'flavor' \(did you mean flavour\?\)"):
+            generate(toy, torch.tensor([[1]]), strategy="toy-strategy", flavor="sour")
+    assert (found[0].flavour, found[0].num_beams) == ("sour", 3)
+
+
+def test_a_strategy_that_cannot_stream_says_so(toy, strategy):
+    with (
+        strategy(lambda session, parameters: None, streams=False),
+        pytest.raises(GenerationError, match="cannot stream"),
+    ):
+        generate(toy, torch.tensor([[1]]), strategy="toy-strategy", streamer=object())
