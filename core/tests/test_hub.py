@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from kernel_toys import NoteConfig, NoteForCausalLM
 
-from modelry import AutoConfig, AutoModelForCausalLM
+from modelry import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from modelry.errors import AccessDenied, ModelryWarning, NotFound, Unreachable, UnsafeCheckpoint
 from modelry.hub import push_saved, resolve_reference, split_hub_options
 from modelry_testing.hub_server import HubServer
@@ -229,3 +229,15 @@ def test_local_references_import_no_client(run_fresh: Callable[..., str], folder
         "print('huggingface_hub' in sys.modules)"
     )
     assert run_fresh(code).strip() == "False"
+
+
+def test_push_a_tokenizer_and_load_it_back(hub: HubServer, tmp_path: Path) -> None:
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+
+    Tokenizer(WordLevel({"a": 0, "b": 1}, unk_token="a")).save(str(tmp_path / "tokenizer.json"))
+    AutoTokenizer.from_pretrained(tmp_path).push_to_hub("org/words", token=hub.token)
+    assert "tokenizer.json" in hub.files("org/words")
+    hub.requests.clear()
+    assert AutoTokenizer.from_pretrained("org/words")("b")["input_ids"] == [1]
+    assert "README.md" not in hub.fetched()

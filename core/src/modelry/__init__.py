@@ -4,7 +4,18 @@ Importing it imports nothing else; a name brings its room along when it is first
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # for readers of types, who do not run __getattr__
+    from modelry.auto import *  # noqa: F403
+    from modelry.cache import Cache as Cache
+    from modelry.configuration import ModelConfig as ModelConfig
+    from modelry.generation import *  # noqa: F403
+    from modelry.model import PreTrainedModel as PreTrainedModel
+    from modelry.pipelines import Pipeline as Pipeline
+    from modelry.pipelines import pipeline as pipeline
+    from modelry.preprocessing import *  # noqa: F403
+    from modelry.quantization import Quantizer as Quantizer
 
 _ROOMS = {
     "modelry.configuration": "ModelConfig",
@@ -37,13 +48,18 @@ _ROOMS = {
 }
 """Module to the public names it has."""
 
+_MODULES = ("errors", "outputs")
+"""Modules that are public under their own names."""
+
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
 
 __version__ = "0.1.0"
-__all__ = ["__version__", *sorted(_ROOM_OF)]  # noqa: PLE0604
+__all__ = ["__version__", *_MODULES, *sorted(_ROOM_OF)]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"modelry.{name}")
     room = _ROOM_OF.get(name)
     if room is None:
         raise AttributeError(f"module 'modelry' has no attribute {name!r}")
@@ -53,4 +69,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_ROOM_OF})
+    return sorted({*globals(), *_MODULES, *_ROOM_OF})
