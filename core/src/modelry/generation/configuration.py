@@ -218,6 +218,8 @@ class GenerationConfig(BaseModel):
         text = config.get_text_config()
         found = {name: getattr(config, name, None) for name in names}
         found |= {name: getattr(text, name, None) for name, value in found.items() if value is None}
+        if isinstance(found["bos_token_id"], list):
+            found["bos_token_id"] = found["bos_token_id"][0]
         return cls.from_dict(found)
 
     @classmethod
