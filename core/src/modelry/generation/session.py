@@ -173,20 +173,21 @@ class Session:
 
     # The text
 
-    def scores(self, logits: Tensor, ids: Tensor | None = None) -> Tensor:
+    def scores(self, logits: Tensor, ids: Tensor | None = None, *, normalized: bool = False) -> Tensor:
         """Apply the logits processors.
 
         Args:
             logits: (R, V) of the next token.
             ids: (R, P) the text they follow, where it is not the text so far (drafts).
+            normalized: give the processors log-probabilities, for strategies that add scores up (beams).
 
         Returns:
             (R, V); float32 if anything was applied, else the logits themselves.
         """
-        scores = logits
+        scores = logits.float().log_softmax(dim=-1) if normalized else logits
         settings = self.settings
         if settings.processors:
-            scores = settings.processors(self.ids if ids is None else ids, logits.float())
+            scores = settings.processors(self.ids if ids is None else ids, scores.float())
         if ids is None:
             if settings.wanted:
                 self._collect(logits, scores)
