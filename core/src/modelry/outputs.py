@@ -6,8 +6,8 @@ B batch   T new positions   S all positions   V vocabulary   D hidden width   L 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,13 +24,9 @@ class ModelOutput:
     Iteration yields keys, so that `dict(out)` and `**out` work.
     """
 
-    names: ClassVar[tuple[str, ...]] = ()
-
     def keys(self) -> tuple[str, ...]:
         """Names of the values that are present."""
-        if not self.names:
-            type(self).names = tuple(one.name for one in fields(self))
-        return tuple(name for name in self.names if getattr(self, name) is not None)
+        return tuple(name for name in self.__dataclass_fields__ if getattr(self, name) is not None)
 
     def values(self) -> tuple[Any, ...]:
         """The values that are present."""

@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file
+
+from modelry.nn.fuse import fuse_projections
 from modelry_llama import (
     LlamaConfig,
     LlamaForCausalLM,
@@ -14,9 +17,6 @@ from modelry_llama import (
     LlamaForTokenClassification,
     LlamaModel,
 )
-from safetensors.torch import load_file
-
-from modelry.nn.fuse import fuse_projections
 
 SMALL: dict[str, Any] = {
     "vocab_size": 96,

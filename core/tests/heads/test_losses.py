@@ -1,0 +1,50 @@
+"""Losses against sums written out."""
+
+import pytest
+import torch
+
+from modelry.heads.losses import classification_loss, cross_entropy, next_token_loss, span_loss
+
+LOGITS = torch.randn(2, 4, 5, generator=torch.Generator().manual_seed(0))
+
+
+def test_next_token_loss() -> None:
+    labels = torch.tensor([[-100, 1, 2, -100], [3, 3, 0, 4]])
+    logs = LOGITS.log_softmax(-1)
+    pairs = [(0, 0, 1), (0, 1, 2), (1, 0, 3), (1, 1, 0), (1, 2, 4)]
+    total = -sum(logs[row, place, label] for row, place, label in pairs)
+    torch.testing.assert_close(next_token_loss(LOGITS, labels), total / 5)
+    torch.testing.assert_close(next_token_loss(LOGITS, labels, num_items_in_batch=10), total / 10)
+    torch.testing.assert_close(next_token_loss(LOGITS, labels, num_items_in_batch=torch.tensor(10)), total / 10)
+    assert next_token_loss(LOGITS.bfloat16(), labels).dtype is torch.float32
+
+
+def test_labels_that_do_not_fit() -> None:
+    with pytest.raises(ValueError, match=r"labels have shape \(2, 4\) and logits \(2, 1, 5\)"):
+        next_token_loss(LOGITS[:, -1:], torch.zeros(2, 4, dtype=torch.long))
+
+
+def test_cross_entropy_ignores() -> None:
+    labels = torch.tensor([1, -100, 2, -100])
+    torch.testing.assert_close(cross_entropy(LOGITS[0], labels), cross_entropy(LOGITS[0, [0, 2]], labels[[0, 2]]))
+
+
+def test_the_dtype_of_labels_tells_the_problem() -> None:
+    scores = LOGITS[0]
+    whole, many = torch.tensor([0, 1, 2, 3]), torch.eye(4, 5)
+    same = classification_loss(scores, whole, problem_type="single_label_classification")
+    assert classification_loss(scores, whole, problem_type=None) == same
+    assert classification_loss(scores, many, problem_type=None) == classification_loss(
+        scores, many, problem_type="multi_label_classification"
+    )
+    one = classification_loss(scores[:, :1], torch.ones(4), problem_type=None)
+    torch.testing.assert_close(one, (scores[:, 0] - 1).square().mean())
+    with pytest.raises(ValueError, match="problem_type is 'guess'"):
+        classification_loss(scores, whole, problem_type="guess")
+
+
+def test_spans_outside_do_not_count() -> None:
+    starts, ends = LOGITS[:, :, 0], LOGITS[:, :, 1]
+    found = span_loss(starts, ends, torch.tensor([1, 77]), torch.tensor([[2], [3]]))
+    expected = (-starts[0].log_softmax(-1)[1] - ends.log_softmax(-1)[[0, 1], [2, 3]].mean()) / 2
+    torch.testing.assert_close(found, expected)

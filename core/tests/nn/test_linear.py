@@ -1,0 +1,133 @@
+"""One row, many rows, and several layers in one product."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from modelry.nn.fuse import fuse_projections
+from modelry.nn.linear import JointLinear, Linear, linear, project, project_jointly
+
+
+class Block(nn.Module):
+    def __init__(self, *, bias: bool = False) -> None:
+        super().__init__()
+        self.q_proj, self.k_proj, self.v_proj = (
+            Linear(6, 8, bias=bias),
+            Linear(6, 4, bias=bias),
+            Linear(6, 4, bias=bias),
+        )
+
+    @property
+    def layers(self) -> tuple[Linear, Linear, Linear]:
+        return self.q_proj, self.k_proj, self.v_proj
+
+
+def agree(block: Block, x: torch.Tensor) -> None:
+    for found, layer in zip(project(x, *block.layers), block.layers, strict=True):
+        torch.testing.assert_close(found, F.linear(x, layer.weight, layer.bias))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("shape", [(64,), (1, 1, 64), (2, 3, 64)])
+def test_linear(shape: tuple[int, ...], bias: bool, dtype: torch.dtype) -> None:
+    layer = Linear(64, 16, bias=bias, dtype=dtype)
+    x = torch.randn(shape, dtype=dtype)
+    found, expected = layer(x), F.linear(x, layer.weight, layer.bias)
+    assert found.shape == expected.shape
+    torch.testing.assert_close(found, expected)
+    found.sum().backward()
+    assert layer.weight.grad is not None
+
+
+def test_another_dtype_is_torch_s_business() -> None:
+    with pytest.raises(RuntimeError, match="dtype"):
+        linear(torch.randn(1, 4), torch.randn(2, 4, dtype=torch.bfloat16), None)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_together(bias: bool) -> None:
+    block, x = Block(bias=bias), torch.randn(2, 3, 6)
+    before = {name: tensor.clone() for name, tensor in block.state_dict().items()}
+    assert fuse_projections(block) == 1
+    assert fuse_projections(block) == 1
+    assert block.state_dict().keys() == before.keys()
+    assert all(torch.equal(block.state_dict()[name], tensor) for name, tensor in before.items())
+    assert type(block.q_proj) is JointLinear
+    with torch.no_grad():
+        assert project_jointly(x, block.layers) is not None
+        agree(block, x)
+        block.k_proj.weight.mul_(2)  # training in place reaches the joint tensor
+        assert project_jointly(x, block.layers) is not None
+        agree(block, x)
+
+
+def test_gradients_take_it_apart() -> None:
+    block = Block(bias=True)
+    fuse_projections(block)
+    sum(part.sum() for part in project(torch.randn(2, 3, 6), *block.layers)).backward()  # type: ignore[union-attr]
+    assert all(parameter.grad is not None for parameter in block.parameters())
+
+
+def replaced(block: Block) -> None:
+    block.k_proj.weight = nn.Parameter(torch.randn(4, 6))
+
+
+def given_other_data(block: Block) -> None:
+    block.v_proj.weight.data = torch.randn(4, 6)
+
+
+def given_another_bias(block: Block) -> None:
+    block.v_proj.bias = nn.Parameter(torch.randn(4))
+
+
+def swapped(block: Block) -> None:
+    block.v_proj = Linear(6, 4)
+
+
+def cast(block: Block) -> None:
+    block.double()
+
+
+def hooked(block: Block) -> None:
+    block.k_proj.register_forward_hook(lambda module, inputs, out: out)
+
+
+@pytest.mark.parametrize("change", [replaced, given_other_data, given_another_bias, swapped, cast, hooked])
+def test_a_change_is_noticed(change: object) -> None:
+    block = Block(bias=True)
+    fuse_projections(block)
+    change(block)  # type: ignore[operator]
+    x = torch.randn(1, 1, 6, dtype=block.q_proj.weight.dtype)
+    with torch.no_grad():
+        assert project_jointly(x, block.layers) is None
+        agree(block, x)
+
+
+def test_a_copy_stands_alone() -> None:
+    block, x = Block(), torch.randn(1, 1, 6)
+    fuse_projections(block)
+    twin = copy.deepcopy(block)
+    with torch.no_grad():
+        twin.q_proj.weight.zero_()
+        agree(twin, x)
+        agree(block, x)
+        assert not project(x, *twin.layers)[0].any()
+
+
+def test_what_is_left_alone() -> None:
+    tied = Block()
+    tied.v_proj.weight = tied.k_proj.weight
+    hooked_block = Block()
+    hooked(hooked_block)
+    mixed = Block()
+    mixed.v_proj = Linear(6, 4, dtype=torch.bfloat16)
+    other = Block()
+    other.v_proj = nn.Linear(6, 4)  # type: ignore[assignment]
+    with torch.device("meta"):
+        meta = Block()
+    for block in (tied, hooked_block, mixed, other, meta):
+        assert fuse_projections(block) == 0
