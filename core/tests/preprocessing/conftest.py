@@ -76,7 +76,15 @@ HAND_WRITTEN = [
 def varied_texts() -> list[str]:
     """200 texts: those above, and random ones of all alphabets, always the same."""
     chance = random.Random(7)
-    ranges = [(32, 126), (0, 255), (0x400, 0x4FF), (0x600, 0x6FF), (0x4E00, 0x9FFF), (0x1F300, 0x1F6FF), (0x3040, 0x30FF)]
+    ranges = [
+        (32, 126),
+        (0, 255),
+        (0x400, 0x4FF),
+        (0x600, 0x6FF),
+        (0x4E00, 0x9FFF),
+        (0x1F300, 0x1F6FF),
+        (0x3040, 0x30FF),
+    ]
     words = " ".join(HAND_WRITTEN[:48]).split(" ")
     texts = list(HAND_WRITTEN)
     while len(texts) < 200:
@@ -105,7 +113,8 @@ def train_byte_bpe(*, split: bool) -> tokenizers.Tokenizer:
     """Byte-level BPE: like GPT-2, or, with `split`, like Llama 3, whose words come from its own pattern."""
     tokenizer = tokenizers.Tokenizer(models.BPE())
     if split:
-        pattern = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+        pattern = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+        pattern += r"|\s*[\r\n]+|\s+(?!\S)|\s+"
         steps = [pre_tokenizers.Split(Regex(pattern), "isolated"), pre_tokenizers.ByteLevel(False, use_regex=False)]
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence(steps)
     else:
@@ -220,7 +229,9 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
             place.mkdir()
             tokenizer = trained[name]()
             if name == "gpt2":
-                tokenizer.add_tokens([AddedToken("<tool>", lstrip=True, rstrip=True), AddedToken("wor", single_word=True)])
+                tokenizer.add_tokens(
+                    [AddedToken("<tool>", lstrip=True, rstrip=True), AddedToken("wor", single_word=True)]
+                )
             tokenizer.save(str(place / "tokenizer.json"))
             (place / "tokenizer_config.json").write_text(json.dumps(CONFIGS[name]), encoding="utf-8")
         return place

@@ -1,4 +1,4 @@
-"""apply_chat_template: the same text, ids and masks as transformers over templates of several shapes, and its refusals."""
+"""apply_chat_template: the same text, ids and masks as transformers over templates of many shapes; its refusals."""
 
 import datetime
 from enum import Enum
@@ -154,7 +154,11 @@ def both(published: Any) -> tuple[Tokenizer, Any]:
         (HEADERS, TOOL_CHAT, {"tools": [{"type": "function", "function": {"name": "Über<b>"}}]}),
         (INSTRUCT, TURNS, {}),
         (INSTRUCT, TURNS, {"bos_token": "<mine>"}),
-        (PARTS, [{"role": "user", "content": [{"type": "image", "image": object()}, {"type": "text", "text": "a\nb"}]}], {}),
+        (
+            PARTS,
+            [{"role": "user", "content": [{"type": "image", "image": object()}, {"type": "text", "text": "a\nb"}]}],
+            {},
+        ),
         (PARTS, [{"role": "user", "content": [{"type": "x"}, {"type": "text", "text": "never"}]}], {}),
         (DOCUMENTS, TURNS, {"documents": [{"title": "a", "text": "b"}], "extra": {"k": (1, None, True)}}),
         (GENERATION, CHAT, {}),
@@ -229,7 +233,10 @@ def test_named_templates(gpt2: Tokenizer, tmp_path: Any) -> None:
     gpt2.chat_template = {"default": "d", "tool_use": "t {{ tools | length }}", "rag": "r"}
     gpt2.save_pretrained(tmp_path)
     assert (tmp_path / "chat_template.jinja").read_text() == "d"
-    assert sorted(path.name for path in (tmp_path / "additional_chat_templates").iterdir()) == ["rag.jinja", "tool_use.jinja"]
+    assert sorted(path.name for path in (tmp_path / "additional_chat_templates").iterdir()) == [
+        "rag.jinja",
+        "tool_use.jinja",
+    ]
     for loaded in (Tokenizer.from_pretrained(tmp_path), transformers.AutoTokenizer.from_pretrained(tmp_path)):
         assert loaded.chat_template == gpt2.chat_template
         assert loaded.apply_chat_template(chat, tokenize=False) == "d"
@@ -253,7 +260,10 @@ def test_no_template_says_what_to_do(published: Any) -> None:
 
 def test_a_list_of_templates_in_the_configuration(published: Any) -> None:
     several = [{"name": "default", "template": "a"}, {"name": "b", "template": "c"}]
-    assert Tokenizer.from_pretrained(published("unigram"), chat_template=several).chat_template == {"default": "a", "b": "c"}
+    assert Tokenizer.from_pretrained(published("unigram"), chat_template=several).chat_template == {
+        "default": "a",
+        "b": "c",
+    }
     with pytest.raises(PreprocessorError, match="chat_template is a int"):
         Tokenizer.from_pretrained(published("unigram"), chat_template=3)
 
@@ -270,9 +280,17 @@ def test_a_list_of_templates_in_the_configuration(published: Any) -> None:
         ([{"role": "u", "content": "x"}], {"tools": [3]}, r"tools\[0\] is 3 of type int"),
         ([{"role": "u"}], {"continue_final_message": True}, "asks for 'content', and the last message has role"),
         ([{"role": "u", "content": 3}], {"continue_final_message": True}, "holds no text to continue: 3"),
-        ([{"role": "u", "content": "x"}], {"continue_final_message": True, "add_generation_prompt": True}, "begins one"),
+        (
+            [{"role": "u", "content": "x"}],
+            {"continue_final_message": True, "add_generation_prompt": True},
+            "begins one",
+        ),
         ([{"role": "u", "content": "x"}], {"return_assistant_tokens_mask": True}, "marks no {% generation %}"),
-        ([{"role": "u", "content": "x"}], {"return_assistant_tokens_mask": True, "return_dict": False}, "needs tokenize"),
+        (
+            [{"role": "u", "content": "x"}],
+            {"return_assistant_tokens_mask": True, "return_dict": False},
+            "needs tokenize",
+        ),
     ],
 )
 def test_wrong_arguments(gpt2: Tokenizer, conversation: Any, options: Any, message: str) -> None:

@@ -100,7 +100,7 @@ BOMBS = [
     GROW.replace("STEP", "'%s%s' % (ns.s, ns.s)"),
     GROW.replace("STEP", "'{0}{0}'.format(ns.s)"),
     GROW.replace("STEP", "ns.s|tojson|tojson"),
-    "{% set ns = namespace(s='ab') %}{% for i in range(99) %}{% set ns.s %}{{ ns.s }}{{ ns.s }}{% endset %}{% endfor %}",
+    "{% set ns = namespace(s='a') %}{% for i in range(99) %}{% set ns.s %}{{ ns.s }}{{ ns.s }}{% endset %}{% endfor %}",
     "{% macro f(n) %}{% if n %}{% set x = f(n-1) %}{{ x }}{{ x }}{% else %}ab{% endif %}{% endmacro %}{{ f(90) }}",
     "{% for i in range(100000) %}{{ 'x' * 4000000 }}{% endfor %}",
     "{% set ns = namespace(l=[]) %}{% for i in range(100000) %}{% set ns.l = ns.l + ['x' * 100000 ~ i] %}{% endfor %}",
@@ -159,7 +159,7 @@ def test_a_long_honest_conversation() -> None:
 
 def test_what_templates_use_still_works() -> None:
     cases = {
-        "{{ [1, 2]|sum }} {{ [3, 1]|sort|join('-') }} {{ 'ab'.center(6) }}|{{ 'x'|indent(2, true) }}": "3 1-3   ab  |  x",
+        "{{ [1, 2]|sum }} {{ [3, 1]|sort|join('-') }} {{ 'ab'.center(4) }}|{{ 'x'|indent(2, true) }}": "3 1-3  ab |  x",
         "{% for k, v in {'a': 1}.items() %}{{ k }}={{ v }}{% endfor %}": "a=1",
         "{% for x in [1, 2, 3] if x != 2 %}{{ loop.index }}{{ x }}{{ ',' if not loop.last }}{% endfor %}": "11,23",
         "{{ 'a,b'.split(',')[::-1] }} {{ 2 ** 10 }} {{ 7 % 4 }} {{ 'a' ~ 1 ~ none }}": "['b', 'a'] 1024 3 a1None",

@@ -1,4 +1,4 @@
-"""The tokenizer's own promises: bad input, special tokens, files in memory, copies, threads. Parity is in test_parity.py."""
+"""The tokenizer's own promises: bad input, special tokens, files, copies, threads. Parity is in test_parity.py."""
 
 import copy
 import json
@@ -134,7 +134,7 @@ def test_decode_of_batches(gpt2: Tokenizer) -> None:
 
 @pytest.mark.parametrize("wrong", [[-100], [1, "a"], [1.5], [2**40]])
 def test_decode_refuses(gpt2: Tokenizer, wrong: Any) -> None:
-    with pytest.raises(PreprocessorError, match="cannot decode .*: a token id is a whole number from 0 to"):
+    with pytest.raises(PreprocessorError, match=r"cannot decode .*: a token id is a whole number from 0 to"):
         gpt2.decode(wrong)
 
 
@@ -176,7 +176,9 @@ def test_special_tokens_as_attributes(gpt2: Tokenizer) -> None:
 
 
 def test_a_models_own_special_tokens(published: Any, tmp_path: Path) -> None:
-    tokenizer = Tokenizer.from_pretrained(published("gpt2"), image_token="<image>", extra_special_tokens={"a_token": "<a>"})
+    tokenizer = Tokenizer.from_pretrained(
+        published("gpt2"), image_token="<image>", extra_special_tokens={"a_token": "<a>"}
+    )
     assert tokenizer.image_token == "<image>"
     assert tokenizer.image_token_id == tokenizer.convert_tokens_to_ids("<image>")
     assert tokenizer.special_tokens_map["a_token"] == "<a>"
@@ -316,12 +318,15 @@ def test_missing_files(tmp_path: Path) -> None:
         Tokenizer.from_pretrained(tmp_path)
     with pytest.raises(NotFound):
         Tokenizer.from_pretrained(tmp_path / "nowhere")
-    with pytest.raises(PreprocessorError, match="holds no vocabulary, only tokenizer_config.json"):
+    with pytest.raises(PreprocessorError, match=r"holds no vocabulary, only tokenizer_config.json"):
         Tokenizer.from_files({"tokenizer_config.json": "{}"})
 
 
 def test_tokens_from_the_configuration(published: Any) -> None:
-    added = {"700": {"content": "<late>", "special": True}, "601": {"content": "<early>", "lstrip": True, "special": False}}
+    added = {
+        "700": {"content": "<late>", "special": True},
+        "601": {"content": "<early>", "lstrip": True, "special": False},
+    }
     tokenizer = Tokenizer.from_pretrained(published("gpt2"), added_tokens_decoder=added)
     early, late = tokenizer.convert_tokens_to_ids(["<early>", "<late>"])
     assert late == early + 1
@@ -330,7 +335,9 @@ def test_tokens_from_the_configuration(published: Any) -> None:
 
 
 def test_unknown_keys_survive_the_round_trip(published: Any, tmp_path: Path) -> None:
-    tokenizer = Tokenizer.from_pretrained(published("gpt2"), some_key={"a": [1]}, mask_token=AddedToken("<m>", lstrip=True))
+    tokenizer = Tokenizer.from_pretrained(
+        published("gpt2"), some_key={"a": [1]}, mask_token=AddedToken("<m>", lstrip=True)
+    )
     tokenizer.padding_side = "left"
     written = tokenizer.save_pretrained(tmp_path)
     assert sorted(Path(path).name for path in written) == [

@@ -55,7 +55,7 @@ def test_gpt2(gpt2_files: Path, varied_texts: list[str]) -> None:
     theirs = transformers.GPT2Tokenizer.from_pretrained(gpt2_files)
     same(Tokenizer.from_pretrained(gpt2_files), theirs, varied_texts)
     prefixed = Tokenizer.from_pretrained(gpt2_files, add_prefix_space=True)
-    assert prefixed.tokenize("the") == [token for token in prefixed.tokenize(" the")]
+    assert prefixed.tokenize("the") == prefixed.tokenize(" the")
 
 
 def test_roberta(gpt2_files: Path, varied_texts: list[str]) -> None:
@@ -66,7 +66,7 @@ def test_roberta(gpt2_files: Path, varied_texts: list[str]) -> None:
     (gpt2_files / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "RobertaTokenizer"}))
     ours = Tokenizer.from_pretrained(gpt2_files)
     same(ours, transformers.RobertaTokenizer.from_pretrained(gpt2_files), varied_texts)
-    assert ours.tokenize("a <mask> b")[1:] == ["<mask>", "Ġb"]
+    assert ours.encode("a <mask> b", add_special_tokens=False)[1] == ours.mask_token_id
 
 
 def test_old_added_tokens(gpt2_files: Path) -> None:
@@ -86,7 +86,11 @@ def test_old_added_tokens(gpt2_files: Path) -> None:
         ("vocab.json", '{"a</w>": 0}', "marks the ends of words.*needs its tokenizer.json"),
         ("merges.txt", "a b c", r"merges.txt, line 1, is 'a b c'; two tokens"),
         ("merges.txt", "#version\nzq qz", r"merges.txt, line 2, merges 'zq' and 'qz', which vocab.json does not have"),
-        ("tokenizer_config.json", '{"tokenizer_class": "Qwen2Tokenizer"}', "byte-bpe tokenizer and the tokenizer_class 'Qwen2"),
+        (
+            "tokenizer_config.json",
+            '{"tokenizer_class": "Qwen2Tokenizer"}',
+            "byte-bpe tokenizer and the tokenizer_class 'Qwen2",
+        ),
         ("tokenizer_config.json", '{"tokenizer_class": "BertTokenizer"}', "add the model's tokenizer.json"),
         ("tokenizer_config.json", '{"tokenizer_class": "RobertaTokenizer"}', "vocab.json lacks <s>"),
     ],
@@ -99,9 +103,9 @@ def test_damaged(gpt2_files: Path, name: str, content: str, message: str) -> Non
 
 def test_missing_halves(gpt2_files: Path) -> None:
     vocab, merges = (gpt2_files / name for name in ("vocab.json", "merges.txt"))
-    with pytest.raises(PreprocessorError, match="holds vocab.json but no merges.txt"):
+    with pytest.raises(PreprocessorError, match=r"holds vocab.json but no merges.txt"):
         Tokenizer.from_files({"vocab.json": vocab.read_text(encoding="utf-8")})
-    with pytest.raises(PreprocessorError, match="holds merges.txt but no vocab.json"):
+    with pytest.raises(PreprocessorError, match=r"holds merges.txt but no vocab.json"):
         Tokenizer.from_files({"merges.txt": merges.read_text(encoding="utf-8")})
     with pytest.raises(PreprocessorError, match=r"vocab.txt lacks \[CLS\], \[SEP\]"):
         Tokenizer.from_files({"vocab.txt": "[UNK]\nhello\n"})

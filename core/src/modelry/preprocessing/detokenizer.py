@@ -16,9 +16,9 @@ _LONGEST_WINDOW = 32
 class Detokenizer:
     """Gives out the text of one row, token by token, in constant time a token.
 
-    What `push` and `flush` return, put together, is `tokenizer.decode` of all ids (without
-    clean_up_tokenization_spaces) up to the first stop string; bytes that are no text become U+FFFD. Ids are decoded in a window that begins one
-    finished piece before the new one, because how a token reads (with a space or not) depends on the token before it.
+    What `push` and `flush` return, put together, is `tokenizer.decode` of all ids (without its clean-up of spaces) up
+    to the first stop string; bytes that are no text become U+FFFD. Ids are decoded in a window that begins one finished
+    piece before the new one, because how a token reads (with a space or not) depends on the token before it.
     """
 
     def __init__(

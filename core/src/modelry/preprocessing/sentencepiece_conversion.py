@@ -1,7 +1,8 @@
 """From a SentencePiece model to a tokenizer of the tokenizers library that cuts text the same way.
 
-Known differences: control tokens written out in the text are recognised, as the ecosystem's tokenizers do; and white
-space beside an added token is trimmed where the model trims white space at the ends of a text.
+Known differences: control tokens written out in the text are recognised, as the ecosystem's tokenizers do; white
+space beside an added token is trimmed where the model trims the ends of a text; the tokenizers library replaces some
+combining characters differently, and may choose another of several cuts that are equally likely.
 """
 
 from collections.abc import Mapping
@@ -24,8 +25,9 @@ def convert_sentencepiece(
 
     Args:
         model: what the file says.
-        settings: tokenizer_config.json; reads `add_prefix_space`, and `legacy` (True marks the beginning of a word
-            after every special token, False only at the beginning of the text; absent: True for unigram models only).
+        settings: tokenizer_config.json; reads `add_prefix_space`, and `legacy`: False marks the beginning of a word
+            only at the beginning of the text, and not where a space does already; otherwise it is marked as the model
+            was trained, and after every special token.
         extra_ids: how many sentinel tokens <extra_id_N> follow the vocabulary, the last with N = 0.
 
     Raises:
@@ -43,15 +45,10 @@ def convert_sentencepiece(
             f"{where} is a SentencePiece model of type {model.algorithm.name}; UNIGRAM and BPE can be read"
         )
     prefix = bool(settings.get("add_prefix_space", model.add_dummy_prefix))
-    legacy = bool(settings.get("legacy", model.algorithm is Algorithm.UNIGRAM))
-    normalizer = _normalizer(model)
-    if normalizer is not None:
-        backend.normalizer = normalizer
-    backend.pre_tokenizer = pre_tokenizers.Metaspace(
-        replacement=SPACE,
-        prepend_scheme=("always" if legacy else "first") if prefix else "never",
-        split=_spaces_only_begin_pieces(model),
-    )
+    legacy = bool(settings.get("legacy", True))
+    scheme = "never" if legacy or not prefix else "first"
+    backend.normalizer = _normalizer(model, prefix=prefix and legacy)
+    backend.pre_tokenizer = pre_tokenizers.Metaspace(SPACE, scheme, split=_spaces_only_begin_pieces(model))
     steps: list[Any] = [decoders.Replace(SPACE, " "), decoders.ByteFallback(), decoders.Fuse()]
     backend.decoder = decoders.Sequence([*steps, decoders.Strip(" ", 1, 0)] if prefix else steps)
     _add_tokens(backend, model, extra_ids)
@@ -87,14 +84,17 @@ def _bpe(model: SentencePieceModel) -> models.BPE:
     )
 
 
-def _normalizer(model: SentencePieceModel) -> normalizers.Normalizer | None:
+def _normalizer(model: SentencePieceModel, *, prefix: bool) -> normalizers.Normalizer:
     steps: list[normalizers.Normalizer] = []
     if model.charsmap:
         steps.append(normalizers.Precompiled(model.charsmap))
     if model.remove_extra_whitespaces:
         steps.append(normalizers.Replace(Regex("^ +| +$"), ""))
         steps.append(normalizers.Replace(Regex(" {2,}"), " "))
-    return normalizers.Sequence(steps) if steps else None
+    if prefix:
+        steps.append(normalizers.Prepend(SPACE))
+    steps.append(normalizers.Replace(" ", SPACE))
+    return normalizers.Sequence(steps)
 
 
 def _spaces_only_begin_pieces(model: SentencePieceModel) -> bool:

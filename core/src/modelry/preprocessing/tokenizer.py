@@ -49,9 +49,7 @@ class Tokenizer(Vocabulary, Preprocessor):
         """
         where = name_or_path or type(self).__name__
         read = read_tokenizer_settings(settings, where)
-        super().__init__(tokenizer_object, special=read.special, extra=read.extra)
-        known = {repr(token) for token in self.added_tokens_decoder.values()}
-        self.add_tokens([token for token in read.added if repr(token) not in known])
+        super().__init__(tokenizer_object, special=read.special, extra=read.extra, added=read.added)
         self.name_or_path = name_or_path
         self._warned_of_length = False
         self.init_kwargs = dict(settings)

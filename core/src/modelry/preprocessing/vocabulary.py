@@ -34,11 +34,21 @@ class Vocabulary:
         *,
         special: Mapping[str, AddedToken] | None = None,
         extra: Sequence[AddedToken] = (),
+        added: Sequence[AddedToken] = (),
     ) -> None:
+        """
+        Args:
+            backend: becomes this object's own.
+            special: name ("eos_token") -> token.
+            extra: special tokens without a name.
+            added: further tokens in the order of their ids, which come before those of new special tokens.
+        """
         self._backend = backend
         self._lock = threading.RLock()
         self._special = {name: token.content for name, token in (special or {}).items()}
         self._extra = [token.content for token in extra]
+        known = {repr(token) for token in self.added_tokens_decoder.values()}
+        self.add_tokens([token for token in added if repr(token) not in known])
         self._register([*(special or {}).values(), *extra])
 
     @property
