@@ -56,23 +56,23 @@ class Endings:
         self.some = self.all = False
         self._ends = frozenset(rules.end_tokens)
 
-    def after_token(self, tokens: list[int], ids: Tensor, scores: list[Tensor] | None) -> None:
+    def after_token(self, tokens: list[int], text: Tensor, length: int, scores: list[Tensor] | None) -> None:
         """See which rows end with the tokens just added.
 
         Args:
             tokens: one of each row.
-            ids: (R, P) the text, these tokens included.
+            text: (R, C) whose first `length` columns are the text, these tokens included.
             scores: what was collected, for the caller's criteria.
         """
         rules, over = self.rules, self.over
         ended = [row for row, token in enumerate(tokens) if token in self._ends and not over[row]]
         stops = rules.stop_strings
         if stops is not None:
-            tails = ids[:, -stops.reach :].tolist()
+            tails = text[:, max(0, length - stops.reach) : length].tolist()
             ended += [row for row, tail in enumerate(tails) if not over[row] and stops.completed_by(tail)]
         if rules.criteria:
-            ended += [row for row, ends in enumerate(rules.criteria(ids, scores).tolist()) if ends]
-        if ids.shape[1] >= rules.max_length or (rules.deadline < math.inf and rules.out_of_time):
+            ended += [row for row, ends in enumerate(rules.criteria(text[:, :length], scores).tolist()) if ends]
+        if length >= rules.max_length or (rules.deadline < math.inf and rules.out_of_time):
             ended = list(range(len(over)))
         if ended:
             self._mark(ended)

@@ -64,7 +64,8 @@ class DecoderInput(InputSide):
         self._fed = prompt.ids[:, :0]
         self._mask: Tensor | None = None
         room = prompt.width + self.seen + 256
-        self._positions = torch.arange(room, device=prompt.ids.device)[None]
+        self._positions = torch.arange(room, device=prompt.ids.device).expand(prompt.rows, room)
+        """(R, C) of every column, the future ones included."""
         if prompt.mask is not None:
             self._mask = torch.ones(prompt.rows, room, dtype=torch.long, device=prompt.ids.device)
             self._mask[:, : prompt.mask.shape[1]] = prompt.mask
@@ -98,7 +99,7 @@ class DecoderInput(InputSide):
         output = self._model(
             input_ids=ids,
             attention_mask=None if self._mask is None else self._mask[:, :end],
-            position_ids=self._positions[:, start:end].expand(self._rows, end - start),
+            position_ids=self._positions[:, start:end],
             past_key_values=self._cache,
             use_cache=self._cache is not None,
             logits_to_keep=wanted,
@@ -114,7 +115,9 @@ class DecoderInput(InputSide):
             self._fed = self._fed[rows]
         else:
             self._cache.keep(rows)
-        if self._mask is not None:
+        if self._mask is None:
+            self._positions = self._positions[:1].expand(self._rows, -1)
+        else:
             self._mask, self._positions = self._mask[rows], self._positions[rows]
 
     @property
@@ -156,7 +159,7 @@ class DecoderInput(InputSide):
     def _grow(self, columns: int) -> None:
         room = 2 * columns
         if self._mask is None:
-            self._positions = torch.arange(room, device=self._positions.device)[None]
+            self._positions = torch.arange(room, device=self._positions.device).expand(self._rows, room)
         else:
             more = self._mask.new_ones(self._rows, room - self._mask.shape[1])
             self._mask = torch.cat((self._mask, more), dim=1)

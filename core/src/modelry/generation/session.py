@@ -141,11 +141,12 @@ class Session:
 
     def step(self, ids: Tensor) -> Tensor:
         """Read new ids (R, n); returns the logits (R, n, V) after each. The text does not change: see `emit`."""
-        return self._read(self._side.step(ids))[:, -ids.shape[1] :]
+        logits = self._read(self._side.step(ids))
+        return logits if logits.shape[1] == ids.shape[1] else logits[:, -ids.shape[1] :]
 
     def _read(self, output: Any) -> Tensor:
         self._output = output
-        for name in ("attentions", "hidden_states"):
+        for name in ("attentions", "hidden_states") if self._collected else ():
             if name in self._collected:
                 found = getattr(output, name, None)
                 self._collected[name].append(getattr(output, f"decoder_{name}", None) if found is None else found)
@@ -220,7 +221,7 @@ class Session:
         self.append(ids)
         if self.settings.streamer is not None:
             self.settings.streamer.put(ids.cpu())
-        self._endings.after_token(ids.tolist(), self.ids, self._collected.get("scores"))
+        self._endings.after_token(ids.tolist(), self._tokens, self._length, self._collected.get("scores"))
         return self.finished
 
     def append(self, ids: Tensor) -> None:
