@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -140,7 +141,7 @@ def test_decode_refuses(gpt2: Tokenizer, wrong: Any) -> None:
 
 def test_adding_tokens(gpt2: Tokenizer) -> None:
     size = len(gpt2)
-    assert gpt2.add_tokens(["<new>", "<new>", "the"]) == 1 or len(gpt2) > size
+    assert gpt2.add_tokens(["<new>", "<new>", "<|im_end|>", "the"]) == len(gpt2) - size == 1
     assert gpt2.add_special_tokens({"sep_token": "<sep>", "additional_special_tokens": ["<a>", AddedToken("<b>")]}) == 3
     assert gpt2.sep_token == "<sep>"
     assert gpt2.sep_token_id == gpt2.convert_tokens_to_ids("<sep>") == len(gpt2) - 3
@@ -373,9 +374,8 @@ def test_settings_change_a_tokenizer_json(minilm: Path, published: Any) -> None:
 def test_long_texts_are_named_once(gpt2: Tokenizer, caplog: pytest.LogCaptureFixture) -> None:
     gpt2("the cat " * 100)
     gpt2("the cat " * 100)
-    assert [record.getMessage() for record in caplog.records] == ["200 tokens are more than the model's 64"] or (
-        len(caplog.records) == 1
-    )
+    (record,) = caplog.records
+    assert re.fullmatch(r"\d+ tokens are more than the model's 64", record.getMessage())
 
 
 def test_no_torch(run_fresh: Any, published: Any) -> None:

@@ -194,9 +194,12 @@ class Vocabulary:
             if not isinstance(token, str | AddedToken):
                 raise PreprocessorError(f"cannot add {token!r:.80} of type {type(token).__name__}: a token is a string")
         with self._lock:
+            before = len(self)
             if special_tokens:
-                return self._backend.add_special_tokens(given)
-            return self._backend.add_tokens(given)
+                self._backend.add_special_tokens(given)
+            else:
+                self._backend.add_tokens(given)
+            return len(self) - before
 
     def add_special_tokens(
         self,
