@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from kernel_toys import CompositeConfig, LegacyConfig, NoteConfig
 
 from modelry.configuration import ModelConfig
@@ -196,3 +198,63 @@ def test_the_plain_class_keeps_everything() -> None:
     with pytest.warns(ModelryWarning, match="does not know size"):
         config = ModelConfig(model_type="anything", size=3)
     assert config.to_dict()["size"] == 3
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"num_hidden_layers": 10**9},
+        {"vocab_size": 2**70},
+        {"num_labels": 10**12},
+        {"initializer_range": float("nan")},
+        {"id2label": {"x": "y"}},
+        {"id2label": 3},
+        {"dtype": 7},
+        {"quantization_config": [1]},
+        {"architectures": "NoteModel"},
+    ],
+)
+def test_values_that_no_model_has(values: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        NoteConfig(**values)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+KEYS = st.sampled_from(
+    [
+        *NoteConfig.model_fields,
+        "num_labels",
+        "torch_dtype",
+        "model_config",
+        "to_dict",
+        "self",
+        "__class__",
+        "model_extra",
+    ]
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(KEYS | st.text(max_size=6), JSON, max_size=5))
+def test_any_values_are_refused_in_words_or_kept(values: dict[str, Any]) -> None:
+    refusal = ""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ModelryWarning)
+        try:
+            config = NoteConfig.from_dict(values, where="config.json")
+            again = NoteConfig.from_dict(json.loads(config.to_json_string()))
+        except ConfigError as error:
+            refusal = str(error)
+    assert refusal.startswith("config.json: ") or again.to_json_string() == config.to_json_string()
+
+
+def test_configurations_nested_without_end() -> None:
+    values: dict[str, Any] = {"model_type": "note"}
+    for _ in range(400):
+        values = {"model_type": "composite", "text_config": values}
+    with pytest.raises(ConfigError):
+        CompositeConfig.from_dict(values)

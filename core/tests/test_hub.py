@@ -241,3 +241,14 @@ def test_push_a_tokenizer_and_load_it_back(hub: HubServer, tmp_path: Path) -> No
     hub.requests.clear()
     assert AutoTokenizer.from_pretrained("org/words")("b")["input_ids"] == [1]
     assert "README.md" not in hub.fetched()
+
+
+def test_offline_says_what_the_cache_lacks(hub: HubServer, folder: Path) -> None:
+    published(hub, folder)
+    AutoConfig.from_pretrained("org/note")
+    with pytest.raises(Unreachable, match=r"the cache holds no weights: .* of org/note, and no request is allowed"):
+        AutoModelForCausalLM.from_pretrained("org/note", local_files_only=True)
+
+
+def test_a_token_is_never_shown() -> None:
+    assert "secret" not in repr(resolve_reference("org/note", token="hf_secret"))

@@ -61,7 +61,7 @@ def read_config_file(source: Source) -> tuple[dict[str, Any], Path]:
         path = source.single.parent / CONFIG_NAME
         path = path if path.is_file() else None
     if path is None:
-        raise NotFound(f"{source.name} holds no {CONFIG_NAME}{_hint(source)}")
+        raise source.lacks(f"{CONFIG_NAME}{_hint(source)}")
     return read_json_object(path), path
 
 

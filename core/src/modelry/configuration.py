@@ -47,6 +47,15 @@ DTYPE_NAMES = frozenset(
     ]
 )
 
+MOST = {
+    "hidden_size": 10**7,
+    "num_attention_heads": 10**5,
+    "num_hidden_layers": 10**4,
+    "num_labels": 10**7,
+    "vocab_size": 10**9,
+}
+"""Far above any model; a file with more would have us build layers until memory ends."""
+
 _inside_another: ContextVar[bool] = ContextVar("_inside_another", default=False)
 
 
@@ -73,7 +82,7 @@ class ModelConfig(BaseModel):
     use_cache: bool = True
     output_hidden_states: bool = False
     output_attentions: bool = False
-    initializer_range: float = Field(0.02, ge=0)
+    initializer_range: float = Field(0.02, ge=0, allow_inf_nan=False)
 
     id2label: dict[int, str] = Field(default_factory=lambda: _numbered_labels(2))
     label2id: dict[str, int] = Field(default_factory=dict)
@@ -119,6 +128,14 @@ class ModelConfig(BaseModel):
     def _labels_both_ways(self) -> Self:
         if not self.label2id:
             self.__dict__["label2id"] = {label: index for index, label in self.id2label.items()}
+        return self
+
+    @model_validator(mode="after")
+    def _sizes_are_possible(self) -> Self:
+        for key, most in MOST.items():
+            value = getattr(self, key, 0)
+            if isinstance(value, int) and value > most:
+                raise ValueError(f"{key} {value} is impossible: at most {most:,} is read")
         return self
 
     @property
@@ -175,6 +192,8 @@ class ModelConfig(BaseModel):
                 raise TypeError(f"{cls.__name__} has no {key!r}: neither an option of from_pretrained nor a value")
         try:
             return cls(**{**merged, **overrides})
+        except RecursionError as error:
+            raise ConfigError(f"{where or cls.__name__}: configurations nested too deeply") from error
         except ConfigError as error:
             raise error if where is None else ConfigError(f"{where}: {error}") from error
 
@@ -194,7 +213,7 @@ class ModelConfig(BaseModel):
         """All values under their published names; a null only where one was set."""
         values: dict[str, Any] = {"model_type": self.model_type}
         for key in (*type(self).model_fields, *(self.model_extra or ())):
-            value = getattr(self, key)
+            value = self.__dict__[key] if key in self.__dict__ else (self.model_extra or {})[key]
             said = key in self.model_fields_set and not (value is None and key == "quantization_config")
             if said or not (value is None or key in ("id2label", "label2id")):
                 values[key] = _plain(value)
@@ -284,8 +303,8 @@ def _numbered_labels(count: int) -> dict[int, str]:
 def _settle_labels(values: dict[str, Any]) -> None:
     """Replace num_labels by id2label; where a file has both and they differ, the number decides."""
     count = values.pop("num_labels")
-    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-        raise ValueError(f"num_labels is {count!r}; a whole number from 1 up is needed")
+    if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST["num_labels"]:
+        raise ValueError(f"num_labels is {count!r}; a whole number from 1 to {MOST['num_labels']:,} is needed")
     names = values.get("id2label")
     if not isinstance(names, Mapping) or len(names) != count:
         if names:
@@ -307,7 +326,8 @@ def _dtype_name(value: Any) -> str:
 
 def _unknown_keys(config: ModelConfig, prefix: str = "") -> Iterator[str]:
     for key in config.model_extra or ():
-        if key not in BOOKKEEPING_KEYS and not key.startswith("_") and not hasattr(type(config), key):
+        ours = isinstance(getattr(type(config), key, None), property)
+        if key not in BOOKKEEPING_KEYS and not key.startswith("_") and not ours:
             yield prefix + key
     for key in type(config).model_fields:
         value = config.__dict__.get(key)

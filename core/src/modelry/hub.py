@@ -57,7 +57,7 @@ class Source:
     subfolder: str = ""
     cache_dir: Path | None = None
     offline: bool = False
-    token: str | bool | None = None
+    token: str | bool | None = field(default=None, repr=False)
     force_download: bool = False
     commit: str | None = None
     _listing: tuple[str, ...] | None = field(default=None, repr=False)
@@ -79,8 +79,17 @@ class Source:
         else:
             path = self._fetched(name)
         if path is None and required:
-            raise NotFound(f"{self.name} holds no {name}")
+            raise self.lacks(name)
         return path
+
+    def lacks(self, what: str) -> NotFound | Unreachable:
+        """The error that says that a file does not exist, or that nobody may ask the hub for it."""
+        if self.offline and self.repository is not None:
+            return Unreachable(
+                f"the cache holds no {what} of {self.name}, and no request is allowed; "
+                "fetch it once without HF_HUB_OFFLINE and local_files_only"
+            )
+        return NotFound(f"{self.name} holds no {what}")
 
     def files(self, patterns: Iterable[str]) -> list[Path]:
         """The local paths of all files that match one of the shell patterns, fetched when needed, sorted by name."""

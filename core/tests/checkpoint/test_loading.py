@@ -339,3 +339,10 @@ def test_nothing_is_warned_about_in_an_ordinary_load(folder: Path) -> None:
         warnings.simplefilter("error")
         AutoModelForCausalLM.from_pretrained(folder)
         AutoModel.from_pretrained(folder)
+
+
+def test_sizes_that_cannot_be_built(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "hidden_size": 10**7, "vocab_size": 10**9}))
+    with pytest.raises((ConfigError, CheckpointError), match=r"cannot be built|of another shape"):
+        NoteForCausalLM.from_pretrained(folder)

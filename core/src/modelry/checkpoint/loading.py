@@ -78,8 +78,11 @@ def load_pretrained(
     model_class = choose(config)
     hooks: Any = get_registry().hooks(participants)
     hooks.modelry_before_load(reference=source.name, config=config)
-    with without_values():
-        model = model_class(config)
+    try:
+        with without_values():
+            model = model_class(config)
+    except RuntimeError as error:
+        raise ConfigError(f"{where}: {model_class.__name__} cannot be built in these sizes: {error}") from error
     if load.attn_implementation is not None:
         model.set_attn_implementation(load.attn_implementation)
     packing = None

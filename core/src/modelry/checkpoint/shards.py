@@ -11,7 +11,7 @@ from torch import Tensor
 from modelry.checkpoint.formats import PICKLED, how_to_convert, open_reader
 from modelry.checkpoint.reader import CheckpointReader, TensorInfo
 from modelry.config_file import read_json_object
-from modelry.errors import CheckpointError, NotFound, UnsafeCheckpoint
+from modelry.errors import CheckpointError, UnsafeCheckpoint
 from modelry.hub import Source
 
 WEIGHTS = "model.safetensors"
@@ -119,7 +119,7 @@ def _none_found(source: Source, names: Collection[str]) -> Exception:
         )
     whole = sorted(name for name in names if name.endswith(".gguf"))
     hint = f"; to load {whole[0]}, give its path, or gguf_file={whole[0]!r}" if whole else ""
-    return NotFound(f"{source.name} holds no weights: neither {WEIGHTS} nor {INDEX}{hint}")
+    return source.lacks(f"weights: neither {WEIGHTS} nor {INDEX}{hint}")
 
 
 def _some(names: list[str]) -> str:
