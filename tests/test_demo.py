@@ -13,7 +13,10 @@ def test_the_demo_answers(repository: Path, smollm2: Path) -> None:
     started = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-W", "error", repository / "examples" / "demo.py", smollm2],
-        capture_output=True, text=True, check=False, timeout=120,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     assert "The capital of France is Paris." in done.stdout

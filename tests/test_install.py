@@ -96,6 +96,4 @@ def test_two_distributions_of_one_name(
     assert "AmbiguousName" in refused.stderr
     assert "acme-llama" in refused.stderr
     assert "modelry-plugin-llama" in refused.stderr
-    environment.run(
-        environment.python, "-c", GENERATE, llama, MODELRY_PREFER="models:llama=modelry-plugin-llama"
-    )
+    environment.run(environment.python, "-c", GENERATE, llama, MODELRY_PREFER="models:llama=modelry-plugin-llama")

@@ -41,8 +41,10 @@ def test_shell_line_works(line: str) -> None:
         targets = re.findall(r"^([a-z]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
         assert arguments[0] in targets
     elif program == "pip":
-        known = [re.search(r'^name = "(.*)"', path.read_text(), re.MULTILINE)[1] for path in
-                 [*REPOSITORY.glob("*/pyproject.toml"), *REPOSITORY.glob("plugins/*/*/pyproject.toml")]]
+        known = [
+            re.search(r'^name = "(.*)"', path.read_text(), re.MULTILINE)[1]
+            for path in [*REPOSITORY.glob("*/pyproject.toml"), *REPOSITORY.glob("plugins/*/*/pyproject.toml")]
+        ]
         assert set(arguments[1:]) <= set(known)
     else:
         assert program == "modelry"
