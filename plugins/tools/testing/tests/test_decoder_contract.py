@@ -15,7 +15,9 @@ SAID = {"draws": True, "follows_greedy": {"mass": 1e-6}, "impossible": ({"mass":
 
 def test_a_good_strategy_fails_nothing(in_process: Callable, outcomes: Callable) -> None:
     found = outcomes(DecoderContract, in_process("decoder", "good-strategy"), "good-strategy", **SAID)
-    assert {one.check for one in found if one.status == SKIPPED and "package" not in one.reason} == {"test_best_sequence"}
+    assert {one.check for one in found if one.status == SKIPPED and "package" not in one.reason} == {
+        "test_best_sequence"
+    }
     assert not [one for one in found if one.status not in (PASSED, SKIPPED)]
 
 
@@ -50,7 +52,13 @@ SEEDS = {
     "not-greedy": ("test_greedy_sequence", [(DECODING, "mass=parameters.mass)", "mass=max(parameters.mass, 0.9))")]),
     "three-arguments": (
         "test_parameters",
-        [(DECODING, "parameters: ThreeArgumentsParameters) -> None", "parameters: ThreeArgumentsParameters, more=1) -> None")],
+        [
+            (
+                DECODING,
+                "parameters: ThreeArgumentsParameters) -> None",
+                "parameters: ThreeArgumentsParameters, more=1) -> None",
+            )
+        ],
     ),
 }
 

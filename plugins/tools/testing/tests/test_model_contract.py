@@ -45,7 +45,10 @@ SEEDS = {
     ),
     "config-of-another": (
         "test_tiny_config",
-        [(PLUGIN, '"model_type": "config-of-another",', ""), (CONFIGURATION, 'Literal["config-of-another"] = "config-of-another"', 'str = "x"')],
+        [
+            (PLUGIN, '"model_type": "config-of-another",', ""),
+            (CONFIGURATION, 'Literal["config-of-another"] = "config-of-another"', 'str = "x"'),
+        ],
     ),
     "wrong-class-name": (
         "test_class_names",
@@ -54,7 +57,11 @@ SEEDS = {
     "unsaved-tensor": (
         "test_save_and_load",
         [
-            (MODELING, NORM, NORM + '        self.register_buffer("shift", torch.randn(config.hidden_size, device="cpu"), False)\n'),
+            (
+                MODELING,
+                NORM,
+                NORM + '        self.register_buffer("shift", torch.randn(config.hidden_size, device="cpu"), False)\n',
+            ),
             (MODELING, RUN, RUN + "        x = x + self.shift.to(x.dtype)\n"),
             (MODELING, "from torch import", "import torch\nfrom torch import"),
         ],
@@ -77,7 +84,10 @@ SEEDS = {
     ),
     "lost-count": ("test_cached_decoding", [(MODELING, "cache.advance(new)", "cache.advance(0)")]),
     "cut-gradient": ("test_gradients", [(MODELING, "k, v, mask, scale", "k, v.detach(), mask, scale")]),
-    "frozen-parameter": ("test_gradients", [(MODELING, NORM, NORM + "        self.norm.weight.requires_grad_(False)\n")]),
+    "frozen-parameter": (
+        "test_gradients",
+        [(MODELING, NORM, NORM + "        self.norm.weight.requires_grad_(False)\n")],
+    ),
     "only-float32": (
         "test_bfloat16",
         [(MODELING, RUN, RUN + "        x = x + self.rotary_emb.inv_freq[0] * 0 * x.float()\n")],
@@ -89,9 +99,13 @@ SEEDS = {
                 MODELING,
                 '    """Embeddings, layers and the last norm."""\n',
                 '    """Embeddings, layers and the last norm."""\n\n'
-                '    weight_table = WeightTable(Rename("wte.weight", "embed_tokens.weight"), Rename("wpe.weight", "nothing"))\n',
+                '    weight_table = WeightTable(Rename("wte", "embed_tokens.weight"), Rename("wpe", "nothing"))\n',
             ),
-            (MODELING, "from torch import", "from modelry.checkpoint.weight_table import Rename, WeightTable\nfrom torch import"),
+            (
+                MODELING,
+                "from torch import",
+                "from modelry.checkpoint.weight_table import Rename, WeightTable\nfrom torch import",
+            ),
         ],
     ),
     "one-way-table": (
@@ -102,10 +116,14 @@ SEEDS = {
                 '    """Embeddings, layers and the last norm."""\n',
                 '    """Embeddings, layers and the last norm."""\n\n'
                 "    weight_table = WeightTable(\n"
-                '        Split("layers.{i}.qk", ("layers.{i}.self_attn.q_proj.weight", "layers.{i}.self_attn.k_proj.weight"),\n'
-                "              sizes=(16, 48))\n    )\n",
+                '        Split("layers.{i}.qk", sizes=(16, 48), model=(\n'
+                '            "layers.{i}.self_attn.q_proj.weight", "layers.{i}.self_attn.k_proj.weight"))\n    )\n',
             ),
-            (MODELING, "from torch import", "from modelry.checkpoint.weight_table import Split, WeightTable\nfrom torch import"),
+            (
+                MODELING,
+                "from torch import",
+                "from modelry.checkpoint.weight_table import Split, WeightTable\nfrom torch import",
+            ),
         ],
     ),
     "silent-loss": (
@@ -126,13 +144,21 @@ SEEDS = {
             (
                 MODELING,
                 "        out: Tensor = self.o_proj",
-                "        mixed = mixed if self.attend is sdpa_attention else 1.01 * mixed\n        out: Tensor = self.o_proj",
+                "        mixed = mixed if self.attend is sdpa_attention else 1.01 * mixed\n"
+                "        out: Tensor = self.o_proj",
             )
         ],
     ),
     "no-list-of-layers": (
         "test_gradient_checkpointing",
-        [(MODELING, "nn.ModuleList(NoListOfLayersLayer(config) for", "nn.Sequential(*[NoListOfLayersLayer(config) for"), (MODELING, "range(config.num_hidden_layers))", "range(config.num_hidden_layers)])")],
+        [
+            (
+                MODELING,
+                "nn.ModuleList(NoListOfLayersLayer(config) for",
+                "nn.Sequential(*[NoListOfLayersLayer(config) for",
+            ),
+            (MODELING, "range(config.num_hidden_layers))", "range(config.num_hidden_layers)])"),
+        ],
     ),
     "too-large": ("test_tiny_size", [(PLUGIN, '"vocab_size": 96', '"vocab_size": 9600')]),
     "missing-class": ("test_registered", [(PLUGIN, "modeling:MissingClassForSeq", "modeling:MissingClassForSeek")]),
@@ -149,3 +175,21 @@ def test_a_bad_family_fails_its_check(seed: str, in_process: Callable, failures:
     expected, edits = SEEDS[seed]
     found = failures(ModelContract, in_process("model", seed, edits), seed)
     assert set(found) == {expected}, found
+
+
+def test_an_independent_implementation_is_compared(in_process: Callable, outcomes: Callable) -> None:
+    """Here the family itself, and one that says everything twice as loud."""
+    edits = [
+        (
+            MODELING,
+            "class TwiceForSequence",
+            "class Louder(TwiceForCausalLM):\n    def forward(self, *given, **named):\n"
+            "        found = super().forward(*given, **named)\n        found.logits = 2 * found.logits\n"
+            "        return found\n\n\nclass TwiceForSequence",
+        )
+    ]
+    registry = in_process("model", "twice", edits)
+    for reference, expected in (("TwiceForCausalLM", set()), ("Louder", {"test_reference"})):
+        found = outcomes(ModelContract, registry, "twice", reference=f"modelry_twice.modeling:{reference}")
+        assert {one.check for one in found if one.status == "failed"} == expected
+        assert not [one for one in found if one.check == "test_reference" and one.status == SKIPPED]

@@ -6,6 +6,7 @@ from modelry_registry import ModelFamily, get_registry
 from modelry_testing import ModelContract
 from modelry_testing.outcomes import FAILED, SKIPPED
 
+
 def skipped(found: list) -> set[str]:
     return {one.check for one in found if one.status == SKIPPED and "package" not in one.reason}
 

@@ -38,7 +38,7 @@ SEEDS = {
     "no-licence": ("test_package_metadata", [(PROJECT, 'license = "Apache-2.0"\nlicense-files = ["LICENSE"]\n', "")]),
     "capped": ("test_package_metadata", [(PROJECT, "modelry-core>=0.1", "modelry-core>=0.1,<0.2")]),
     "undeclared-need": ("test_dependencies", [("/decoding.py", "import torch\n", "import hypothesis\nimport torch\n")]),
-    "uses-a-plugin": ("test_dependencies", [("/decoding.py", "import torch\n", "import modelry_llama\nimport torch\n")]),
+    "uses-a-plugin": ("test_dependencies", [("/decoding.py", "import torch\n", "import modelry_llama, torch\n")]),
     "lies": ("test_registered", [(PLUGIN, 'name="lies"', 'name="lied"')]),
     "exits": ("test_registered", [(PLUGIN, '    """Declare the strategy."""\n', "    raise SystemExit(3)\n")]),
     "wrong-module": (
@@ -49,7 +49,7 @@ SEEDS = {
         "test_entry_points",
         [(PROJECT, "[tool.hatch.build", '[project.entry-points."modelry.decoderz.v1"]\nx = "y"\n\n[tool.hatch.build')],
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -32,27 +32,39 @@ SEEDS = {
             (
                 QUANTIZING,
                 SWAP,
-                FINISH.format("[one.mul_(1.0001) for name, one in model.named_buffers() if name.endswith('scale')]") + SWAP,
+                FINISH.format("[one.mul_(1.0001) for name, one in model.named_buffers() if 'scale' in name]") + SWAP,
             )
         ],
     ),
-    "hides-sizes": ("test_layer_names", [(QUANTIZING, "self.in_features, self.out_features = inputs, outputs", "pass")]),
+    "hides-sizes": (
+        "test_layer_names",
+        [(QUANTIZING, "self.in_features, self.out_features = inputs, outputs", "pass")],
+    ),
     "rounds-embeddings": (
         "test_untouched",
         [
             (
                 QUANTIZING,
                 SWAP,
-                FINISH.format("weight = model.get_input_embeddings().weight; weight.copy_(weight.half().to(weight.dtype))") + SWAP,
+                FINISH.format("table = model.get_input_embeddings().weight; table.copy_(table.half().float())") + SWAP,
             )
         ],
     ),
-    "rolls-dice": ("test_determinism", [(QUANTIZING, "(wide / scale).round()", "(wide / scale + torch.rand(1) / 2 - 0.25).round()")]),
+    "rolls-dice": (
+        "test_determinism",
+        [(QUANTIZING, "(wide / scale).round()", "(wide / scale + torch.rand(1) / 2 - 0.25).round()")],
+    ),
     "accepts-any-key": ("test_parameters", [(PARAMETERS, 'extra="forbid"', 'extra="ignore"')]),
     "wrong-method": ("test_parameters", [(QUANTIZING, 'method = "wrong-method"', 'method = "right-method"')]),
-    "crashes-in-bfloat16": ("test_bfloat16", [(QUANTIZING, "(self.packed * self.scale).to(x.dtype)", "self.packed * self.scale")]),
-    "fails-to-load": ("test_loads", [(QUANTIZING, "        packed, scale = pack_rows(tensor)\n", "        packed, scale = pack_rows(tensor.T)\n")]),
-}  # fmt: skip
+    "crashes-in-bfloat16": (
+        "test_bfloat16",
+        [(QUANTIZING, "(self.packed * self.scale).to(x.dtype)", "self.packed * self.scale")],
+    ),
+    "fails-to-load": (
+        "test_loads",
+        [(QUANTIZING, "        packed, scale = pack_rows(tensor)\n", "        packed, scale = pack_rows(tensor.T)\n")],
+    ),
+}
 
 
 @pytest.mark.parametrize("seed", SEEDS)

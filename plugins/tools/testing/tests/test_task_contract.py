@@ -20,8 +20,14 @@ def test_a_good_task_fails_nothing(in_process: Callable, outcomes: Callable) -> 
 
 
 SEEDS = {
-    "counts-padding": ("test_batching", [(SCORING, "counted = (mask[:, 1:] * mask[:, :-1]).bool()", "counted = ids[:, 1:] >= 0")]),
-    "accepts-any-value": ("test_parameters", [(SCORING, "add_special_tokens: bool = True", "add_special_tokens: Any = True")]),
+    "counts-padding": (
+        "test_batching",
+        [(SCORING, "counted = (mask[:, 1:] * mask[:, :-1]).bool()", "counted = ids[:, 1:] >= 0")],
+    ),
+    "accepts-any-value": (
+        "test_parameters",
+        [(SCORING, "add_special_tokens: bool = True", "add_special_tokens: Any = True")],
+    ),
     "answers-anything": (
         "test_bad_item",
         [(SCORING, "        if len(ids) < 2:\n", "        ids = ids or [1, 2]\n        if len(ids) < 2:\n")],
@@ -32,7 +38,8 @@ SEEDS = {
             (
                 SCORING,
                 PREPROCESS,
-                "    def __call__(self, *given, **named):\n        try:\n            return super().__call__(*given, **named)\n"
+                "    def __call__(self, *given, **named):\n        try:\n"
+                "            return super().__call__(*given, **named)\n"
                 "        except Exception as error:\n            from modelry.errors import PipelineError\n\n"
                 "            if 'item' not in str(error):\n                raise\n"
                 "            raise PipelineError('something failed') from None\n\n" + PREPROCESS,
@@ -41,7 +48,7 @@ SEEDS = {
     ),
     "answers-by-mood": (
         "test_one_item",
-        [(SCORING, "float(output[\"log_likelihood\"])", "float(output[\"log_likelihood\"]) * (1 + float(torch.rand(1)))")],
+        [(SCORING, 'float(output["log_likelihood"])', 'float(output["log_likelihood"]) * torch.rand(1).item()')],
     ),
     "reads-ahead": (
         "test_generator",
@@ -54,10 +61,19 @@ SEEDS = {
             )
         ],
     ),
-    "whispers": ("test_streamed_text", [(SCORING, PREPROCESS, "    def stream(self, item, **_):\n        yield 'psst'\n\n" + PREPROCESS)]),
+    "whispers": (
+        "test_streamed_text",
+        [(SCORING, PREPROCESS, "    def stream(self, item, **_):\n        yield 'psst'\n\n" + PREPROCESS)],
+    ),
     "saves-nothing": (
         "test_saved",
-        [(SCORING, PREPROCESS, "    def save_pretrained(self, folder):\n        self.model.save_pretrained(folder)\n\n" + PREPROCESS)],
+        [
+            (
+                SCORING,
+                PREPROCESS,
+                "    def save_pretrained(self, at):\n        self.model.save_pretrained(at)\n\n" + PREPROCESS,
+            )
+        ],
     ),
     "single-answer": (
         "test_list",
@@ -70,7 +86,7 @@ SEEDS = {
             )
         ],
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -6,7 +6,7 @@ This module imports no torch. The checks of every kind's package are here; each 
 from collections.abc import Callable, Iterator
 from functools import wraps
 from time import perf_counter
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import pytest
 
@@ -57,6 +57,7 @@ class Contract:
 
     kind: ClassVar[str] = ""
     name: ClassVar[str] = ""
+    _memory: ClassVar[dict[str, Any]]
     registry: ClassVar[Registry | None] = None
 
     @classmethod
@@ -73,10 +74,10 @@ class Contract:
         return tuple(names)
 
     @classmethod
-    def remembered(cls, key: str, make: Callable[[], object]) -> object:
+    def remembered(cls, key: str, make: Callable[[], Any]) -> Any:
         """What `make` returned the first time, kept for this class: checks share models and outcomes."""
         if "_memory" not in cls.__dict__:
-            cls._memory: dict[str, object] = {}
+            cls._memory = {}
         if key not in cls._memory:
             cls._memory[key] = make()
         return cls._memory[key]

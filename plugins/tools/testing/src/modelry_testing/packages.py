@@ -13,7 +13,7 @@ import tomllib
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from urllib.parse import urlparse
 from urllib.request import url2pathname
@@ -52,10 +52,10 @@ class Package:
         """Those of Modelry's groups."""
         return tuple(one for one in self.distribution.entry_points if one.group.startswith(GROUP_PREFIX))
 
-    @property
+    @cached_property
     def modules(self) -> tuple[str, ...]:
         """Top-level import names of the wheel."""
-        return tuple(sorted({Path(one.parts[0]).stem for one in self._files() if one.suffix == ".py"}))
+        return tuple(sorted({Path(one.parts[0]).stem for one in self.files if one.suffix == ".py"}))
 
     def has_module(self, module: str) -> bool:
         """Whether the wheel carries this module."""
@@ -64,7 +64,7 @@ class Package:
 
     def imports(self) -> Iterator[tuple[Path, str]]:
         """Yield (file, top-level name) for every absolute import of every module, inside functions too."""
-        for one in self._files():
+        for one in self.files:
             if one.suffix != ".py":
                 continue
             for node in ast.walk(ast.parse((self.folder / one).read_text(encoding="utf-8"))):
@@ -73,7 +73,8 @@ class Package:
                 elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
                     yield one, node.module.partition(".")[0]
 
-    def _files(self) -> list[Path]:
+    @cached_property
+    def files(self) -> list[Path]:
         """Files of the wheel, relative to `folder`; templates are text, not modules."""
         listed = [Path(str(one)) for one in self.distribution.files or ()]
         return [one for one in listed if ".." not in one.parts and "templates" not in one.parts and len(one.parts) > 1]

@@ -1,4 +1,4 @@
-"""Another from outside: an encoder that reads both ways, with a masked-lm head only. It has no cache and cannot generate.
+"""Another from outside: an encoder that reads both ways, with a masked-lm head. It cannot generate.
 
 B batch   T positions   D width   V vocabulary
 """
@@ -6,11 +6,12 @@ B batch   T positions   D width   V vocabulary
 from typing import Literal
 
 import torch
-from modelry import ModelConfig, PreTrainedModel
-from modelry.outputs import BaseModelOutput, MaskedLMOutput
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from modelry import ModelConfig, PreTrainedModel
+from modelry.outputs import BaseModelOutput, MaskedLMOutput
 
 
 class MirrorpondConfig(ModelConfig):
@@ -33,7 +34,9 @@ class MirrorpondModel(PreTrainedModel):
         super().__init__(config)
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
         self.places = nn.Embedding(config.max_position_embeddings, config.hidden_size)
-        self.layers = nn.ModuleList(nn.Linear(config.hidden_size, config.hidden_size) for _ in range(config.num_hidden_layers))
+        self.layers = nn.ModuleList(
+            nn.Linear(config.hidden_size, config.hidden_size) for _ in range(config.num_hidden_layers)
+        )
 
     def forward(
         self,

@@ -6,12 +6,13 @@ B batch   T new positions   D n_wide   V n_words   L n_deep
 from typing import Any, Literal
 
 import torch
-from modelry import ModelConfig, PreTrainedModel
-from modelry.checkpoint.weight_table import Rename, Split, Transpose, WeightTable
-from modelry.outputs import CausalLMOutputWithPast
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from modelry import ModelConfig, PreTrainedModel
+from modelry.checkpoint.weight_table import Rename, Split, Transpose, WeightTable
+from modelry.outputs import CausalLMOutputWithPast
 
 
 class TidepoolConfig(ModelConfig):

@@ -6,6 +6,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def refusals(subject: Subject, impossible: Iterable[Mapping[str, Any]]) -> None:
             cases += [{key: -1}, {key: 0}, {key: "many"}]
     for changes in cases:
         try:
-            quietly(lambda changes=changes: subject.config(**changes))
+            quietly(partial(subject.config, **changes))
         except ConfigError as error:
             if not any(key in str(error) for key in changes):
                 raise ContractBroken(

@@ -1,6 +1,7 @@
 """The forward pass: it gives what the ecosystem's arguments ask for, twice the same, and leaves no traces."""
 
 import inspect
+from typing import Any
 
 import pytest
 import torch
@@ -29,9 +30,9 @@ def forward(subject: Subject) -> None:
         raise ContractBroken(
             f"{type(model).__name__} returns {tuple(output.shape)} for {tuple(inputs['input_ids'].shape)} ids"
         )
-    width = subject.config().get_text_config()
-    if subject.head == "causal-lm" and output.shape[-1] != width.vocab_size:
-        raise ContractBroken(f"{output.shape[-1]} logits for a vocabulary of {width.vocab_size}")
+    text: Any = subject.config().get_text_config()
+    if subject.head == "causal-lm" and output.shape[-1] != text.vocab_size:
+        raise ContractBroken(f"{output.shape[-1]} logits for a vocabulary of {text.vocab_size}")
 
 
 @torch.inference_mode()
@@ -71,7 +72,8 @@ def arguments(subject: Subject) -> None:
         last = model(**inputs, logits_to_keep=1).logits
         same(last, expected[:, -1:], tolerance=subject.tolerance, what="logits_to_keep=1")
     states = next((output[key] for key in ("hidden_states", "decoder_hidden_states") if key in output), None)
-    layers = subject.config().get_text_config().num_hidden_layers
+    text: Any = subject.config().get_text_config()
+    layers = text.num_hidden_layers
     if states is None or len(states) != layers + 1:
         found = "none" if states is None else len(states)
         raise ContractBroken(
@@ -101,13 +103,14 @@ def resized(subject: Subject) -> None:
     if "input_ids" not in inputs:
         pytest.skip("the model has no vocabulary")
     expected = main_output(model(**inputs))
-    size = subject.config().get_text_config().vocab_size
+    text: Any = model.config.get_text_config()
+    size = text.vocab_size
     model.resize_token_embeddings(size + 3)
     found = main_output(model(**inputs))
     if model.get_output_embeddings() is not None:
         if found.shape[-1] != size + 3:
             raise ContractBroken(f"resize_token_embeddings({size + 3}) gives {found.shape[-1]} logits")
         found = found[..., :size]
-    if model.config.get_text_config().vocab_size != size + 3:
+    if text.vocab_size != size + 3:
         raise ContractBroken("resize_token_embeddings leaves vocab_size of the configuration as it was")
     same(found, expected, tolerance=subject.tolerance, what="old tokens after resize_token_embeddings")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from fnmatch import fnmatch
+from functools import partial
 
 import pytest
 import torch
@@ -90,7 +91,7 @@ def heads_from_base(subject: Subject) -> None:
         pytest.skip("the family has no head but the base")
     for head in others:
         head_class = subject.head_class(head)
-        model = quietly(lambda head_class=head_class: head_class.from_pretrained(subject.saved("base")))
+        model = quietly(partial(head_class.from_pretrained, subject.saved("base")))
         inner = getattr(model, model.base_model_prefix, None)
         if inner is None:
             raise ContractBroken(

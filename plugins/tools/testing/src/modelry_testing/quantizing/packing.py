@@ -67,8 +67,9 @@ def error(subject: Subject, largest: float) -> None:
 def size(subject: Subject, spare: float) -> None:
     """Bits a weight, over all replaced layers."""
     replaced = subject.replaced().values()
-    weights = sum(old.weight.numel() for old, _ in replaced if isinstance(getattr(old, "weight", None), torch.Tensor))
-    biases = sum(32 * old.bias.numel() for old, _ in replaced if isinstance(getattr(old, "bias", None), torch.Tensor))
+    floats = [dict(old.named_parameters(recurse=False)) for old, _ in replaced]
+    weights = sum(one["weight"].numel() for one in floats if "weight" in one)
+    biases = sum(32 * one["bias"].numel() for one in floats if "bias" in one)
     taken = (sum(bits(new) for _, new in replaced) - biases) / weights
     declared = max(subject.spec.bits) if subject.spec.bits else 16
     if taken > declared + spare:

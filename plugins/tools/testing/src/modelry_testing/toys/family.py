@@ -10,6 +10,7 @@ from modelry_registry import ModelFamily, Registry, resolve
 from modelry_testing.toys.configuration import ToyConfig
 from modelry_testing.toys.tokenizer_files import END, PAD, START, vocabulary, write_tokenizer
 
+NEW_TOKENS = 12
 _MODELING = "modelry_testing.toys.modeling"
 TOY = ModelFamily(
     model_type="modelry-toy",
@@ -44,9 +45,11 @@ def toy_model(head: str = "causal-lm", *, seed: int = 0, **values: Any) -> PreTr
 
 
 def save_toy(folder: Path, head: str = "causal-lm", **values: Any) -> Path:
-    """Write a toy and its tokenizer into `folder`."""
+    """Write a toy and its tokenizer into `folder`. It says NEW_TOKENS tokens unless it is told otherwise."""
     from modelry_testing.models.subject import told_apart
 
-    told_apart(toy_model(head, **values)).save_pretrained(folder)
+    model = told_apart(toy_model(head, **values))
+    model.generation_config.max_new_tokens = NEW_TOKENS
+    model.save_pretrained(folder)
     write_tokenizer(folder)
     return folder

@@ -3,6 +3,9 @@
 R rows   P prompt   N new tokens   V vocabulary
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -45,18 +48,18 @@ def tempting_model() -> ToyForCausalLM:
     return _search(UNSURE, tempts)
 
 
-def _search(factor: float, fits: object) -> ToyForCausalLM:
+def _search(factor: float, fits: Callable[[ToyForCausalLM], bool]) -> ToyForCausalLM:
     for seed in range(200):
         model = told_apart(_small(), seed=seed)
         assert isinstance(model, ToyForCausalLM)
         scaled_logits(model, factor)
-        if fits(model):  # type: ignore[operator]
+        if fits(model):
             return model
     raise AssertionError("no seed gives such a toy")
 
 
 def _small() -> PreTrainedModel:
-    none = dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"))
+    none: dict[str, Any] = dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"))
     return toy_model(vocab_size=VOCABULARY, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, **none)
 
 
@@ -92,5 +95,5 @@ def best_sequences(
 @torch.inference_mode()
 def log_probability(model: ToyForCausalLM, ids: Tensor, new: int) -> Tensor:
     """Log probability (R,) of the last `new` tokens of ids (R, P + N), given those before."""
-    scores = model(input_ids=ids[:, :-1]).logits[:, -new:].log_softmax(-1)  # (R, N, V)
+    scores: Tensor = model(input_ids=ids[:, :-1]).logits[:, -new:].log_softmax(-1)  # (R, N, V)
     return scores.gather(-1, ids[:, -new:, None])[..., 0].sum(-1)
