@@ -136,3 +136,32 @@ def test_it_needs_no_torch(run_fresh):
     code = "import sys; from modelry import GenerationConfig, TextStreamer; GenerationConfig()"
     code += "; print('torch' in sys.modules)"
     assert run_fresh(code).strip() == "False"
+
+
+def test_it_goes_to_the_hub_and_comes_back(hub):
+    GenerationConfig(top_k=3, eos_token_id=5).push_to_hub("org/generation", token=hub.token)
+    assert GenerationConfig.from_pretrained("org/generation").to_dict() == {"top_k": 3, "eos_token_id": 5}
+
+
+def test_a_checkpoint_file_carries_its_own(tmp_path, monkeypatch):
+    """The reader of its format is asked; one that has nothing to say is named."""
+    from modelry.checkpoint import formats
+
+    class Reader:
+        values = {"eos_token_id": 7}  # noqa: RUF012
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+        def generation_config(self):
+            return self.values
+
+    (tmp_path / "model.toy").touch()
+    monkeypatch.setattr(formats, "open_reader", lambda path: Reader())
+    assert GenerationConfig.from_pretrained(tmp_path / "model.toy").end_tokens == (7,)
+    Reader.values = None
+    with pytest.raises(NotFound, match="carries no generation configuration"):
+        GenerationConfig.from_pretrained(tmp_path / "model.toy")

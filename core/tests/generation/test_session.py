@@ -174,3 +174,21 @@ def test_scores_of_drafts(toy, strategy):
         session.finish(session.ids)
 
     run(toy, strategy, decode, repetition_penalty=2.0)
+
+
+@pytest.mark.parametrize("mask", [MASK, None])
+def test_another_model_drafts_beside(toy, make_toy, strategy, mask):
+    other = make_toy(seed=9)
+    texts = [[3, 4, 5] if mask is not None else [0, 0, 3, 4, 5], [7, 8, 9, 10, 11]]
+
+    def decode(session, parameters):
+        session.start(copies=2)
+        beside = session.companion(other)
+        check_logits(other, beside.start(), [texts[0], texts[0], texts[1], texts[1]])
+        other_text = session.companion(other, torch.tensor([[1, 2]]))
+        check_logits(other, other_text.start(), [[1, 2]])
+        with pytest.raises(GenerationError, match="not in the vocabulary of 10"):
+            session.companion(make_toy(vocabulary=10))
+        session.finish(session.ids)
+
+    run(toy, strategy, decode, attention_mask=mask)

@@ -25,15 +25,15 @@ class EncoderDecoderInput(InputSide):
     def __init__(self, model: Any, source: Prompt, start: Tensor, cache: Any) -> None:
         self.flags = {}
         self.seen = 0
-        self._model, self._cache, self._source, self._start = model, cache, source, start
+        self._model, self._cache, self.prompt, self._start = model, cache, source, start
         self._mask = source.mask
         self._encoded: Tensor | None = None
         self._fed = start[:, :0]
 
     def prefill(self) -> Any:
-        inputs = dict(self._source.extras)
-        if self._source.ids.shape[1]:
-            inputs |= {"input_ids": self._source.ids, "attention_mask": self._mask}
+        inputs = dict(self.prompt.extras)
+        if self.prompt.ids.shape[1]:
+            inputs |= {"input_ids": self.prompt.ids, "attention_mask": self._mask}
         self._encoded = self._model.get_encoder()(**inputs).last_hidden_state  # (R, S, D)
         return self.step(self._start)
 

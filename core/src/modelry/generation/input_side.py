@@ -16,6 +16,8 @@ from modelry.generation.prompt import Prompt
 class InputSide(ABC):
     """The interface between a session and one kind of model."""
 
+    prompt: Prompt
+    """What the model reads first."""
     seen: int
     """Columns the model remembers."""
     flags: dict[str, bool]
@@ -59,7 +61,7 @@ class DecoderInput(InputSide):
     def __init__(self, model: Any, prompt: Prompt, cache: Any, *, chunk: int | None = None) -> None:
         self.flags = {}
         self.seen = 0 if cache is None else cache.seen
-        self._model, self._cache, self._chunk, self._prompt = model, cache, chunk, prompt
+        self._model, self._cache, self._chunk, self.prompt = model, cache, chunk, prompt
         self._rows = prompt.rows
         self._fed = prompt.ids[:, :0]
         self._mask: Tensor | None = None
@@ -72,7 +74,7 @@ class DecoderInput(InputSide):
             self._renumber()
 
     def prefill(self) -> Any:
-        prompt = self._prompt
+        prompt = self.prompt
         if prompt.embeds is not None:
             return self._forward(None, prompt.embeds, prompt.width, 1)
         unread = prompt.ids[:, prompt.cached :]
@@ -93,7 +95,7 @@ class DecoderInput(InputSide):
         if self._cache is None and ids is not None:
             ids, start = torch.cat((self._fed, ids), dim=1), 0
             self._fed = ids
-        extras = self._prompt.extras if self.seen == 0 or self._cache is None else {}
+        extras = self.prompt.extras if self.seen == 0 or self._cache is None else {}
         if embeds is not None:
             extras = {**extras, "inputs_embeds": embeds}
         output = self._model(

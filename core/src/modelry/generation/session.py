@@ -24,8 +24,9 @@ from torch import Tensor
 from modelry.errors import GenerationError
 from modelry.generation.endings import Endings, EndRules
 from modelry.generation.generated_output import GenerateOutput
-from modelry.generation.input_side import InputSide
+from modelry.generation.input_side import DecoderInput, InputSide
 from modelry.generation.processors.processor import LogitsProcessorList
+from modelry.generation.prompt import Prompt, check_ids, vocabulary_of
 from modelry.generation.streamers import BaseStreamer
 
 
@@ -150,7 +151,7 @@ class Session:
             if name in self._collected:
                 found = getattr(output, name, None)
                 self._collected[name].append(getattr(output, f"decoder_{name}", None) if found is None else found)
-        logits: Tensor = output.logits
+        logits: Tensor = output.logits.to(self._tokens.device)  # a model may lie on several devices
         return logits
 
     def keep(self, rows: Tensor) -> None:
@@ -171,6 +172,28 @@ class Session:
             ValueError: more than it remembers.
         """
         self._side.rollback(count)
+
+    def companion(self, model: Any, ids: Tensor | None = None) -> "Session":
+        """A session of another decoder-only model beside this one, for drafts: it neither streams nor stops.
+
+        Args:
+            model: the other model.
+            ids: (R, P) its text, unpadded, where its tokenizer is another; None: the prompts of these rows.
+
+        Raises:
+            GenerationError: the model is an encoder-decoder, or has no embedding for an id.
+        """
+        if model.config.is_encoder_decoder:
+            raise GenerationError(f"{type(model).__name__} is an encoder-decoder model: it cannot draft for another")
+        mask = None
+        if ids is None:
+            ids, mask = self._tokens[:, : self.prompt_length], self._side.prompt.mask
+            mask = None if mask is None else mask[self.prompts]
+        ids = ids.to(model.device)
+        check_ids(ids, vocabulary_of(model))
+        prompt = Prompt(ids, None if mask is None else mask.to(model.device))
+        ends = EndRules(max_length=ids.shape[1] + self.settings.ends.max_length)
+        return Session(model, DecoderInput(model, prompt, model.make_cache()), ids, Settings(ends=ends))
 
     # The text
 
