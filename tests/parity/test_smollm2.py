@@ -1,4 +1,4 @@
-"""SmolLM2-135M-Instruct, read from its GGUF file: 64 greedy tokens and logits, ours and the independent implementation's.
+"""SmolLM2-135M-Instruct, read from its GGUF file: 64 greedy tokens and logits, held against the oracle's.
 
 The file is dequantized by each side on its own; both then compute in float32.
 """
