@@ -1,5 +1,7 @@
 """Other ways to run the same numbers: bfloat16, and torch.compile."""
 
+import inspect
+
 import torch
 
 from modelry_testing.errors import ContractBroken
@@ -34,13 +36,14 @@ def bfloat16(subject: Subject) -> None:
 def compiled(subject: Subject) -> None:
     """torch.compile traces the whole forward pass as one graph and gives the same result.
 
-    The graph is run by PyTorch itself: what is checked is the model's part, not a compiler's.
+    The graph is run by PyTorch itself: what is checked is the model's part, not a compiler's. No cache takes part.
     """
     model, inputs = subject.model(), subject.inputs()
-    expected = main_output(model(**inputs))
+    options = {"use_cache": False} if "use_cache" in inspect.signature(model.forward).parameters else {}
+    expected = main_output(model(**inputs, **options))
     torch.compiler.reset()
     try:
-        found = main_output(torch.compile(model, backend="eager", fullgraph=True)(**inputs))
+        found = main_output(torch.compile(model, backend="eager", fullgraph=True)(**inputs, **options))
     finally:
         torch.compiler.reset()
     same(found, expected, tolerance=subject.tolerance, what="compiled")
