@@ -1,6 +1,6 @@
 """A toy language model that attends, forgets and pads like a real one, and the strategies to drive it."""
 
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 
 import pytest
 import torch
@@ -171,6 +171,7 @@ class ByteTokenizer:
     """Ids are bytes; 256 is the end token, which has no text unless special tokens are shown."""
 
     eos_token_id = 256
+    added_tokens_decoder = MappingProxyType({256: SimpleNamespace(special=True)})
 
     def encode(self, text):
         return list(text.encode())

@@ -9,7 +9,7 @@ import torch
 
 from modelry.errors import GenerationError
 from modelry.generation import AsyncTextIteratorStreamer, TextIteratorStreamer, TextStreamer
-from modelry.generation.detokenizer import Detokenizer
+from modelry.preprocessing.detokenizer import Detokenizer
 
 TEXT = "Grüße, 世界! 👩‍🚀\nx"
 
@@ -121,5 +121,5 @@ def test_the_work_for_a_token_does_not_grow(byte_tokenizer):
 
     tokenizer = Counting()
     text = Detokenizer(tokenizer)
-    assert "".join(text.add([97]) for _ in range(500)) == "a" * 500
+    assert "".join(text.push([97]) for _ in range(500)) == "a" * 500
     assert tokenizer.longest < 20

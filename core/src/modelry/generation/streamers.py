@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from modelry.errors import GenerationError
-from modelry.generation.detokenizer import Detokenizer
+from modelry.preprocessing.detokenizer import Detokenizer
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -63,13 +63,13 @@ class TextStreamer(BaseStreamer):
         if is_prompt and self.skip_prompt:
             self._text.follow(ids)
         else:
-            text = self._text.add(ids)
+            text = self._text.push(ids)
             if text:
                 self.on_finalized_text(text)
 
     def end(self) -> None:
         """Show what was held back; the streamer can be used again."""
-        rest = self._text.rest()
+        rest = self._text.flush()
         self._at_prompt = True
         self.on_finalized_text(rest, stream_end=True)
 

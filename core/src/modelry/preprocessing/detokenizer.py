@@ -1,16 +1,15 @@
 """Token ids to text while they are generated: whole characters only, and nothing that may become a stop string."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from modelry.preprocessing.tokenizer import Tokenizer
+from typing import Any
 
 _BROKEN = "\N{REPLACEMENT CHARACTER}"
 _UNFINISHED = 3
 """Of a character that is being written, at most three of four bytes are there; each may show as one _BROKEN."""
 _LONGEST_WINDOW = 32
 """Tokens; only bytes that never become text make a window this long."""
+_CONTEXT = 8
+"""Tokens of a prompt that is not shown, but read with what follows it."""
 
 
 class Detokenizer:
@@ -22,15 +21,21 @@ class Detokenizer:
     """
 
     def __init__(
-        self, tokenizer: "Tokenizer", *, skip_special_tokens: bool = True, stop_strings: Sequence[str] = ()
+        self,
+        tokenizer: Any,
+        *,
+        skip_special_tokens: bool = False,
+        stop_strings: Sequence[str] = (),
+        **decode_kwargs: Any,
     ) -> None:
         """
         Args:
-            tokenizer: what the ids are of.
+            tokenizer: what the ids are of; has `decode`, and `added_tokens_decoder` where special tokens are skipped.
             skip_special_tokens: leave special tokens out of the text.
             stop_strings: the text ends before the first of these.
+            decode_kwargs: for `decode`.
         """
-        self._tokenizer = tokenizer
+        self._tokenizer, self._options = tokenizer, {"clean_up_tokenization_spaces": False, **decode_kwargs}
         self._skipped = (
             {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
             if skip_special_tokens
@@ -46,6 +51,12 @@ class Detokenizer:
         """The end of the text, when a stop string may begin there."""
         self.stopped: str | None = None
         """The stop string that was found."""
+
+    def follow(self, ids: Sequence[int]) -> None:
+        """The text goes on after these ids, which are not shown."""
+        self._window = [int(token) for token in ids if int(token) not in self._skipped][-_CONTEXT:]
+        self._old = len(self._window)
+        self._given = _certain(self._decode(self._window))
 
     def push(self, ids: int | Iterable[int]) -> str:
         """Take the next id or ids; returns the text that is certain now, often ''."""
@@ -80,7 +91,7 @@ class Detokenizer:
         return new
 
     def _decode(self, ids: list[int]) -> str:
-        text: str = self._tokenizer.decode(ids, clean_up_tokenization_spaces=False)
+        text: str = self._tokenizer.decode(ids, **self._options) if ids else ""
         return text
 
     def _before_stop(self, new: str) -> str:

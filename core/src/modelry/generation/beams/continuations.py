@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 NEVER = -1.0e9
-"""Added to the score of what must not be chosen. Finite, so that such continuations keep an order among themselves where
-nothing better is left, as the ecosystem's beam search has it."""
+"""Added to the score of what must not be chosen. Finite, so that such continuations keep an order among themselves
+where nothing better is left, as the ecosystem's beam search has it."""
 
 
 class Continuations(NamedTuple):

@@ -1,4 +1,4 @@
-"""What every strategy with beams reads of a GenerationConfig. No torch here."""
+"""What every strategy with beams reads of a GenerationConfig."""
 
 from typing import Literal, Self
 

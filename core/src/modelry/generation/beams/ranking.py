@@ -33,7 +33,7 @@ class Ranking:
             largest = math.inf
         if not 0 < largest < math.inf:
             raise GenerationError(
-                f"length_penalty={self.length_penalty} cannot be used for {self.longest} new tokens: scores are divided "
+                f"length_penalty={self.length_penalty} is impossible for {self.longest} new tokens: scores are divided "
                 f"by {self.longest} ** {self.length_penalty}, which is {largest}. Usual values lie between -2 and 2"
             )
 
