@@ -154,7 +154,7 @@ def _about_the_end(
 
 def _cutting(config: GenerationConfig) -> Made:
     """What acts on a distribution to draw from. Beams need one token more than the end tokens."""
-    least = len(config.end_tokens) + 1 if (config.num_beams or 1) > 1 else 1
+    least = max(2, len(config.end_tokens) + 1) if (config.num_beams or 1) > 1 else 1
     made: Made = []
     if _set(config.temperature, 1.0):
         made.append(TemperatureLogitsWarper(config.temperature or 0.0))
