@@ -46,6 +46,11 @@ class RunningBeams:
         """New tokens there is room for still."""
         return room(self._session) - self.length
 
+    @property
+    def vocabulary(self) -> int:
+        """V."""
+        return self._logits.shape[-1]
+
     def totals(self) -> Tensor:
         """(S, M, V) score of each beam with each token, logits processors applied."""
         scores = self._session.scores(self._logits, normalized=True)

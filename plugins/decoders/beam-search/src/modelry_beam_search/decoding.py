@@ -41,7 +41,7 @@ def decode(session: Session, parameters: BeamSearchParameters) -> None:
     looked_at = size * max(2, 1 + len(ends.end_tokens))
     while True:
         totals = beams.totals()  # (S, M, V)
-        searching = finished.open[beams.live]
+        searching = ~finished.settled(beams.live)
         if parameters.do_sample:
             beams.check(totals.flatten(1).amax(dim=1), searching)
             found = drawn_continuations(totals, looked_at, session.generator)  # (S, K)

@@ -1,0 +1,16 @@
+"""Beam search keeps the contract of decoding strategies."""
+
+from modelry_testing import DecoderContract
+
+
+class TestBeamSearch(DecoderContract):
+    name = "beam-search"
+    parameters = {"num_beams": 3}  # noqa: RUF012
+    finds_best = {"num_beams": 400}  # noqa: RUF012
+    impossible = ({"num_return_sequences": 4}, {"num_beams": 0}, {"length_penalty": float("nan")})
+
+
+class TestBeamSampling(DecoderContract):
+    name = "beam-search"
+    parameters = {"num_beams": 3, "do_sample": True}  # noqa: RUF012
+    draws = True

@@ -1,0 +1,10 @@
+"""Diverse beam search keeps the contract of decoding strategies."""
+
+from modelry_testing import DecoderContract
+
+
+class TestDiverseBeamSearch(DecoderContract):
+    name = "diverse-beam-search"
+    parameters = {"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": 0.5}  # noqa: RUF012
+    finds_best = {"num_beams": 800}  # noqa: RUF012
+    impossible = ({"num_beam_groups": 3}, {"diversity_penalty": 0.0}, {"diversity_penalty": -1.0}, {"do_sample": True})
