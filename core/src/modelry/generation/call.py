@@ -26,6 +26,7 @@ from modelry.generation.stop_strings import StopStrings
 from modelry.generation.stopping import Criterion, StoppingCriteriaList
 from modelry.generation.strategy import choose_strategy, companions
 from modelry.generation.streamers import BaseStreamer
+from modelry.nn.fuse import fuse_projections
 from modelry_registry import Candidate, Decoder, get_registry, resolve
 
 _CACHES = {"hybrid": "dynamic", "sliding_window": "dynamic", "dynamic_full": "full"}
@@ -135,6 +136,8 @@ def generate(
         )
         session = Session(model, side, start, settings)
         decode: Any = resolve(spec.decode)
+        if isinstance(model, torch.nn.Module) and not model.training:
+            fuse_projections(model)
         with _no_gradients(settings):
             decode(session, parameters)
     except BaseException as error:

@@ -5,7 +5,8 @@ most for one new position. It acts on the finished module from outside: names, p
 are, because every weight becomes a view of the rows it had.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -31,25 +32,37 @@ def fuse_projections(model: nn.Module, *, groups: Sequence[tuple[str, ...]] = GR
     Returns:
         The number of groups laid together, those that were so before included.
     """
-    uses: dict[int, int] = {}
+    found = list(_found(model, groups))
+    apart = [layers for layers in found if not _lie_together(layers)]
+    uses: Counter[int] = Counter()
+    for module in model.modules() if apart else ():
+        uses.update(map(id, module._parameters.values()))
+    fit = [layers for layers in apart if all(_is_plain(layer, layers[0], uses) for layer in layers)]
+    for layers in fit:
+        _lay_together(layers)
+    return len(found) - len(apart) + len(fit)
+
+
+def _found(model: nn.Module, groups: Sequence[tuple[str, ...]]) -> Iterator[list[Linear]]:
+    """The layers of each group that is there whole, in layers that nobody has replaced."""
     for module in model.modules():
-        for parameter in module.parameters(recurse=False):
-            uses[id(parameter)] = uses.get(id(parameter), 0) + 1
-    count = 0
-    for module in list(model.modules()):
         for names in groups:
             parts = [module._modules.get(name) for name in names]
             layers = [part for part in parts if isinstance(part, Linear) and type(part) in (Linear, JointLinear)]
-            if len(layers) == len(names) and all(_is_plain(layer, layers[0], uses) for layer in layers):
-                _lay_together(layers)
-                count += 1
-    return count
+            if len(layers) == len(names):
+                yield layers
 
 
-def _is_plain(layer: Linear, first: Linear, uses: dict[int, int]) -> bool:
+def _lie_together(layers: list[Linear]) -> bool:
+    first = layers[0]
+    return isinstance(first, JointLinear) and first.joint is not None and first.joint.holds(tuple(layers))
+
+
+def _is_plain(layer: Linear, first: Linear, uses: Counter[int]) -> bool:
     weight, other = layer.weight, first.weight
     return (
         weight.is_floating_point()
+        and type(weight.data) is Tensor  # not sharded over devices, nor packed
         and not weight.is_meta
         and (weight.dtype, weight.device, weight.shape[1]) == (other.dtype, other.device, other.shape[1])
         and (layer.bias is None) == (first.bias is None)
@@ -61,8 +74,6 @@ def _is_plain(layer: Linear, first: Linear, uses: dict[int, int]) -> bool:
 
 def _lay_together(layers: list[Linear]) -> None:
     first = layers[0]
-    if isinstance(first, JointLinear) and first.joint is not None and first.joint.holds(tuple(layers)):
-        return
     weight = _joined([layer.weight for layer in layers])
     bias = None if first.bias is None else _joined([layer.bias for layer in layers])
     first.__class__ = JointLinear
