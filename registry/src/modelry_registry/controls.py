@@ -1,10 +1,10 @@
 """The environment variables by which a user decides about plugins.
 
-    MODELRY_PLUGINS         only these distributions, comma-separated; empty means none
-    MODELRY_DISABLE_PLUGINS not these distributions
-    MODELRY_PREFER          kind:name=distribution, comma-separated: who provides a name that two do
-    MODELRY_HOOKS           names of kind "hooks" to switch on
-    MODELRY_STRICT_PLUGINS  1: validate every plugin at start and fail at the first sight of trouble
+MODELRY_PLUGINS         only these distributions, comma-separated; empty means none
+MODELRY_DISABLE_PLUGINS not these distributions
+MODELRY_PREFER          kind:name=distribution, comma-separated: who provides a name that two do
+MODELRY_HOOKS           names of kind "hooks" to switch on
+MODELRY_STRICT_PLUGINS  1: validate every plugin at start and fail at the first sight of trouble
 """
 
 from collections.abc import Mapping

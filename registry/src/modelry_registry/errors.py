@@ -1,14 +1,14 @@
 """Every error of the registry, and the root of every error of Modelry.
 
-    ModelryError
-      RegistryError        a lookup, a control or a command failed
-        UnknownName        nobody we know provides this name
-        MissingPlugin      a package provides it, and it is not installed
-        DisabledPlugin     installed, and switched off by the user
-        IncompatiblePlugin installed, and made for another API version
-        AmbiguousName      two distributions provide it
-        BrokenPlugin       it failed to import, or does not do what its metadata says
-        PackageError       `modelry plugins new` cannot write the package
+ModelryError
+  RegistryError        a lookup, a control or a command failed
+    UnknownName        nobody we know provides this name
+    MissingPlugin      a package provides it, and it is not installed
+    DisabledPlugin     installed, and switched off by the user
+    IncompatiblePlugin installed, and made for another API version
+    AmbiguousName      two distributions provide it
+    BrokenPlugin       it failed to import, or does not do what its metadata says
+    PackageError       `modelry plugins new` cannot write the package
 """
 
 

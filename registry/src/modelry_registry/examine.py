@@ -48,9 +48,7 @@ def _unfindable(reference: str) -> str:
         return described(error)
 
 
-def _reported(
-    registry: Registry, distribution: str, good: list[Candidate], specs: list[Spec]
-) -> list[tuple[str, str]]:
+def _reported(registry: Registry, distribution: str, good: list[Candidate], specs: list[Spec]) -> list[tuple[str, str]]:
     try:
         plugins = registry.plugins(good)
         plugins += [

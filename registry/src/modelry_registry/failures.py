@@ -37,9 +37,7 @@ def check_name(kind: str, name: object, *, asked_by: str = "") -> None:
         raise UnknownName(f"{where}{quoted(name)} is not a {label(kind)}: use {NAME_RULE}")
 
 
-def nobody(
-    kind: str, name: str, installed: Iterable[str], *, asked_by: str = ""
-) -> MissingPlugin | UnknownName:
+def nobody(kind: str, name: str, installed: Iterable[str], *, asked_by: str = "") -> MissingPlugin | UnknownName:
     """No installed package provides the name: MissingPlugin where a known one does, else UnknownName."""
     distribution = known_distribution(kind, name)
     if distribution is not None:
