@@ -46,7 +46,7 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def names(listing: str) -> set[str]:
-    return {entry["name"] for entry in json.loads(listing)["plugins"]}
+    return {entry["name"] for entry in json.loads(listing)}
 
 
 def test_core_and_one_plugin_generate_and_an_uninstalled_one_says_how_to_come_back(

@@ -1,5 +1,6 @@
 """Trading time for memory in training: layers recompute their activations in the backward pass."""
 
+import inspect
 from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ _HANDLE = "_gradient_checkpointing_handle"
 def enable(model: "PreTrainedModel", options: dict[str, Any]) -> None:
     """Recompute every layer of every nn.ModuleList of the model.
 
-    While it trains, the model is called with use_cache=False: a recomputed layer would extend its cache twice.
+    While it trains, a model that has a cache is called with use_cache=False: a recomputed layer would extend its cache twice.
 
     Args:
         options: of torch.utils.checkpoint.checkpoint; use_reentrant is False unless given.
@@ -33,7 +34,8 @@ def enable(model: "PreTrainedModel", options: dict[str, Any]) -> None:
     disable(model)
     for layer in layers:
         layer.__dict__["forward"] = partial(_recomputed, layer, {"use_reentrant": False, **options})
-    model.__dict__[_HANDLE] = model.register_forward_pre_hook(_without_cache, with_kwargs=True)
+    if "use_cache" in inspect.signature(type(model).forward).parameters:
+        model.__dict__[_HANDLE] = model.register_forward_pre_hook(_without_cache, with_kwargs=True)
 
 
 def disable(model: "PreTrainedModel") -> None:

@@ -58,6 +58,8 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
     """
 
     config_class: ClassVar[type[ModelConfig]] = ModelConfig
+    base_class: "ClassVar[type[PreTrainedModel] | None]" = None
+    """Of a generic head: the model it stands on, whose `config_class` is then its own too."""
     base_model_prefix: ClassVar[str] = "model"
     """Under this attribute, and this prefix in checkpoints, a head holds its base model."""
     main_input_name: ClassVar[str] = "input_ids"
@@ -75,6 +77,11 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
 
     config: Any
     quantizer: "Quantizer | None" = None
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        super().__init_subclass__(**named)
+        if cls.base_class is not None and "config_class" not in cls.__dict__:
+            cls.config_class = cls.base_class.config_class
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()

@@ -64,9 +64,7 @@ class GenerationConfig(BaseModel):
     use_cache: bool | None = True
     cache_implementation: str | None = None
     cache_config: dict[str, Any] | None = None
-    max_cache_len: Positive | None = None
     prefill_chunk_size: Positive | None = Field(None, description="prompt tokens fed at once")
-    low_memory: bool | None = None
 
     # Scores
     temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = 1.0
@@ -94,7 +92,6 @@ class GenerationConfig(BaseModel):
     forced_bos_token_id: TokenId | None = None
     forced_eos_token_id: TokenIds | None = None
     guidance_scale: Real | None = None
-    token_healing: bool | None = None
     watermarking_config: dict[str, Any] | None = None
 
     # Special tokens
@@ -124,10 +121,6 @@ class GenerationConfig(BaseModel):
     max_matching_ngram_size: Positive | None = None
     speculation_type: str | None = None
     use_mtp: bool | None = None
-
-    # Compilation
-    compile_config: dict[str, Any] | None = None
-    disable_compile: bool | None = None
 
     def __init__(self, **values: Any) -> None:
         given = {name: value for name, value in values.items() if name not in self._silent}

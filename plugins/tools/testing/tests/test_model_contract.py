@@ -10,7 +10,7 @@ from modelry_testing.outcomes import SKIPPED
 MODELING, CONFIGURATION, PLUGIN = "/modeling.py", "/configuration.py", "/_plugin.py"
 RUN = "        angles = self.rotary_emb(position_ids, x.dtype)\n"
 NORM = "        self.norm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)\n"
-HEAD = '    """{name} that scores the next token."""\n\n    config_class = {name}Config\n'
+HEAD = '    """{name} that scores the next token."""\n\n    base_class = {name}Model\n'
 
 
 def test_a_good_family_fails_nothing(in_process, outcomes) -> None:

@@ -138,27 +138,23 @@ class LlamaModel(PreTrainedModel):
 class LlamaForCausalLM(CausalLM):
     """Llama that scores the next token."""
 
-    config_class = LlamaConfig
     base_class = LlamaModel
 
 
 class LlamaForSequenceClassification(SequenceClassification):
     """Llama that gives a whole text its labels."""
 
-    config_class = LlamaConfig
     base_class = LlamaModel
 
 
 class LlamaForTokenClassification(TokenClassification):
     """Llama that gives every token its labels."""
 
-    config_class = LlamaConfig
     base_class = LlamaModel
 
 
 class LlamaForQuestionAnswering(QuestionAnswering):
     """Llama that finds an answer in a text. Published checkpoints call its base model `transformer`."""
 
-    config_class = LlamaConfig
     base_class = LlamaModel
     base_model_prefix = "transformer"

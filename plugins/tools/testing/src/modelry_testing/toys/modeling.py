@@ -100,28 +100,24 @@ class ToyModel(PreTrainedModel):
 class ToyForCausalLM(CausalLM):
     """Scores of the next token."""
 
-    config_class = ToyConfig
     base_class = ToyModel
 
 
 class ToyForSequenceClassification(SequenceClassification):
     """Scores of a label for the whole text."""
 
-    config_class = ToyConfig
     base_class = ToyModel
 
 
 class ToyForTokenClassification(TokenClassification):
     """Scores of a label for each token."""
 
-    config_class = ToyConfig
     base_class = ToyModel
 
 
 class ToyForQuestionAnswering(QuestionAnswering):
     """Scores of each token to begin and to end the answer."""
 
-    config_class = ToyConfig
     base_class = ToyModel
 
 
