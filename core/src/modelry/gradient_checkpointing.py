@@ -20,7 +20,7 @@ _HANDLE = "_gradient_checkpointing_handle"
 def enable(model: "PreTrainedModel", options: dict[str, Any]) -> None:
     """Recompute every layer of every nn.ModuleList of the model.
 
-    While it trains, a model that has a cache is called with use_cache=False: a recomputed layer would extend its cache twice.
+    While it trains, a model that has a cache is called with use_cache=False: a recomputed layer would extend it twice.
 
     Args:
         options: of torch.utils.checkpoint.checkpoint; use_reentrant is False unless given.
