@@ -1,5 +1,7 @@
 """The session gives a strategy what whole forward passes over each text would give, whatever is kept or forgotten."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -143,6 +145,61 @@ def test_hidden_states_must_be_asked_for(toy, strategy):
 
     with pytest.raises(GenerationError, match=r"start\(hidden_states=True\)"):
         run(toy, strategy, decode)
+
+
+def test_a_model_without_hidden_states_is_named(toy, strategy, monkeypatch):
+    forward = type(toy).forward
+    monkeypatch.setattr(type(toy), "forward", lambda self, output_hidden_states=None, **inputs: forward(self, **inputs))
+
+    def decode(session, parameters):
+        session.start(hidden_states=True)
+        session.hidden_states()
+
+    with pytest.raises(GenerationError, match="ToyLM gives no hidden states"):
+        run(toy, strategy, decode)
+
+
+def test_hidden_states_beside_an_encoder_are_the_decoder_s(toy, strategy, monkeypatch):
+    forward = type(toy).forward
+
+    def with_encoder(self, **inputs):
+        output = forward(self, **inputs)
+        return SimpleNamespace(logits=output.logits, decoder_hidden_states=output.hidden_states)
+
+    monkeypatch.setattr(type(toy), "forward", with_encoder)
+
+    def decode(session, parameters):
+        session.start(hidden_states=True)
+        assert session.hidden_states().shape == (2, 5, 8)
+        session.finish(session.ids)
+
+    run(toy, strategy, decode)
+
+
+@pytest.mark.parametrize("mask", [MASK, None])
+def test_a_strategy_sees_the_padding_of_each_row(toy, strategy, mask):
+    def decode(session, parameters):
+        session.start(copies=2)
+        session.keep(torch.tensor([3, 0, 1]))
+        found = session.prompt_mask
+        assert found is None if mask is None else torch.equal(found, MASK[[1, 0, 0]])
+        session.finish(session.ids)
+
+    run(toy, strategy, decode, attention_mask=mask)
+
+
+def test_a_strategy_sees_what_is_not_read_again(toy, strategy):
+    read = []
+
+    def decode(session, parameters):
+        session.start(hidden_states=True)
+        read.append((session.cached, session.hidden_states().shape[1]))
+        session.emit(torch.tensor([1, 2]))
+        session.finish(session.ids)
+
+    first = run(toy, strategy, decode, return_dict_in_generate=True)
+    run(toy, strategy, decode, ids=first.sequences, past_key_values=first.past_key_values)
+    assert read == [(0, 5), (5, 1)]
 
 
 def test_a_strategy_that_chooses_among_texts_gives_its_result(make_toy, strategy):

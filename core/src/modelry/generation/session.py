@@ -106,15 +106,40 @@ class Session:
         """Whether `rollback` works with this model and cache."""
         return self._side.can_rollback
 
+    @property
+    def cached(self) -> int:
+        """Leading positions of the prompt that a cache brought by the caller holds: `start` does not read them."""
+        return self._side.prompt.cached
+
+    @property
+    def prompt_mask(self) -> Tensor | None:
+        """(R, W) of the positions that rows begin with, 0 at padding; None where nothing is padded.
+
+        W counts an embedded prompt, which is not in the text. Nothing is padded before an encoder-decoder's answer.
+        """
+        mask = None if self.model.config.is_encoder_decoder else self._side.prompt.mask
+        return None if mask is None else mask[self.prompts]
+
     def hidden_states(self, layer: int = -1) -> Tensor:
         """Hidden states (R, n, D) of the last pass: layer 0 is the embedding, -1 the last, after its norm.
 
+        They are the decoder's where there is an encoder too. Rows are those of that pass: after `start` one for each
+        prompt, whatever `copies` was. Without a cache every pass reads all positions again: take the last ones.
+
         Raises:
-            GenerationError: `start` was not told that they are needed.
+            GenerationError: `start` was not told that they are needed, or the model does not give them.
         """
-        if self._output is None or self._output.hidden_states is None:
-            raise GenerationError("hidden states are kept only after start(hidden_states=True)")
-        states: Tensor = self._output.hidden_states[layer]
+        output = self._output
+        found = getattr(output, "decoder_hidden_states", None)
+        found = getattr(output, "hidden_states", None) if found is None else found
+        if found is None:
+            asked = self._side.flags.get("output_hidden_states") and output is not None
+            raise GenerationError(
+                f"{type(self.model).__name__} gives no hidden states, which the strategy needs"
+                if asked
+                else "hidden states are kept only after start(hidden_states=True)"
+            )
+        states: Tensor = found[layer]
         return states
 
     # The model
