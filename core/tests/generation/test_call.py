@@ -343,11 +343,13 @@ def test_nan_logits_name_their_rows(toy, sampled):
     assert hidden.shape == (2, 8)
 
 
-def test_infinite_logits(toy):
+@pytest.mark.parametrize("how", [{}, {"do_sample": True, "top_k": 0}, {"do_sample": True, "top_k": 5}])
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_one_bad_row_of_the_projection(toy, value, how):
     with torch.no_grad():
-        toy.head.weight[4] = float("inf")
+        toy.head.weight[4] = value
     with pytest.raises(GenerationError, match=r"(NaN|infinite) in rows \[0\]"):
-        run(toy, PROMPT, max_new_tokens=3)
+        run(toy, PROMPT, max_new_tokens=3, **how)
 
 
 @pytest.mark.parametrize("sampled", [False, True])

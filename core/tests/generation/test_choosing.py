@@ -60,3 +60,14 @@ def test_a_token_of_probability_zero_never_comes():
     scores = torch.full((2000, 3), float("-inf"))
     scores[:, 1] = 0
     assert draw(scores).unique().tolist() == [1]
+
+
+def test_what_is_no_distribution_shows_where_it_is_drawn_from():
+    """One NaN among finite scores must not become a token that looks like any other."""
+    scores = torch.zeros(4, 9)
+    scores[0, 3], scores[1, 5], scores[2] = float("nan"), float("inf"), float("-inf")
+    chosen = draw(scores)
+    assert chosen[:2].tolist() == [3, 5]
+    assert not scores.gather(1, chosen[:3, None]).isfinite().any()
+    generator = torch.Generator()
+    assert draw(scores, generator.manual_seed(2))[3] == draw(torch.zeros(4, 9), generator.manual_seed(2))[3]
