@@ -69,6 +69,15 @@ def test_no_room_for_the_special_tokens(published: Any) -> None:
     assert len(tokenizer("hello", truncation=True, max_length=1, add_special_tokens=False)["input_ids"]) == 1
 
 
+def test_a_word_that_pads_rows_is_still_a_word(gpt2: Tokenizer) -> None:
+    before = gpt2("cat on the mat")["input_ids"]
+    gpt2.pad_token_id = gpt2.convert_tokens_to_ids("a")
+    assert gpt2.pad_token == "a"
+    assert gpt2("cat on the mat")["input_ids"] == before
+    assert gpt2.decode(before, skip_special_tokens=True) == "cat on the mat"
+    assert gpt2(["cat on", "cat"], padding=True)["input_ids"][1][-1] == gpt2.pad_token_id
+
+
 def test_padding_without_a_pad_token(gpt2: Tokenizer) -> None:
     gpt2.pad_token = None
     for call in (lambda: gpt2(["a", "b c"], padding=True), lambda: gpt2.pad({"input_ids": [[1], [1, 2]]})):
@@ -259,6 +268,7 @@ def test_to_a_device(gpt2: Tokenizer) -> None:
     assert found["input_ids"].device.type == "meta"
     assert found["note"] == "kept"
     found.to(torch.float16)
+    found.to("meta", torch.float16)
     assert found["pixels"].dtype == torch.float16
     assert found["input_ids"].dtype == torch.int64
 

@@ -49,8 +49,8 @@ class BatchFeature(UserDict[Any, Any]):
     def to(
         self,
         device: "str | int | torch.device | torch.dtype | None" = None,
-        *,
         dtype: "torch.dtype | None" = None,
+        *,
         non_blocking: bool = False,
     ) -> Self:
         """Move every torch tensor to a device, in place; other values stay.

@@ -124,6 +124,8 @@ class Vocabulary:
     def set_special_token(self, name: str, token: str | AddedToken | None) -> None:
         """Say which token has a special role. It must be in the vocabulary: see add_special_tokens for new ones.
 
+        Texts are cut and decoded as before: a word that pads rows ("!", say) is still a word where it stands in a text.
+
         Raises:
             PreprocessorError: not a token, or not in the vocabulary.
         """
@@ -137,7 +139,6 @@ class Vocabulary:
                 f"add it with add_special_tokens({{{name!r}: {given.content!r}}})"
             )
         self._special[name] = given.content
-        self._register([given])
 
     def __getattr__(self, name: str) -> Any:
         """Special tokens that only some models have ("image_token"), and their ids."""
