@@ -1,0 +1,46 @@
+"""What drafting promises: tokens that may follow each row, and with which probabilities they were drawn.
+
+R rows   K drafted tokens   V vocabulary
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Drafts:
+    """Tokens that may follow each row. On the host, since rows may be offered different numbers of them."""
+
+    tokens: list[list[int]]
+    """Of each row; none where nothing is known."""
+    shares: Tensor | None = None
+    """(R, K, V) float32: the distributions that they were drawn from; None where there was no choice."""
+
+    @property
+    def width(self) -> int:
+        """K, of the longest."""
+        return max(map(len, self.tokens), default=0)
+
+
+class Drafter(ABC):
+    """The interface: a source of drafts for all rows of one session."""
+
+    @abstractmethod
+    def start(self, copies: int) -> None:
+        """Take the prompts in, which the session has read. `copies`: rows of each."""
+
+    @abstractmethod
+    def propose(self, live: Sequence[bool], most: int) -> Drafts:
+        """Draft.
+
+        Args:
+            live: of each row, whether it goes on; others need no draft.
+            most: tokens that are wanted at most, at least 1.
+        """
+
+    @abstractmethod
+    def settle(self, grown: Sequence[Sequence[int]]) -> None:
+        """Learn by which tokens each row has really grown. Called once after each `propose` that gave a token."""
