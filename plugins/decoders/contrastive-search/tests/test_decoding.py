@@ -1,0 +1,159 @@
+"""What contrastive search is for, streaming, other kinds of model, and refusals."""
+
+import pytest
+import torch
+import transformers
+from torch import nn
+
+from modelry.errors import GenerationError
+from modelry.generation import GenerationConfig, generate
+from modelry.generation.streamers import BaseStreamer
+
+PROMPT = torch.tensor([[3, 4, 2]])
+FIELDS = {"penalty_alpha": 0.6, "top_k": 4, "pad_token_id": 0}
+
+
+class Listener(BaseStreamer):
+    def __init__(self):
+        self.heard = []
+
+    def put(self, value):
+        self.heard.append(value.reshape(-1).tolist())
+
+    def end(self):
+        self.heard.append("end")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_breaks_the_loops_of_greedy_decoding(pair, seed):
+    ours, _ = pair(seed, vocab_size=50, initializer_range=0.1, tie_word_embeddings=True)
+    greedy = ours.generate(PROMPT, max_new_tokens=30, pad_token_id=0)[0, 3:]
+    contrastive = ours.generate(PROMPT, max_new_tokens=30, **FIELDS)[0, 3:]
+    assert len(greedy.unique()) <= 2
+    assert len(contrastive.unique()) > 10
+
+
+def test_streams_token_by_token(pair):
+    ours, _ = pair(0)
+    listener = Listener()
+    found = ours.generate(PROMPT, max_new_tokens=5, streamer=listener, **FIELDS)
+    assert listener.heard == [[3, 4, 2], *([token] for token in found[0, 3:].tolist()), "end"]
+
+
+def test_bfloat16(pair):
+    ours, _ = pair(3)
+    low = type(ours)(ours.config).eval()
+    low.load_state_dict(ours.state_dict())
+    found = low.to(torch.bfloat16).generate(PROMPT, max_new_tokens=6, **FIELDS)
+    assert found.shape == (1, 9)
+
+
+def test_a_finished_row_remembers_padding(pair):
+    ours, _ = pair(1)
+    ids = torch.tensor([[3, 4, 2], [5, 6, 7]])
+    free = ours.generate(ids, max_new_tokens=8, **FIELDS)
+    end = next(token for token in free[0, 4:].tolist() if token not in free[1, 3:])
+    found = ours.generate(ids, max_new_tokens=8, eos_token_id=end, return_dict_in_generate=True, **FIELDS)
+    assert found.sequences[0, -1] == 0
+    keys = found.past_key_values.layers[0].keys[:, :, : found.past_key_values.seen]
+    again = ours(input_ids=found.sequences, use_cache=True).past_key_values.layers[0].keys[:, :, : keys.shape[2]]
+    torch.testing.assert_close(keys, again, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"penalty_alpha": -0.2}, "penalty_alpha=-0.2"),
+        ({"penalty_alpha": 1.5}, "penalty_alpha=1.5"),
+        ({"penalty_alpha": float("nan")}, "penalty_alpha=nan"),
+        ({"top_k": 1}, "top_k=1"),
+        ({"top_k": 0}, "top_k=0"),
+        ({"top_k": -3}, "top_k=-3"),
+        ({"top_k": 15}, "top_k=15 is more than the 14 tokens"),
+        ({"strategy": "contrastive-search", "do_sample": True}, "do_sample=True: contrastive search draws nothing"),
+        ({"strategy": "contrastive-search", "num_beams": 3}, "num_beams=3: contrastive search finds one text"),
+        ({"strategy": "contrastive-search", "num_return_sequences": 2}, "num_return_sequences=2"),
+    ],
+)
+def test_refusals_before_the_model_runs(pair, options, says):
+    ours, _ = pair(0)
+    runs = []
+    watch = ours.register_forward_pre_hook(lambda *_: runs.append(1))
+    with pytest.raises(GenerationError, match=says):
+        ours.generate(PROMPT, max_new_tokens=3, **{**FIELDS, **options})
+    watch.remove()
+    assert not runs
+    assert ours.generate(PROMPT, max_new_tokens=3, **FIELDS).shape == (1, 6)
+
+
+def test_a_cache_without_hidden_states_is_refused(pair):
+    ours, _ = pair(0)
+    first = ours.generate(PROMPT, max_new_tokens=3, return_dict_in_generate=True, pad_token_id=0)
+    with pytest.raises(GenerationError, match="past_key_values holds 5 positions, but not their hidden states"):
+        ours.generate(first.sequences, past_key_values=first.past_key_values, max_new_tokens=3, **FIELDS)
+
+
+def test_scores_that_are_no_numbers(pair):
+    ours, _ = pair(0)
+    with pytest.raises(GenerationError, match="every token is ruled out in rows"):
+        ours.generate(PROMPT, max_new_tokens=3, suppress_tokens=list(range(14)), **FIELDS)
+    broken = type(ours)(ours.config).eval()
+    nn.init.constant_(broken.lm_head.weight, float("nan"))
+    with pytest.raises(GenerationError, match="NaN"):
+        broken.generate(PROMPT, max_new_tokens=3, **FIELDS)
+
+
+class Lent(nn.Module):
+    """A T5 of transformers, with what a session asks of a model."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, t5):
+        super().__init__()
+        self.t5, self.config = t5, t5.config
+        self.config.get_text_config = lambda: t5.config
+        self.generation_config = GenerationConfig.from_model_config(self.config)
+
+    def get_encoder(self):
+        return self.t5.get_encoder()
+
+    def get_input_embeddings(self):
+        return self.t5.get_input_embeddings()
+
+    def forward(
+        self, input_ids=None, attention_mask=None, encoder_outputs=None, decoder_input_ids=None,
+        output_hidden_states=False, **_,
+    ):  # fmt: skip
+        outputs = transformers.modeling_outputs.BaseModelOutput(encoder_outputs.last_hidden_state)
+        return self.t5(
+            encoder_outputs=outputs, attention_mask=attention_mask, decoder_input_ids=decoder_input_ids,
+            use_cache=False, output_hidden_states=output_hidden_states,
+        )  # fmt: skip
+
+
+def test_encoder_decoder(pair):
+    torch.manual_seed(0)
+    config = transformers.T5Config(
+        vocab_size=12, d_model=16, d_kv=8, d_ff=24, num_layers=1, num_heads=2, decoder_start_token_id=0,
+        initializer_factor=6.0, tie_word_embeddings=False, eos_token_id=None, pad_token_id=0,
+    )  # fmt: skip
+    model = Lent(transformers.T5ForConditionalGeneration(config).eval())
+    ids, mask = torch.tensor([[5, 9, 3, 4], [6, 2, 1, 0]]), torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]])
+    found = generate(model, ids, attention_mask=mask, use_cache=False, max_new_tokens=6, **FIELDS)
+    for row in range(2):
+        text = [0]
+        source = {"input_ids": ids[row : row + 1, : int(mask[row].sum())]}
+        while len(text) < 7:
+            with torch.no_grad():
+                out = model.t5(**source, decoder_input_ids=torch.tensor([text]), output_hidden_states=True)
+            past, likely = out.decoder_hidden_states[-1][0], out.logits[0, -1].softmax(-1).topk(4)
+            merits = []
+            for share, token in zip(*likely, strict=True):
+                with torch.no_grad():
+                    more = model.t5(
+                        **source, decoder_input_ids=torch.tensor([[*text, int(token)]]), output_hidden_states=True
+                    )
+                likeness = torch.cosine_similarity(more.decoder_hidden_states[-1][0, -1:], past).max()
+                merits.append(float(0.4 * share - 0.6 * likeness))
+            text.append(int(likely.indices[merits.index(max(merits))]))
+        assert found[row].tolist() == text
