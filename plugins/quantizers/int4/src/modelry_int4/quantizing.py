@@ -1,0 +1,102 @@
+"""The int4 scheme: which layers it replaces, and how their tensors are packed."""
+
+import re
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from torch import Tensor, nn
+
+from modelry.errors import ModelryWarning, QuantizationError
+from modelry.model import PreTrainedModel
+from modelry.quantization import Quantizer
+from modelry_int4.linear import Int4Linear
+from modelry_int4.packing import pack_groups
+from modelry_int4.parameters import Int4Parameters
+
+
+def found_layers(model: nn.Module, keep: list[str] | None) -> Iterator[tuple[str, nn.Linear]]:
+    """Yield name and layer of every linear layer that is not kept.
+
+    Args:
+        keep: full names, last parts of names, or names of modules around the layer; None keeps all outside the base
+            model.
+    """
+    base = model.base_model if isinstance(model, PreTrainedModel) else model
+    inside = {id(part) for part in base.modules()}
+    for name, part in list(model.named_modules()):
+        if not isinstance(part, nn.Linear):
+            continue
+        if keep is None:
+            kept = id(part) not in inside
+        else:
+            kept = any(name == one or name.endswith(f".{one}") or name.startswith(f"{one}.") for one in keep)
+        if not kept:
+            yield name, part
+
+
+def in_short(names: list[str]) -> str:
+    """Names of layers, those that differ in a number only as one: "layers.*.mlp.down_proj (30 times)"."""
+    counts = Counter(re.sub(r"(?<=\.)\d+(?=\.)", "*", name) for name in names)
+    return ", ".join(name if count == 1 else f"{name} ({count} times)" for name, count in counts.items())
+
+
+class Int4Quantizer(Quantizer):
+    """Packs linear layers group by group."""
+
+    method = "int4"
+    parameters: Int4Parameters
+
+    def check(self, model: nn.Module) -> None:
+        """Refuse a model that is packed another way, and one without a layer that fits.
+
+        Raises:
+            QuantizationError: config.json says another quant_method, a layer is packed already, or none fits.
+        """
+        said = getattr(model, "config", None)
+        method = (getattr(said, "quantization_config", None) or {}).get("quant_method", self.method)
+        if method != self.method:
+            raise QuantizationError(f"the checkpoint is quantized with {method} already; load it as it is")
+        layers = dict(found_layers(model, self.parameters.modules_to_not_convert))
+        for name, layer in layers.items():
+            if not isinstance(layer.weight, nn.Parameter) or not layer.weight.is_floating_point():
+                raise QuantizationError(f"{name} is packed already ({type(layer).__name__}) and cannot be packed again")
+        if layers and not any(self._fits(layer) for layer in layers.values()):
+            widths = sorted({layer.in_features for layer in layers.values()})
+            raise QuantizationError(
+                f"group_size {self.parameters.group_size} divides the inputs of no layer: they have "
+                f"{', '.join(map(str, widths))} inputs. Take a smaller group_size, or another scheme"
+            )
+
+    def _fits(self, layer: nn.Linear) -> bool:
+        return layer.in_features % self.parameters.group_size == 0
+
+    def swap(self, model: nn.Module) -> None:
+        """Replace linear layers by packed ones; one warning names those that do not fit."""
+        size = self.parameters.group_size
+        unfit = []
+        for name, layer in found_layers(model, self.parameters.modules_to_not_convert):
+            if not self._fits(layer):
+                unfit.append(name)
+                continue
+            packed = Int4Linear(layer.in_features, layer.out_features, group_size=size, bias=layer.bias)
+            model.set_submodule(name, packed)
+        if unfit:
+            warnings.warn(
+                f"int4: layers whose inputs are no multiple of group_size {size} stay as they are: {in_short(unfit)}",
+                ModelryWarning,
+                stacklevel=2,
+            )
+
+    def pack(self, name: str, tensor: Tensor) -> Mapping[str, Tensor] | None:
+        """A weight becomes integers, scales and zeros; a bias stays."""
+        if not name.endswith(".weight"):
+            return None
+        integers, scale_and_zero = pack_groups(tensor, group_size=self.parameters.group_size, name=name)
+        return {name: integers, f"{name}_scale_and_zero": scale_and_zero}
+
+    def finish(self, model: nn.Module) -> None:
+        """Bring every layer's integers into the layout of its device's kernel, one layer at a time."""
+        for layer in model.modules():
+            if isinstance(layer, Int4Linear):
+                layer.lay_out()
