@@ -56,6 +56,9 @@ def test_unknown_fields_are_named_in_one_warning_and_kept():
         config = GenerationConfig(colour="red", weight=2, top_k=3, transformers_version="5.0")
     assert len(caught) == 1
     assert config.to_dict() == {"colour": "red", "weight": 2, "top_k": 3}
+    assert str(config) == "GenerationConfig {'top_k': 3, 'colour': 'red', 'weight': 2}"
+    with pytest.warns(ModelryWarning, match=r"does not know max_new_token;"):
+        config.max_new_token = 5
 
 
 def test_numbers_of_arrays_are_numbers():

@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -128,19 +128,27 @@ class GenerationConfig(BaseModel):
             super().__init__(**given)
         except ValidationError as error:
             raise refusal("GenerationConfig", error) from error
-        unknown = sorted(given.keys() - type(self).model_fields.keys())
-        if unknown:
-            warnings.warn(
-                f"GenerationConfig does not know {', '.join(unknown)}; kept, but without effect",
-                ModelryWarning,
-                stacklevel=2,
-            )
+        self._warn_of_unknown(given)
 
     def __setattr__(self, name: str, value: Any) -> None:
         try:
             super().__setattr__(name, value)
         except ValidationError as error:
             raise refusal("GenerationConfig", error) from error
+        if not name.startswith("_"):
+            self._warn_of_unknown((name,))
+
+    def _warn_of_unknown(self, names: Iterable[str]) -> None:
+        unknown = sorted(set(names) - type(self).model_fields.keys())
+        if unknown:
+            warnings.warn(
+                f"GenerationConfig does not know {', '.join(unknown)}; kept, but without effect",
+                ModelryWarning,
+                stacklevel=3,
+            )
+
+    def __str__(self) -> str:
+        return f"GenerationConfig {self.to_dict()}"
 
     @field_validator("*", mode="before")
     @classmethod
