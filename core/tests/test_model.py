@@ -204,14 +204,15 @@ def test_a_model_without_layers_cannot_recompute_them() -> None:
 def test_generate_is_delegated(monkeypatch: pytest.MonkeyPatch) -> None:
     import modelry.generation as generation
 
-    def generate(model: Any, inputs: Any, **options: Any) -> Any:
-        return SimpleNamespace(model=model, inputs=inputs, options=options)
+    def generate(model: Any, inputs: Any, config: Any, **options: Any) -> Any:
+        return SimpleNamespace(model=model, inputs=inputs, config=config, options=options)
 
     monkeypatch.setattr(generation, "generate", generate, raising=False)
     model = NoteForCausalLM.from_config(NoteConfig())
     out = model.generate(torch.tensor([[1]]), max_new_tokens=3)
     assert out.model is model
-    assert out.options == {"max_new_tokens": 3}
+    assert (out.config, out.options) == (None, {"max_new_tokens": 3})
+    assert model.generate(torch.tensor([[1]]), "settings").config == "settings"
 
 
 def test_a_cache_of_its_own() -> None:

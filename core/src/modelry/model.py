@@ -322,8 +322,10 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
 
         return make_cache(self.config.get_text_config(), kind=kind, **options)
 
-    def generate(self, inputs: Tensor | None = None, **options: Any) -> Any:
+    def generate(
+        self, inputs: Tensor | None = None, generation_config: "GenerationConfig | None" = None, **options: Any
+    ) -> Any:
         """Generate token ids; see modelry.generation.generate."""
         from modelry.generation import generate
 
-        return generate(self, inputs, **options)
+        return generate(self, inputs, generation_config, **options)

@@ -192,6 +192,11 @@ def test_processors_of_the_caller_come_in(toy):
             return torch.full_like(scores, float("-inf")).index_fill(1, torch.tensor([input_ids.shape[1]]), 0.0)
 
     assert run(toy, PROMPT, logits_processor=[Only()], max_new_tokens=3).tolist() == [[3, 4, 5, 3, 4, 5]]
+    assert run(toy, PROMPT, logits_processor=Only(), max_new_tokens=3).tolist() == [[3, 4, 5, 3, 4, 5]]
+
+
+def test_the_configuration_may_stand_second(toy):
+    assert run(toy, PROMPT, GenerationConfig(max_new_tokens=2)).shape == (1, 5)
 
 
 def test_a_prefix_function_and_forced_tokens(toy):
@@ -296,6 +301,8 @@ BAD = [
     ({}, "no bos_token_id to start from"),
     ({"inputs": [[1, 2], [3]]}, "pad the prompts to one length"),
     ({"inputs": torch.rand(1, 3)}, "whole numbers"),
+    ({"inputs": "Hello"}, r"input_ids is text \('Hello'\); token ids are needed: model.generate\(\*\*tokenizer"),
+    ({"inputs": ["Hello", "you"]}, r"input_ids is text"),
     ({"inputs": torch.zeros(1, 2, 3, dtype=torch.long)}, r"shape \(1, 2, 3\)"),
     ({"inputs": [[1, 2, 29]]}, r"token id 29 \(row 0, position 2\) is not in the vocabulary of 29"),
     ({"inputs": [[1, 2], [-1, 3]]}, r"token id -1 \(row 1, position 0\)"),

@@ -5,7 +5,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -29,6 +29,8 @@ from modelry.generation.streamers import BaseStreamer
 from modelry.nn.fuse import fuse_projections
 from modelry_registry import Candidate, Decoder, get_registry, resolve
 
+T = TypeVar("T")
+
 _CACHES = {"hybrid": "dynamic", "sliding_window": "dynamic", "dynamic_full": "full"}
 """Published names of caches that are ours by another name."""
 
@@ -36,11 +38,11 @@ _CACHES = {"hybrid": "dynamic", "sliding_window": "dynamic", "dynamic_full": "fu
 def generate(
     model: Any,
     inputs: Any = None,
+    generation_config: GenerationConfig | None = None,
     *,
     input_ids: Any = None,
     attention_mask: Any = None,
-    generation_config: GenerationConfig | None = None,
-    logits_processor: Iterable[LogitsProcessor] | None = None,
+    logits_processor: Iterable[LogitsProcessor] | LogitsProcessor | None = None,
     stopping_criteria: Iterable[Criterion] | Criterion | None = None,
     prefix_allowed_tokens_fn: Callable[[int, Tensor], Sequence[int]] | None = None,
     streamer: BaseStreamer | None = None,
@@ -59,10 +61,10 @@ def generate(
     Args:
         model: a causal language model, or an encoder-decoder one.
         inputs: (B, P) ids, or a whole tokenizer output with `input_ids` and `attention_mask`.
-        input_ids: the same by its other name.
-        attention_mask: (B, P), 0 at padding, which is on the left.
         generation_config: instead of single fields; what it sets counts before the model's own generation_config.
-        logits_processor: more processors, after those of the configuration and before those that cut for sampling.
+        input_ids: the same as inputs by its other name.
+        attention_mask: (B, P), 0 at padding, which is on the left.
+        logits_processor: one or more, after those of the configuration and before those that cut for sampling.
         stopping_criteria: more criteria; plain functions (ids, scores) -> (R,) bool are welcome.
         prefix_allowed_tokens_fn: (index of the prompt, ids so far) -> allowed ids.
         streamer: gets the prompt and each token as it comes.
@@ -115,7 +117,7 @@ def generate(
             prefix_allowed_tokens_fn=prefix_allowed_tokens_fn,
             negative_prompt_ids=_placed(negative_prompt_ids, model),
             negative_prompt_mask=_placed(negative_prompt_attention_mask, model),
-            given=logits_processor or (),
+            given=_several(logits_processor),
             hooked=_hooked(config, participants),
         )
         settings = Settings(
@@ -123,7 +125,7 @@ def generate(
                 max_length=limit,
                 end_tokens=config.end_tokens,
                 stop_strings=StopStrings(config.stop_strings, tokenizer) if config.stop_strings else None,
-                criteria=_criteria(stopping_criteria),
+                criteria=StoppingCriteriaList(_several(stopping_criteria)),
                 deadline=math.inf if config.max_time is None else time.monotonic() + config.max_time,
             ),
             pad_token=_pad_token(config),
@@ -259,10 +261,10 @@ def _no_gradients(settings: Settings) -> contextlib.AbstractContextManager[Any]:
     return torch.no_grad() if settings.as_record else torch.inference_mode()
 
 
-def _criteria(given: Iterable[Criterion] | Criterion | None) -> StoppingCriteriaList:
+def _several(given: Iterable[T] | T | None) -> Iterable[T]:
     if given is None:
-        return StoppingCriteriaList()
-    return StoppingCriteriaList([given] if not isinstance(given, Iterable) else given)
+        return ()
+    return given if isinstance(given, Iterable) else (given,)
 
 
 def _pad_token(config: GenerationConfig) -> int:

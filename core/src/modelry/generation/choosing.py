@@ -48,8 +48,8 @@ def draw(scores: Tensor, generator: torch.Generator | None = None) -> Tensor:
         generator: on the scores' device; None is torch's global one.
 
     Returns:
-        (R,) int64; never a token of probability 0. A row that is no distribution (NaN, infinity, nothing but -inf) gives
-        its likeliest token, whose score tells the caller what is wrong.
+        (R,) int64; never a token of probability 0. A row that is no distribution (NaN, infinity, nothing but -inf)
+        gives its likeliest token, whose score tells the caller what is wrong.
     """
     shares = scores.softmax(dim=-1, dtype=torch.float32).cumsum(dim=-1, dtype=torch.float64)
     at = torch.rand(scores.shape[0], 1, dtype=torch.float64, device=scores.device, generator=generator)

@@ -129,6 +129,11 @@ def _start(embeds: Tensor | None, config: GenerationConfig) -> Tensor | list[lis
 
 def _matrix(values: Any, name: str) -> Tensor:
     """(B, P) from a tensor or lists; one list is one row."""
+    if isinstance(values, str | bytes) or (isinstance(values, list | tuple) and values and isinstance(values[0], str)):
+        raise GenerationError(
+            f"{name} is text ({values!r:.60}); token ids are needed: "
+            "model.generate(**tokenizer(text, return_tensors='pt'))"
+        )
     try:
         found = torch.as_tensor(values)
     except (TypeError, ValueError) as error:
