@@ -34,13 +34,8 @@ WRITTEN = [
     *("a" * 300, "ab " * 200, "word " * 400, "x" * 101 + " " + "y" * 100, "!!!???...;;;:::---___***"),
 ]
 ALPHABETS = [
-    (32, 126),
-    (0, 255),
-    (0x400, 0x4FF),
-    (0x600, 0x6FF),
-    (0x4E00, 0x9FFF),
-    (0x1F300, 0x1F6FF),
-    (0x3040, 0x30FF),
+    *((32, 126), (0, 255), (0x400, 0x4FF), (0x600, 0x6FF)),
+    *((0x3040, 0x30FF), (0x4E00, 0x9FFF), (0x1F300, 0x1F6FF)),
 ]
 
 
@@ -63,8 +58,8 @@ CHATS = [
     [{"role": "system", "content": "Be brief.\n"}, {"role": "user", "content": " 12 + 30?  "}],
     [
         {"role": "user", "content": "你好 😀"},
-        {"role": "assistant", "content": "<|im_end|> is no text"},
-        {"role": "user", "content": ""},
+        {"role": "assistant", "content": ""},
+        {"role": "user", "content": "<|im_end|> is no text"},
     ],
 ]
 
@@ -122,8 +117,6 @@ def test_chat_templates(pair: tuple[Any, Any], chat: list[dict[str, str]], how: 
         assert theirs.chat_template is None
         how = {**how, "chat_template": "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"}
     assert ours.chat_template == theirs.chat_template
-    if how.get("continue_final_message") and not chat[-1]["content"]:
-        pytest.skip("there is nothing to continue")
     assert ours.apply_chat_template(chat, tokenize=False, **how) == theirs.apply_chat_template(
         chat, tokenize=False, **how
     )
