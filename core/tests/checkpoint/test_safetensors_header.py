@@ -37,6 +37,7 @@ A = entry("F32", [2], 0, 8)
 @pytest.mark.parametrize(
     ("header", "data", "message"),
     [
+        ({"a": entry("F32", [2**61] * 1_000_000, 0, 8)}, bytes(8), "1,000,000 dimensions; at most 64"),
         ({"a": A}, bytes(4), r"'a' should lie at bytes .* truncated"),
         ({"a": entry("F32", [2], 0, 2**70)}, bytes(8), "truncated"),
         ({"a": entry("F32", [2], -4, 4)}, bytes(8), "should lie"),

@@ -14,6 +14,8 @@ from typing import Any
 from modelry.errors import CheckpointError, NotFound
 
 LARGEST_HEADER_BYTES = 100_000_000
+MOST_DIMENSIONS = 64
+"""As PyTorch has; the product of a million of them would take minutes."""
 
 BITS = {
     **dict.fromkeys(("F64", "I64", "U64", "C64"), 64),
@@ -92,6 +94,8 @@ def _entry(path: Path, name: str, value: Any, data: int, size: int) -> Entry:
         raise wrong(f"has the dtype {str(dtype)[:40]!r}, which the format does not know")
     if not isinstance(shape, list) or not all(type(length) is int and 0 <= length < 2**62 for length in shape):
         raise wrong(f"has the impossible shape {str(shape)[:80]}")
+    if len(shape) > MOST_DIMENSIONS:
+        raise wrong(f"has {len(shape):,} dimensions; at most {MOST_DIMENSIONS} are read")
     if not (isinstance(offsets, list) and len(offsets) == 2 and all(type(one) is int for one in offsets)):
         raise wrong(f"has the data_offsets {str(offsets)[:80]}, not two whole numbers")
     start, end = data + offsets[0], data + offsets[1]
