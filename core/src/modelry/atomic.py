@@ -12,11 +12,12 @@ def written_aside(path: Path) -> Iterator[Path]:
     """Give a path beside `path` to write to; on success it takes the place of `path` in one step.
 
     On any error, a full disk included, the new file is removed and the old one has not been touched. A killed process
-    leaves the old file and a stray ".<name>.<random>.part".
+    leaves the old file and a stray ".<name>.<random>.part". A leading "~" is the user's home, as where files are read.
 
     Raises:
         OSError: the folder cannot be made or written to.
     """
+    path = path.expanduser()
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     os.close(handle)
@@ -32,7 +33,8 @@ def written_aside(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Write UTF-8 text in one step; returns `path`."""
+    """Write UTF-8 text in one step; returns the path, with "~" written out."""
+    path = path.expanduser()
     with written_aside(path) as aside:
         aside.write_text(text, encoding="utf-8")
     return path

@@ -145,6 +145,16 @@ def test_a_killed_process_leaves_the_old_files_whole(
     model.save_pretrained(tmp_path)
 
 
+def test_home_is_where_it_is_read_from(model: NoteForCausalLM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    model.save_pretrained("~/saved")
+    model.config.save_pretrained("~/config")
+    assert not (tmp_path / "~").exists()
+    assert NoteForCausalLM.from_pretrained("~/saved").lm_head.weight.equal(model.lm_head.weight)
+    assert (tmp_path / "home" / "config" / "config.json").is_file()
+
+
 def test_files_have_the_usual_mode(model: NoteForCausalLM, tmp_path: Path) -> None:
     model.save_pretrained(tmp_path)
     (tmp_path / "ordinary").touch()

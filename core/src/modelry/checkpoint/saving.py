@@ -36,6 +36,7 @@ def save_model(model: "PreTrainedModel", folder: Path, *, max_shard_size: str | 
         CheckpointError: a tensor has no values (meta device), or `folder` is a file.
         OSError: the disk is full or the folder not writable; the files that were there are whole.
     """
+    folder = folder.expanduser()
     if folder.exists() and not folder.is_dir():
         raise CheckpointError(f"{folder} is a file; a folder to save into is needed")
     limit = size_in_bytes(max_shard_size)
