@@ -153,6 +153,7 @@ def test_an_edited_configuration_can_be_checked_again() -> None:
         ('"x"', "holds a str"),
         ("[" * 100_000, "nested too deeply|not valid JSON"),
         ('{"a": NaN', "not valid JSON"),
+        (f'{{"size": {"9" * 5000}}}', r"config\.json holds a number of too many digits"),
     ],
 )
 def test_what_is_no_json_object(tmp_path: Path, text: str, message: str) -> None:
@@ -205,6 +206,7 @@ def test_the_plain_class_keeps_everything() -> None:
     [
         {"num_hidden_layers": 10**9},
         {"vocab_size": 2**70},
+        {"head_dim": 10**9},
         {"num_labels": 10**12},
         {"initializer_range": float("nan")},
         {"id2label": {"x": "y"}},

@@ -63,6 +63,20 @@ def test_what_is_no_reference_at_all(name: str) -> None:
         resolve_reference(name)
 
 
+def test_a_path_object_is_never_looked_for_on_the_hub() -> None:
+    with pytest.raises(NotFound, match="models/absent is no folder or file here; a repository is named by text"):
+        resolve_reference(Path("models/absent"))
+    with pytest.raises(NotFound, match="give its name as text or a Path"):
+        resolve_reference(b"models")  # type: ignore[arg-type]
+
+
+def test_what_lacks_a_file_names_the_one_that_is_whole(tmp_path: Path) -> None:
+    (tmp_path / "tiny.gguf").touch()
+    for missing in (AutoConfig, AutoTokenizer):
+        with pytest.raises(NotFound, match=r"to load tiny\.gguf, give its path, or gguf_file='tiny\.gguf'"):
+            missing.from_pretrained(tmp_path)
+
+
 @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a/../../b", "C:/x", "..\\x"])
 def test_names_of_files_stay_inside(tmp_path: Path, name: str) -> None:
     with pytest.raises(UnsafeCheckpoint, match="outside of it"):

@@ -61,11 +61,11 @@ def read_config_file(source: Source) -> tuple[dict[str, Any], Path]:
         path = source.single.parent / CONFIG_NAME
         path = path if path.is_file() else None
     if path is None:
-        raise source.lacks(f"{CONFIG_NAME}{_hint(source)}")
+        raise source.lacks(CONFIG_NAME)
     return read_json_object(path), path
 
 
-def read_json_object(path: Path) -> dict[str, Any]:
+def read_json_object(path: Path, *, largest_bytes: int = LARGEST_CONFIG_BYTES) -> dict[str, Any]:
     """Read one JSON object of a reasonable size.
 
     Raises:
@@ -73,8 +73,8 @@ def read_json_object(path: Path) -> dict[str, Any]:
     """
     try:
         size = path.stat().st_size
-        if size > LARGEST_CONFIG_BYTES:
-            raise ConfigError(f"{path} has {size:,} bytes; at most {LARGEST_CONFIG_BYTES:,} are read")
+        if size > largest_bytes:
+            raise ConfigError(f"{path} has {size:,} bytes; at most {largest_bytes:,} are read")
         values = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise ConfigError(
@@ -82,6 +82,8 @@ def read_json_object(path: Path) -> dict[str, Any]:
         ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from error
+    except ValueError as error:
+        raise ConfigError(f"{path} holds a number of too many digits: {error}") from error
     except RecursionError as error:
         raise ConfigError(f"{path} is nested too deeply to be a configuration") from error
     except OSError as error:
@@ -151,9 +153,3 @@ def _carried_config(path: Path) -> dict[str, Any]:
     if values is None:
         raise NotFound(f"{path} carries no configuration; give the folder that holds its {CONFIG_NAME}")
     return dict(values)
-
-
-def _hint(source: Source) -> str:
-    """What the user probably meant: a checkpoint file that carries its configuration."""
-    inside = sorted(name for name in source.names() if name.endswith(".gguf"))
-    return f"; to load {inside[0]}, give its path, or gguf_file={inside[0]!r}" if inside else ""

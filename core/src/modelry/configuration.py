@@ -48,6 +48,7 @@ DTYPE_NAMES = frozenset(
 )
 
 MOST = {
+    "head_dim": 10**5,
     "hidden_size": 10**7,
     "num_attention_heads": 10**5,
     "num_hidden_layers": 10**4,
@@ -68,7 +69,7 @@ class ModelConfig(BaseModel):
         ConfigError: a value is impossible; the message says which and why.
     """
 
-    model_config = ConfigDict(extra="allow", protected_namespaces=(), validate_default=False)
+    model_config = ConfigDict(extra="allow", protected_namespaces=(), validate_default=False, allow_inf_nan=False)
 
     model_type: str = ""
     architectures: list[str] | None = None
@@ -82,7 +83,7 @@ class ModelConfig(BaseModel):
     use_cache: bool = True
     output_hidden_states: bool = False
     output_attentions: bool = False
-    initializer_range: float = Field(0.02, ge=0, allow_inf_nan=False)
+    initializer_range: float = Field(0.02, ge=0)
 
     id2label: dict[int, str] = Field(default_factory=lambda: _numbered_labels(2))
     label2id: dict[str, int] = Field(default_factory=dict)
@@ -239,9 +240,11 @@ class ModelConfig(BaseModel):
         Raises:
             ConfigError: an edited value is impossible.
         """
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ModelryWarning)
+        token = _inside_another.set(True)  # what there is to warn of was said when it was read
+        try:
             return type(self)(**self.to_dict())
+        finally:
+            _inside_another.reset(token)
 
 
 class Nested:

@@ -83,13 +83,18 @@ class Source:
         return path
 
     def lacks(self, what: str) -> NotFound | Unreachable:
-        """The error that says that a file does not exist, or that nobody may ask the hub for it."""
+        """The error that says that a file does not exist, or that nobody may ask the hub for it.
+
+        Where there is a file that is a whole model, it says how to name that one: it is probably meant.
+        """
         if self.offline and self.repository is not None:
             return Unreachable(
                 f"the cache holds no {what} of {self.name}, and no request is allowed; "
                 "fetch it once without HF_HUB_OFFLINE and local_files_only"
             )
-        return NotFound(f"{self.name} holds no {what}")
+        whole = () if self.single is not None else [name for name in self.names() if name.endswith(".gguf")]
+        hint = f"; to load {whole[0]}, give its path, or gguf_file={whole[0]!r}" if whole else ""
+        return NotFound(f"{self.name} holds no {what}{hint}")
 
     def files(self, patterns: Iterable[str]) -> list[Path]:
         """The local paths of all files that match one of the shell patterns, fetched when needed, sorted by name."""
@@ -226,10 +231,15 @@ def resolve_reference(
     if isinstance(ref, Source):
         return ref
     name = os.fspath(ref)
+    if not isinstance(name, str):
+        raise NotFound(f"{name!r} is no folder, file or repository; give its name as text or a Path")
     name = os.path.expanduser(name) if name.startswith("~") else name
     if subfolder:
         _stays_inside(subfolder, name)
-    source = _local(name, subfolder) or Source(
+    local = _local(name, subfolder)
+    if local is None and not isinstance(ref, str):
+        raise NotFound(f"{name} is no folder or file here; a repository is named by text, not by a path object")
+    source = local or Source(
         name=name,
         repository=_repository(name),
         revision=revision,

@@ -34,6 +34,7 @@ def test_only_set_keys_are_written() -> None:
         ({"rope_type": "spiral"}, "Input should be 'default', 'linear'"),
         ({"rope_type": "linear", "factor": 0.5}, "greater than or equal to 1"),
         ({"rope_theta": 0}, "greater than 0"),
+        ({"rope_theta": float("inf")}, "finite number"),
         ({"partial_rotary_factor": 1.5}, "less than or equal to 1"),
         ({"rope_type": "llama3", **LLAMA3, "low_freq_factor": 5.0}, "low_freq_factor 5.0 must be less than"),
         (

@@ -28,7 +28,7 @@ class RopeParameters(BaseModel):
         ValueError: a key that the variant needs is missing or impossible. Inside a configuration, ConfigError.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
 
     rope_type: Literal["default", "linear", "dynamic", "yarn", "llama3", "longrope"] = "default"
     rope_theta: float = Field(10000.0, gt=0, description="base of the geometric row of wavelengths")

@@ -66,7 +66,7 @@ class TokenizerFiles:
             return {}
         try:
             value = json.loads(self.text(name))
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # ValueError: no JSON, or a number of too many digits
             raise PreprocessorError(f"{self.where}/{name} is not valid JSON: {error}") from error
         if not isinstance(value, dict):
             raise PreprocessorError(f"{self.where}/{name} holds a {type(value).__name__}; a JSON object is expected")
@@ -99,7 +99,7 @@ def collect_files(source: Source) -> TokenizerFiles:
         except OSError as error:
             raise NotFound(f"{path} cannot be read: {error.strerror}") from error
     if not any(name in content for name in (TOKENIZER_FILE, *VOCABULARY_FILES)):
-        raise NotFound(f"{source.name} holds no tokenizer: looked for {TOKENIZER_FILE}, {', '.join(VOCABULARY_FILES)}")
+        raise source.lacks(f"tokenizer: looked for {TOKENIZER_FILE}, {', '.join(VOCABULARY_FILES)}")
     return TokenizerFiles(content, source.name)
 
 
