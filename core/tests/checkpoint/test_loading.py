@@ -111,6 +111,44 @@ def test_a_dtype_that_does_not_exist(folder: Path) -> None:
         NoteForCausalLM.from_pretrained(folder, dtype="float99")
 
 
+@pytest.mark.parametrize("dtype", ["int8", torch.int32, "bool", "complex64"])
+def test_weights_are_not_cast_to_whole_numbers(folder: Path, dtype: Any) -> None:
+    with pytest.raises(ConfigError, match="cannot hold a model's weights; give a floating one"):
+        NoteForCausalLM.from_pretrained(folder, dtype=dtype)
+
+
+def test_a_configuration_is_one(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="config is a str; a ModelConfig is needed"):
+        AutoModel.from_pretrained(folder, config=str(folder))
+
+
+def test_both_of_two_tied_tensors(model: NoteForCausalLM, folder: Path, tmp_path: Path) -> None:
+    edit(folder, lambda tensors: tensors.update({"lm_head.weight": tensors["model.embed_tokens.weight"].clone()}))
+    assert same(model, NoteForCausalLM.from_pretrained(folder))
+
+    edit(folder, lambda tensors: tensors.update({"lm_head.weight": tensors["lm_head.weight"] + 1}))
+    with pytest.warns(ModelryWarning, match=r"keeps lm_head\.weight with values of its own: not tied"):
+        apart = NoteForCausalLM.from_pretrained(folder)
+    assert apart.lm_head.weight.equal(model.lm_head.weight + 1)
+    assert apart.model.embed_tokens.weight.equal(model.model.embed_tokens.weight)
+    assert not apart.config.tie_word_embeddings
+    apart.save_pretrained(tmp_path / "apart")
+    assert same(apart, NoteForCausalLM.from_pretrained(tmp_path / "apart"))
+
+
+def test_names_of_a_file_are_safe_to_print(folder: Path) -> None:
+    edit(folder, lambda tensors: tensors.update({"\x1b[31mred": torch.zeros(1), "y" * 1000: torch.zeros(1)}))
+    with pytest.raises(CheckpointError, match=r"'\\x1b\[31mred', y{200}\.\.\.$"):
+        NoteForCausalLM.from_pretrained(folder)
+
+
+def test_an_index_that_is_no_json(model: NoteForCausalLM, tmp_path: Path) -> None:
+    model.save_pretrained(tmp_path, max_shard_size=200)
+    (tmp_path / "model.safetensors.index.json").write_text("{")
+    with pytest.raises(CheckpointError, match=r"index\.json is not valid JSON"):
+        NoteForCausalLM.from_pretrained(tmp_path)
+
+
 def test_habits_of_other_libraries(folder: Path) -> None:
     loaded = NoteForCausalLM.from_pretrained(folder, torch_dtype="bfloat16", low_cpu_mem_usage=True)
     assert loaded.dtype == torch.bfloat16

@@ -74,6 +74,17 @@ def test_maps_that_are_wrong() -> None:
         place(model, 99, sizes)
 
 
+@pytest.mark.parametrize("memory", [{}, ["1GB"], "1GB"])
+def test_memory_is_given_by_device(memory: Any) -> None:
+    with pytest.raises(PlacementError, match=r"max_memory is .*; give memory by device"):
+        place(torch.nn.Linear(2, 2), "auto", {}, memory)
+
+
+def test_the_meta_device_is_no_place() -> None:
+    with pytest.raises(PlacementError, match="'meta' keeps no values"):
+        place(torch.nn.Linear(2, 2), "meta", {})
+
+
 def test_loading_with_a_map(tmp_path: Path) -> None:
     model = NoteForCausalLM.from_config(NoteConfig())
     model.save_pretrained(tmp_path)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from modelry.checkpoint import new_parts
-from modelry.checkpoint.dtypes import DtypeLike, as_dtype
+from modelry.checkpoint.dtypes import DtypeLike, as_dtype, as_float_dtype
 from modelry.checkpoint.matching import Match, match
 from modelry.checkpoint.placement import DeviceMap, Placement, device_of, place
 from modelry.checkpoint.shards import Checkpoint
@@ -137,9 +137,7 @@ def _packed(
 
 def _wanted_dtype(model: "PreTrainedModel", checkpoint: Checkpoint, dtype: DtypeLike | None) -> torch.dtype:
     if dtype is not None and dtype != "auto":
-        found = as_dtype(dtype)
-        assert found is not None
-        return found
+        return as_float_dtype(dtype)
     stored: Counter[str] = Counter()
     for name in checkpoint.names():
         info = checkpoint.info(name)

@@ -46,6 +46,21 @@ def as_dtype(value: DtypeLike | None) -> torch.dtype | None:
     return found
 
 
+def as_float_dtype(value: DtypeLike) -> torch.dtype:
+    """The torch dtype that a model's floating parameters shall have.
+
+    Raises:
+        ConfigError: no such dtype, or one of whole numbers: casting weights to it would lose them.
+    """
+    found = as_dtype(value)
+    if found is None or not found.is_floating_point:
+        raise ConfigError(
+            f'dtype {value!r} cannot hold a model\'s weights; give a floating one, as in "bfloat16". '
+            "To make a model smaller, quantize it: quantization=..."
+        )
+    return found
+
+
 def dtype_name(dtype: torch.dtype) -> str:
     """ "bfloat16" for torch.bfloat16, as config.json has it."""
     return str(dtype).removeprefix("torch.")

@@ -62,6 +62,8 @@ def load_pretrained(
     hub, rest = split_hub_options(translated(options))
     load, overrides = _split_load_options(rest)
     source = _with_config(resolve_reference(ref, **hub))
+    if config is not None and not isinstance(config, ModelConfig):
+        raise ConfigError(f"config is a {type(config).__name__}; a ModelConfig is needed, as AutoConfig gives one")
     values, where = (config.to_dict(), source.name) if config is not None else read_config_file(source)
     quantization = load.quantization if load.quantization is not None else values.get("quantization_config")
     participants = require_plugins(
@@ -126,8 +128,6 @@ def _reader_plugin(source: Source) -> list[Candidate]:
 
 
 def _edited(config: ModelConfig, overrides: dict[str, Any]) -> ModelConfig:
-    if not isinstance(config, ModelConfig):
-        raise ConfigError(f"config is a {type(config).__name__}; a ModelConfig is needed, as AutoConfig gives one")
     return type(config).from_dict(config.to_dict(), **overrides) if overrides else config.checked()
 
 

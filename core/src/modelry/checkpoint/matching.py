@@ -1,5 +1,6 @@
 """Comparing a checkpoint with a model, by names, shapes and dtypes, before a byte of a tensor is read."""
 
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -11,13 +12,16 @@ from modelry.checkpoint.dtypes import dtype_name
 from modelry.checkpoint.naming import COMPUTED, computed_names, fit_names, table_of
 from modelry.checkpoint.shards import Checkpoint
 from modelry.checkpoint.weight_table import Rename, Step
-from modelry.errors import CheckpointError
+from modelry.errors import CheckpointError, ModelryWarning
 
 if TYPE_CHECKING:
     from modelry.model import PreTrainedModel
 
 LISTED = 20
 """Tensors named in one error; of the others the number is given."""
+
+LONGEST_SHOWN = 200
+"""Characters of one of them."""
 
 
 @dataclass
@@ -65,6 +69,8 @@ def match(
     found.files_name = {name: stored for stored, name in fitted.items() if name is not None}
     found.unused = sorted(stored for stored, name in fitted.items() if name is None)
     computed, tied = computed_names(model), _tied(model)
+    if not untied:
+        tied = _untied_where_apart(model, checkpoint, found.files_name, tied)
     for step in table.reading(found.files_name):
         step = _to_the_tied(step, tied, found.files_name)
         if not any(name in needed for name in step.ours):
@@ -97,6 +103,33 @@ def match(
 
 def _tied(model: "PreTrainedModel") -> Mapping[str, str]:
     return model.tied_weights if model.config.get_text_config().tie_word_embeddings else {}
+
+
+def _untied_where_apart(
+    model: "PreTrainedModel", checkpoint: Checkpoint, files_name: Mapping[str, str], tied: Mapping[str, str]
+) -> Mapping[str, str]:
+    """Believe the tensors where a checkpoint keeps both of two tied ones with different values, and warn.
+
+    Its configuration says that they are one, as that of somebody who trained them apart may; dropping either would
+    silently be another model. The configuration is set right.
+    """
+    apart = []
+    for name, source in tied.items():
+        if name in files_name and source in files_name:
+            one, other = files_name[name], files_name[source]
+            if not checkpoint.read(one).equal(checkpoint.read(other)):
+                apart.append(name)
+            checkpoint.release(one)
+            checkpoint.release(other)
+    if not apart:
+        return tied
+    warnings.warn(
+        f"{checkpoint.where} says tie_word_embeddings, and keeps {', '.join(apart)} with values of its own: not tied",
+        ModelryWarning,
+        stacklevel=6,
+    )
+    model.config.get_text_config().tie_word_embeddings = False
+    return {}
 
 
 def _to_the_tied(step: Step, tied: Mapping[str, str], stored: Mapping[str, str]) -> Step:
@@ -157,4 +190,10 @@ def _refuse(wrong: _Wrong, where: str, model: str) -> None:
 
 def _some(names: list[str]) -> str:
     more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(names[:LISTED]) + more
+    return ", ".join(map(_shown, names[:LISTED])) + more
+
+
+def _shown(name: str) -> str:
+    """What a file says, safe for a terminal."""
+    name = name if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]}..."
+    return name if name.isprintable() else ascii(name)

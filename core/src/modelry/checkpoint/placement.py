@@ -135,6 +135,8 @@ def _device(value: Device) -> torch.device:
         device = torch.device(f"cuda:{value}" if isinstance(value, int) else value)
     except (RuntimeError, TypeError) as error:
         raise PlacementError(f"{value!r} is no device; write 'auto', 'cpu', 'cuda', 'cuda:0' or 0") from error
+    if device.type == "meta":
+        raise PlacementError("device 'meta' keeps no values; to have a model without them, use from_config under it")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise PlacementError(f"device {device} does not exist: PyTorch sees {torch.cuda.device_count()} CUDA devices")
     return device
@@ -143,6 +145,10 @@ def _device(value: Device) -> torch.device:
 def _capacities(max_memory: Mapping[Any, str | int] | None) -> dict[torch.device, int]:
     """Bytes to fill, the fastest device first. Mapped tensors on the CPU need no more than physical memory."""
     if max_memory is not None:
+        if not isinstance(max_memory, Mapping) or not max_memory:
+            raise PlacementError(
+                f"max_memory is {max_memory!r}; give memory by device, as in {{0: '10GB', 'cpu': '30GB'}}"
+            )
         given = {_device(device): size_in_bytes(size) for device, size in max_memory.items()}
         return dict(sorted(given.items(), key=lambda item: (item[0].type == "cpu", item[0].index or 0)))
     found = {
