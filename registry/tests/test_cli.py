@@ -217,7 +217,7 @@ def test_commands_that_cannot_run(commands, monkeypatch):
     assert "a int and not a click.Command" in run("thing").output
     assert "ZeroDivisionError" in run("bad").output
     assert "Did you mean plugins?" in run("plugin").output
-    assert "'../x' is not a command" in run("../x").output
+    assert "'../x' is no command" in run("../x").output
     monkeypatch.setattr("modelry_registry.known.known_plugins", lambda: {"commands": {"serve": "modelry-serve"}})
     result = run("serve")
     assert result.exit_code == 1

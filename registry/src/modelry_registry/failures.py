@@ -34,7 +34,7 @@ def check_name(kind: str, name: object, *, asked_by: str = "") -> None:
     """
     if not isinstance(name, str) or not NAME.fullmatch(name):
         where = f"{asked_by}: " if asked_by else ""
-        raise UnknownName(f"{where}{quoted(name)} is not a {label(kind)}: use {NAME_RULE}")
+        raise UnknownName(f"{where}{quoted(name)} is no {label(kind)}: use {NAME_RULE}")
 
 
 def nobody(kind: str, name: str, installed: Iterable[str], *, asked_by: str = "") -> MissingPlugin | UnknownName:
