@@ -224,3 +224,6 @@ def test_generation_config_comes_from_the_configuration() -> None:
     model = NoteForCausalLM.from_config(NoteConfig(eos_token_id=7))
     assert not model.has_generation_config
     assert model.generation_config.eos_token_id == 7
+    assert not model.has_generation_config, "asking for it, as generate does, adds no file to what is saved"
+    model.generation_config.max_new_tokens = 3
+    assert model.has_generation_config

@@ -89,6 +89,7 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
         self.name_or_path = ""
         self._attn_implementation = DEFAULT_ATTENTION
         self._generation_config: GenerationConfig | None = None
+        self._generation_config_is_given = False
 
     # Making
 
@@ -235,11 +236,15 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
     @generation_config.setter
     def generation_config(self, value: "GenerationConfig") -> None:
         self._generation_config = value
+        self._generation_config_is_given = True
 
     @property
     def has_generation_config(self) -> bool:
-        """Whether one was loaded or set, to be saved with the model."""
-        return self._generation_config is not None
+        """Whether there is one to be saved with the model: loaded, set, or edited since it was made for `generate`."""
+        if self._generation_config is None or self._generation_config_is_given:
+            return self._generation_config_is_given
+        made = type(self._generation_config).from_model_config(self.config)
+        return made.to_dict() != self._generation_config.to_dict()
 
     def num_parameters(self, *, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
         """Count parameters; tied ones once."""
