@@ -89,7 +89,9 @@ def test_the_heuristic_schedule_lengthens_good_drafts(llama, prompts):
         drafting = {"assistant_model": llama(6), "num_assistant_tokens_schedule": schedule, **options}
         passes[schedule] = both(llama(6), ids, mask, drafting, max_new_tokens=40, pad_token_id=0)["passes"]
     assert passes["constant"] == 13
-    assert passes["heuristic"] == passes["heuristic_transient"] == 6  # 3 + 5 + 7 + 9 + 11 + 4 are 39: the first comes from the prompt
+    assert (
+        passes["heuristic"] == passes["heuristic_transient"] == 6
+    )  # 3 + 5 + 7 + 9 + 11 + 4 are 39: the first comes from the prompt
 
 
 def test_the_threshold_ends_drafts(llama, prompts):

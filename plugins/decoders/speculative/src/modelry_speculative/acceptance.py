@@ -11,7 +11,7 @@ N positions   V vocabulary
 import torch
 from torch import Tensor
 
-from modelry.generation import draw
+from modelry.generation.choosing import draw
 
 
 def draw_with_draft(
@@ -37,7 +37,7 @@ def draw_with_draft(
     at = drafted[:, None]
     wanted = target.gather(1, at)[:, 0]  # (N,)
     if shares is None:
-        likely, rest = 1.0, target.scatter(1, at, 0.0)
+        likely, rest = torch.ones_like(wanted), target.scatter(1, at, 0.0)
     else:
         likely, rest = shares.gather(1, at)[:, 0], (target - shares).clamp_(min=0)
     uniform = torch.rand(wanted.shape, device=scores.device, generator=generator)

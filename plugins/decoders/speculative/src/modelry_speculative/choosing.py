@@ -3,8 +3,8 @@
 from typing import Any
 
 from modelry.errors import GenerationError
-from modelry.generation import Session
 from modelry.generation.prompt import vocabulary_of
+from modelry.generation.session import Session
 from modelry_speculative.draft_model import DraftModel
 from modelry_speculative.drafts import Drafter
 from modelry_speculative.early_exit import first_layers

@@ -9,8 +9,9 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from modelry.generation import Session, draw, likeliest
+from modelry.generation.choosing import draw, likeliest
 from modelry.generation.prompt import context_length
+from modelry.generation.session import Session
 from modelry_speculative.acceptance import draw_with_draft, said
 from modelry_speculative.choosing import make_drafter
 from modelry_speculative.drafts import Drafts
@@ -33,11 +34,11 @@ def decode(session: Session, parameters: SpeculativeParameters) -> None:
     adapts = parameters.prompt_lookup_num_tokens is None and parameters.num_assistant_tokens_schedule != "constant"
     while not session.done:
         live = [not over for over in session.finished.tolist()]
-        most = min(wanted, _MOST, checking.room(live))
-        drafts = drafter.propose(live, most) if most > 0 else Drafts([[] for _ in live])
+        room = checking.room(live)
+        most = min(wanted, _MOST, max(room))
+        drafts = drafter.propose(live, most).within(room) if most > 0 else Drafts([[] for _ in live])
         grown = checking.advance(drafts, live)
-        if drafts.width:
-            drafter.settle(grown)
+        drafter.settle(grown)
         if adapts:
             whole = all(len(span) > len(draft) for span, draft in zip(grown, drafts.tokens, strict=True) if span)
             wanted = wanted + 2 if whole else max(1, wanted - 1)
@@ -59,11 +60,14 @@ class _Checking:
         session.statistics.update(drafted=0, accepted=0, acceptance_rate=0.0, passes=0, tokens_per_pass=0.0)
         self.said = 0
 
-    def room(self, live: Sequence[bool]) -> int:
-        """Tokens that a draft can have, before maximum length and context."""
+    def room(self, live: Sequence[bool]) -> list[int]:
+        """Tokens that a draft of each row can have, before maximum length and context; 0 where a row has ended."""
         ends = self.session.settings.ends.max_length
-        most = max(ends - length - 1 for length, goes_on in zip(self.lengths, live, strict=True) if goes_on)
-        return most if self.context is None else min(most, self.context - max(self.lengths))
+        free = ends if self.context is None else self.context - max(self.lengths)
+        return [
+            max(0, min(free, ends - length - 1)) if goes_on else 0
+            for length, goes_on in zip(self.lengths, live, strict=True)
+        ]
 
     def advance(self, drafts: Drafts, live: Sequence[bool]) -> list[list[int]]:
         """Check drafts in one pass and add what is right to the text; the tokens each row has grown by."""

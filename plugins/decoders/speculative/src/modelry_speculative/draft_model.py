@@ -12,8 +12,9 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from modelry.generation import Session, draw, likeliest
+from modelry.generation.choosing import draw, likeliest
 from modelry.generation.prompt import context_length
+from modelry.generation.session import Session
 from modelry_speculative.drafts import Drafter, Drafts
 from modelry_speculative.texts import DraftedTexts, lengths_of, on_device
 
@@ -90,5 +91,8 @@ class DraftModel(Drafter):
         return self._session.ids.gather(1, on_device([[length - 2, length - 1] for length in lengths], self._session))
 
     def settle(self, grown: Sequence[Sequence[int]]) -> None:
+        if not self._ahead:
+            return
         counts = [self._ahead + 1 - len(tokens) for tokens in grown]
         self._side.rollback(counts[0] if len(set(counts)) == 1 else torch.tensor(counts))
+        self._ahead = 0

@@ -24,6 +24,12 @@ class Drafts:
         """K, of the longest."""
         return max(map(len, self.tokens), default=0)
 
+    def within(self, room: Sequence[int]) -> "Drafts":
+        """The same with at most `room` tokens of each row."""
+        tokens = [draft[:most] for draft, most in zip(self.tokens, room, strict=True)]
+        width = max(map(len, tokens), default=0)
+        return Drafts(tokens, None if self.shares is None else self.shares[:, :width])
+
 
 class Drafter(ABC):
     """The interface: a source of drafts for all rows of one session."""
@@ -43,4 +49,4 @@ class Drafter(ABC):
 
     @abstractmethod
     def settle(self, grown: Sequence[Sequence[int]]) -> None:
-        """Learn by which tokens each row has really grown. Called once after each `propose` that gave a token."""
+        """Learn by which tokens each row has really grown. Called after each pass of the session's model."""

@@ -10,8 +10,9 @@ from typing import Any, final
 import torch
 
 from modelry.errors import GenerationError
-from modelry.generation import Session, likeliest
+from modelry.generation.choosing import likeliest
 from modelry.generation.prompt import context_length
+from modelry.generation.session import Session
 from modelry_speculative.drafts import Drafter, Drafts
 
 

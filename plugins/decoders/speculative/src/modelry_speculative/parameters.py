@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from modelry.generation import DecoderParameters
+from modelry.generation.parameters import DecoderParameters
 
 
 class SpeculativeParameters(DecoderParameters):

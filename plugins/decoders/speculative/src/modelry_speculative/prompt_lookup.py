@@ -7,7 +7,7 @@ that a text that repeats a short phrase is drafted at full length too.
 from collections.abc import Sequence
 from typing import final
 
-from modelry.generation import Session
+from modelry.generation.session import Session
 from modelry_speculative.drafts import Drafter, Drafts
 
 

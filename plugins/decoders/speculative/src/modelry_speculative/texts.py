@@ -9,7 +9,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from modelry.generation import Session
+from modelry.generation.session import Session
 
 
 def lengths_of(session: Session) -> list[int]:

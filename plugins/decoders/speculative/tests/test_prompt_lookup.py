@@ -1,0 +1,46 @@
+"""Lookup copies what followed the last tokens the last time, the longest run first."""
+
+from types import SimpleNamespace
+
+import torch
+
+from modelry_speculative.prompt_lookup import PromptLookup
+
+
+def proposed(text, most=4, ngram=2, more=()):
+    lookup = PromptLookup(SimpleNamespace(ids=torch.tensor([text])), ngram=ngram)
+    lookup.start(1)
+    for tokens in more:
+        lookup.settle([tokens])
+    return lookup.propose([True], most).tokens[0]
+
+
+def test_it_copies():
+    assert proposed([1, 2, 3, 4, 5, 6, 7, 1, 2]) == [3, 4, 5, 6]
+
+
+def test_the_longest_run_counts_then_the_latest_place():
+    text = [8, 5, 1, 2, 9, 2, 7, 1, 2, 6, 4, 5, 0, 1, 2]
+    assert proposed(text, 2, ngram=2) == [6, 4]
+    assert proposed([3, 1, 2, 9, 9, 4, 1, 2, 8, 8, 3, 1, 2], 2, ngram=3) == [9, 9]
+    assert proposed([3, 1, 2, 9, 9, 4, 1, 2, 8, 8, 3, 1, 2], 2, ngram=2) == [8, 8]
+
+
+def test_a_short_period_goes_on_at_full_length():
+    assert proposed([4, 1, 2, 1, 2], 5) == [1, 2, 1, 2, 1]
+    assert proposed([7, 7], 3) == [7, 7, 7]
+
+
+def test_nothing_is_known_of_new_tokens():
+    assert proposed([1, 2, 3]) == []
+    assert proposed([1]) == []
+
+
+def test_what_was_said_is_found_later():
+    assert proposed([1, 2, 3], more=([4, 5], [6], [], [4, 5])) == [6, 4, 5, 6]
+
+
+def test_rows_that_ended_get_no_draft():
+    lookup = PromptLookup(SimpleNamespace(ids=torch.tensor([[1, 1], [2, 2]])), ngram=2)
+    lookup.start(1)
+    assert lookup.propose([True, False], 2).tokens == [[1, 1], []]
