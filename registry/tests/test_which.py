@@ -97,6 +97,16 @@ def test_bad_config_files(registry, tmp_path, content, words):
 def test_a_folder_without_config(registry, tmp_path):
     with pytest.raises(RegistryError, match=r"has no config\.json"):
         which(registry, str(tmp_path))
+    (tmp_path / "tiny.gguf").touch()
+    with pytest.raises(RegistryError, match=r"ask about its tiny\.gguf"):
+        which(registry, str(tmp_path))
+
+
+def test_no_reference_is_not_the_folder_we_are_in(registry, tmp_path, monkeypatch):
+    checkpoint(tmp_path, model_type="toy")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RegistryError, match="'' is neither a folder"):
+        which(registry, "")
 
 
 def test_a_single_checkpoint_file_needs_a_reader(registry, tmp_path):

@@ -106,10 +106,12 @@ def _heads(family: ModelFamily, architectures: object) -> str:
 def _config_file(path: Path, reference: str, revision: str | None) -> Path:
     if os.path.isfile(path):
         return path
-    if os.path.isdir(path):
+    if reference and os.path.isdir(path):
         file = path / "config.json"
         if not file.is_file():
-            raise RegistryError(f"{path} has no config.json")
+            whole = sorted(one.name for one in path.glob("*.gguf"))
+            hint = f"; ask about its {whole[0]}" if whole else ""
+            raise RegistryError(f"{path} has no config.json{hint}")
         return file
     if not _REPOSITORY.fullmatch(reference) or reference.startswith("."):
         raise RegistryError(f"{quoted(reference)} is neither a folder or file here nor the name of a hub repository")
