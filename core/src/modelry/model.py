@@ -244,7 +244,7 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
         if self._generation_config is None or self._generation_config_is_given:
             return self._generation_config_is_given
         made = type(self._generation_config).from_model_config(self.config)
-        return made.to_dict() != self._generation_config.to_dict()
+        return bool(made.to_dict() != self._generation_config.to_dict())
 
     def num_parameters(self, *, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
         """Count parameters; tied ones once."""
