@@ -33,6 +33,15 @@ def test_breaks_the_loops_of_greedy_decoding(pair, seed):
     assert len(contrastive.unique()) > 10
 
 
+@pytest.mark.parametrize("unset", [{}, {"top_k": None}])
+def test_a_top_k_that_nobody_set_is_4(pair, unset):
+    ours, _ = pair(0)
+    fields = {"penalty_alpha": 0.8, "max_new_tokens": 12, "pad_token_id": 0}
+    four, found = ours.generate(PROMPT, top_k=4, **fields), ours.generate(PROMPT, **unset, **fields)
+    assert torch.equal(found, four)
+    assert not torch.equal(found, ours.generate(PROMPT, top_k=12, **fields))
+
+
 def test_streams_token_by_token(pair):
     ours, _ = pair(0)
     listener = Listener()

@@ -10,12 +10,16 @@ one pass over R · K rows; what the pass says after the chosen candidate is what
 R rows   K candidates of each   V vocabulary   D width of a hidden state
 """
 
+from typing import Self
+
 import torch
 from pydantic import Field, field_validator
 
 from modelry.errors import GenerationError
-from modelry.generation import DecoderParameters, Session
+from modelry.generation.configuration import GenerationConfig
+from modelry.generation.parameters import DecoderParameters
 from modelry.generation.prompt import vocabulary_of
+from modelry.generation.session import Session
 from modelry_contrastive_search.context import Context
 
 
@@ -25,10 +29,18 @@ class ContrastiveSearchParameters(DecoderParameters):
     strategy_name = "contrastive-search"
 
     penalty_alpha: float = Field(0.6, ge=0, le=1, allow_inf_nan=False, description="0: the likeliest token")
-    top_k: int = Field(50, ge=2, description="K; the paper takes 3 to 10")
+    top_k: int = Field(4, ge=2, description="K; the paper takes 3 to 10")
     do_sample: bool = Field(False, description="must be False: nothing is drawn")
     num_beams: int = Field(1, description="must be 1")
     num_return_sequences: int = Field(1, description="must be 1")
+
+    @classmethod
+    def from_config(cls, config: GenerationConfig) -> Self:
+        """As the interface says; but a top_k that nobody set is 4, not the 50 that suits sampling.
+
+        With 50 the unlikeliest candidates win, because they are the most unlike (SmolLM2-135M then says nonsense).
+        """
+        return super().from_config(config if "top_k" in config.model_fields_set else config.updated(top_k=4))
 
     @field_validator("do_sample")
     @classmethod

@@ -13,7 +13,10 @@ from pydantic import Field, NonNegativeInt, model_validator
 from torch import Tensor, nn
 
 from modelry.errors import GenerationError
-from modelry.generation import DecoderParameters, LogitsProcessor, Session, draw, likeliest
+from modelry.generation.choosing import draw, likeliest
+from modelry.generation.parameters import DecoderParameters
+from modelry.generation.processors import LogitsProcessor
+from modelry.generation.session import Session
 from modelry_dola.contrast import contrast
 from modelry_dola.layers import premature_layers
 
