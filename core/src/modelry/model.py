@@ -321,6 +321,11 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
 
     # Running
 
+    def __call__(self, *arguments: Any, return_dict: bool | None = None, **named: Any) -> Any:
+        """Run forward; with return_dict=False the values of its output as a plain tuple."""
+        out = super().__call__(*arguments, **named)
+        return out.to_tuple() if return_dict is False else out
+
     def make_cache(self, *, kind: str = "dynamic", **options: Any) -> "Cache":
         """An empty key/value cache with one layer for each of the model's."""
         from modelry.cache import make_cache

@@ -131,6 +131,15 @@ def test_built_on_the_meta_device() -> None:
         assert torch.equal(model(ids(1, 9)).logits, reference(ids(1, 9)).logits)
 
 
+def test_outputs_as_a_tuple() -> None:
+    """As adapters and older training loops ask for them."""
+    model, given = LlamaForCausalLM.from_config(tiny()).eval(), ids(2, 5)
+    record, bare = model(given, labels=given, return_dict=True), model(given, labels=given, return_dict=False)
+    assert type(bare) is tuple
+    assert len(bare) == len(record)
+    assert torch.equal(bare[1], record.logits)
+
+
 def test_tied_weights_are_one() -> None:
     model = LlamaForCausalLM(tiny(tie_word_embeddings=True))
     assert model.lm_head.weight is model.model.embed_tokens.weight
