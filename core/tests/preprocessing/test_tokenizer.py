@@ -146,6 +146,8 @@ def test_decode_of_batches(gpt2: Tokenizer) -> None:
 def test_decode_refuses(gpt2: Tokenizer, wrong: Any) -> None:
     with pytest.raises(PreprocessorError, match=r"cannot decode .*: a token id is a whole number from 0 to"):
         gpt2.decode(wrong)
+    with pytest.raises(PreprocessorError, match="cannot decode None of type NoneType: give ids"):
+        gpt2.decode(None)
 
 
 def test_adding_tokens(gpt2: Tokenizer) -> None:
@@ -239,6 +241,7 @@ def test_threads_do_not_disturb_each_other(gpt2: Tokenizer) -> None:
 
 
 def test_encodings_know_their_places(gpt2: Tokenizer) -> None:
+    assert gpt2.is_fast
     found = gpt2(["the cat", "a"], padding=True)
     assert found.is_fast
     assert found.n_sequences == 1

@@ -1,7 +1,7 @@
 """Text to token ids and back, on the tokenizers library. Torch-free: it returns lists unless tensors are asked for."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -222,6 +222,8 @@ class Tokenizer(Vocabulary, Preprocessor):
             PreprocessorError: the ids are no whole numbers, or negative ones.
         """
         ids = as_lists(token_ids["input_ids"] if isinstance(token_ids, Mapping) else token_ids)
+        if not isinstance(ids, int | Iterable):
+            raise PreprocessorError(f"cannot decode {ids!r:.40} of type {type(ids).__name__}: give ids")
         if isinstance(ids, list | tuple) and ids and isinstance(ids[0], list | tuple):
             return [self.decode(row, skip_special_tokens, clean_up_tokenization_spaces) for row in ids]
         row = [ids] if isinstance(ids, int) else list(ids)

@@ -63,6 +63,9 @@ class Vocabulary:
     def __bool__(self) -> bool:
         return True
 
+    is_fast = True
+    """The ecosystem's name for tokenizers that know where in the text their tokens came from."""
+
     @property
     def vocab_size(self) -> int:
         """Tokens of the model, without the added ones."""
