@@ -173,6 +173,44 @@ def test_stopping_criteria_end_each_row(llama, prompts):
             both(llama(seed), ids, mask, drafting, max_new_tokens=30, pad_token_id=0, stopping_criteria=ends)
 
 
+class Letters:
+    """Token n is the n-th letter."""
+
+    def decode(self, ids, **_):
+        return "".join(chr(97 + one) for one in ids)
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_stop_strings_end_inside_a_draft(llama, prompts, name):
+    ended = 0
+    for seed in range(5):
+        ids, mask = prompts(seed)
+        model, drafting = llama(seed), way(name, llama, seed)
+        text = Letters().decode(model.generate(ids[:1], max_new_tokens=30)[0, 9:].tolist())
+        options = {"stop_strings": [text[10:13], text[22:24]], "tokenizer": Letters(), "pad_token_id": 0}
+        both(model, ids, mask, drafting, max_new_tokens=30, **options)
+        found = model.generate(ids[:1], max_new_tokens=30, **options, **drafting)
+        ended += found.shape[1] < 39
+    assert ended == 5
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_sampling_one_row_or_several(llama, prompts, name):
+    ids, mask = prompts(1)
+    options = {"do_sample": True, "top_p": 0.9, "max_new_tokens": 12, "pad_token_id": 0, "eos_token_id": 3}
+    drafting = way(name, llama, 1)
+    found = [
+        llama(1).generate(
+            ids, attention_mask=mask, seed=seed, num_return_sequences=2, **options, **drafting
+        ).tolist()
+        for seed in (5, 5, 6)
+    ]  # fmt: skip
+    assert found[0] == found[1] != found[2]
+    assert [row[:9] for row in found[0]] == ids.repeat_interleave(2, dim=0).tolist()
+    for row in (text[9:] for text in found[0]):
+        assert 3 not in row or set(row[row.index(3) + 1 :]) <= {0}
+
+
 def test_the_model_is_usable_after_a_failure(llama, prompts):
     ids, mask = prompts(4)
 

@@ -75,7 +75,7 @@ def test_texts_follow_the_model(name, shaped):
     if "num_assistant_tokens" in options:
         options["assistant_model"] = Chain(1)
     found = generate(
-        chain, [[2]], do_sample=True, top_k=0, num_return_sequences=4000, max_new_tokens=LONG, seed=3,
+        chain, [[2]], do_sample=True, top_k=0, num_return_sequences=2500, max_new_tokens=LONG, seed=3,
         temperature=temperature, return_dict_in_generate=True, **options,
     )  # fmt: skip
     table = (chain.table.log() / temperature).softmax(-1)
