@@ -48,7 +48,7 @@ class FileLayout(Layout):
         return packed
 
     def centred(self, kept: Tensor, *, outputs: int, inputs: int, dtype: torch.dtype) -> Tensor:
-        return unfold(kept).view(torch.int8).sub_(MIDDLE).to(dtype).t()
+        return unfold(kept).view(torch.int8).sub_(MIDDLE).t().to(dtype, memory_format=torch.contiguous_format)
 
     def as_in_files(self, kept: Tensor, *, outputs: int, inputs: int) -> Tensor:
         return kept

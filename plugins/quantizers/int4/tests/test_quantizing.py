@@ -1,0 +1,113 @@
+"""Models are packed while they load, saved packed, and what contradicts itself is refused."""
+
+import json
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from modelry import AutoConfig, AutoModelForCausalLM
+from modelry.errors import CheckpointError, ModelryWarning, QuantizationError
+from modelry_int4 import Int4Linear
+from modelry_int4.quantizing import in_short
+
+INT4 = {"quant_method": "int4"}
+
+
+def names(model: torch.nn.Module) -> set[str]:
+    return {name for name, part in model.named_modules() if isinstance(part, Int4Linear)}
+
+
+def test_what_is_packed(folder: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(folder, quantization="int4")
+    assert len(names(model)) == 14
+    assert model.lm_head.weight is model.model.embed_tokens.weight
+    everything = AutoModelForCausalLM.from_pretrained(folder, quantization={**INT4, "modules_to_not_convert": []})
+    assert names(everything) == names(model) | {"lm_head"}
+
+
+def test_layers_that_do_not_fit_stay_and_are_named_once(folder: Path, tmp_path: Path) -> None:
+    wanted = {**INT4, "group_size": 64}  # down_proj has 96 inputs
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = AutoModelForCausalLM.from_pretrained(folder, quantization=wanted)
+    (one,) = caught
+    assert issubclass(one.category, ModelryWarning)
+    assert "no multiple of group_size 64 stay as they are: model.layers.*.mlp.down_proj (2 times)" in str(one.message)
+    assert len(names(model)) == 12
+    model.save_pretrained(tmp_path / "packed")
+    with pytest.warns(ModelryWarning, match="down_proj"):
+        again = AutoModelForCausalLM.from_pretrained(tmp_path / "packed")
+    assert names(again) == names(model)
+
+
+def test_names_in_short() -> None:
+    assert in_short(["a.0.q", "a.1.q", "head"]) == "a.*.q (2 times), head"
+
+
+@pytest.mark.parametrize("keep", [None, []])
+def test_saved_and_loaded_bit_by_bit(folder: Path, tmp_path: Path, keep: list[str] | None) -> None:
+    packed = AutoModelForCausalLM.from_pretrained(folder, quantization={**INT4, "modules_to_not_convert": keep})
+    packed.save_pretrained(tmp_path / "packed")
+    stored = load_file(tmp_path / "packed" / "model.safetensors")
+    assert stored["model.layers.1.mlp.up_proj.weight"].shape == (96, 32)
+    again = AutoModelForCausalLM.from_pretrained(tmp_path / "packed")
+    ours, theirs = packed.state_dict(), again.state_dict()
+    assert list(ours) == list(theirs)
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert again.config.quantization_config == packed.config.quantization_config
+    assert again.config.quantization_config["group_size"] == 32
+
+
+def test_greedy_tokens_of_a_batch(folder: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(folder, quantization="int4")
+    ids = torch.tensor([[1, 5, 9, 20], [7, 3, 2, 8]])
+    both = model.generate(ids, max_new_tokens=6, do_sample=False, eos_token_id=None)
+    alone = model.generate(ids[:1], max_new_tokens=6, do_sample=False, eos_token_id=None)
+    assert both[:1].tolist() == alone.tolist()
+
+
+def edit(folder: Path, **values: object) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, **values}))
+
+
+def test_what_is_quantized_is_not_quantized_again(folder: Path, tmp_path: Path) -> None:
+    AutoModelForCausalLM.from_pretrained(folder, quantization="int4").save_pretrained(tmp_path / "packed")
+    with pytest.raises((QuantizationError, CheckpointError), match="quantized"):
+        AutoModelForCausalLM.from_pretrained(tmp_path / "packed", quantization="int4")
+    edit(folder, quantization_config={"quant_method": "gptq", "bits": 4})
+    with pytest.raises(QuantizationError, match="quantized with gptq already"):
+        AutoModelForCausalLM.from_pretrained(folder, quantization="int4")
+
+
+@pytest.mark.parametrize("changes", [{"bits": 8}, {"group_size": 48}, {"group_size": -32}, {"group_size": "many"}])
+def test_impossible_parameters(folder: Path, changes: dict[str, object]) -> None:
+    (name,) = changes
+    with pytest.raises(QuantizationError, match=name):
+        AutoModelForCausalLM.from_pretrained(folder, quantization={**INT4, **changes})
+
+
+def test_groups_that_fit_no_layer(folder: Path) -> None:
+    with pytest.raises(
+        QuantizationError, match="group_size 128 divides the inputs of no layer: they have 64, 96 inputs"
+    ):
+        AutoModelForCausalLM.from_pretrained(folder, quantization={**INT4, "group_size": 128})
+
+
+def test_a_config_that_lies(folder: Path, tmp_path: Path) -> None:
+    edit(folder, quantization_config=INT4)
+    with pytest.raises(CheckpointError, match="weight_scale_and_zero"):
+        AutoModelForCausalLM.from_pretrained(folder)
+    edit(folder, quantization_config=None)
+    config = AutoConfig.from_pretrained(folder)
+    assert config.quantization_config is None
+    AutoModelForCausalLM.from_pretrained(folder, quantization="int4").save_pretrained(tmp_path / "packed")
+    edit(tmp_path / "packed", quantization_config={**INT4, "group_size": 64, "modules_to_not_convert": ["down_proj"]})
+    with pytest.raises(CheckpointError, match=r"\(2, 64, 2\) in the checkpoint, \(1, 64, 2\) in the model"):
+        AutoModelForCausalLM.from_pretrained(tmp_path / "packed")
+    edit(tmp_path / "packed", quantization_config=None)
+    with pytest.raises(CheckpointError, match="quantized without a quantization_config"):
+        AutoModelForCausalLM.from_pretrained(tmp_path / "packed")

@@ -1,0 +1,79 @@
+"""Models are packed while they load, saved packed, and what contradicts itself is refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from modelry import AutoModelForCausalLM
+from modelry.errors import CheckpointError, QuantizationError
+from modelry_int8 import Int8Linear
+
+INT8 = {"quant_method": "int8"}
+
+
+def names(model: torch.nn.Module) -> set[str]:
+    return {name for name, part in model.named_modules() if isinstance(part, Int8Linear)}
+
+
+def test_what_is_packed(folder: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(folder, quantization="int8")
+    assert len(names(model)) == 14
+    assert model.lm_head.weight is model.model.embed_tokens.weight
+    everything = AutoModelForCausalLM.from_pretrained(folder, quantization={**INT8, "modules_to_not_convert": []})
+    assert names(everything) == names(model) | {"lm_head"}
+    some = {**INT8, "modules_to_not_convert": ["model.layers.0", "down_proj"]}
+    chosen = names(AutoModelForCausalLM.from_pretrained(folder, quantization=some))
+    assert chosen == {name for name in names(everything) if ".0." not in name and "down_proj" not in name}
+
+
+@pytest.mark.parametrize("keep", [None, [], ["model.layers.0"]])
+def test_saved_and_loaded_bit_by_bit(folder: Path, tmp_path: Path, keep: list[str] | None) -> None:
+    packed = AutoModelForCausalLM.from_pretrained(folder, quantization={**INT8, "modules_to_not_convert": keep})
+    packed.save_pretrained(tmp_path / "packed")
+    stored = load_file(tmp_path / "packed" / "model.safetensors")
+    assert stored["model.layers.1.mlp.up_proj.weight"].dtype == torch.int8
+    again = AutoModelForCausalLM.from_pretrained(tmp_path / "packed")
+    ours, theirs = packed.state_dict(), again.state_dict()
+    assert list(ours) == list(theirs)
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert again.config.quantization_config == packed.config.quantization_config
+    assert again.config.quantization_config["quant_method"] == "int8"
+
+
+def test_greedy_tokens_of_a_batch(folder: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(folder, quantization="int8")
+    ids = torch.tensor([[1, 5, 9, 20], [7, 3, 2, 8]])
+    both = model.generate(ids, max_new_tokens=6, do_sample=False, eos_token_id=None)
+    alone = model.generate(ids[:1], max_new_tokens=6, do_sample=False, eos_token_id=None)
+    assert both[:1].tolist() == alone.tolist()
+
+
+def edit(folder: Path, **values: object) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, **values}))
+
+
+def test_what_is_quantized_is_not_quantized_again(folder: Path, tmp_path: Path) -> None:
+    AutoModelForCausalLM.from_pretrained(folder, quantization="int8").save_pretrained(tmp_path / "packed")
+    with pytest.raises((QuantizationError, CheckpointError), match="quantized"):
+        AutoModelForCausalLM.from_pretrained(tmp_path / "packed", quantization="int8")
+    edit(folder, quantization_config={"quant_method": "gptq", "bits": 4})
+    with pytest.raises(QuantizationError, match="quantized with gptq already"):
+        AutoModelForCausalLM.from_pretrained(folder, quantization="int8")
+
+
+def test_a_config_that_lies(folder: Path, tmp_path: Path) -> None:
+    edit(folder, quantization_config=INT8)
+    with pytest.raises(CheckpointError, match="weight_scale"):
+        AutoModelForCausalLM.from_pretrained(folder)
+    edit(folder, quantization_config={**INT8, "bits": 4})
+    with pytest.raises(QuantizationError, match="bits is 4"):
+        AutoModelForCausalLM.from_pretrained(folder)
+    edit(folder, quantization_config=None)
+    AutoModelForCausalLM.from_pretrained(folder, quantization="int8").save_pretrained(tmp_path / "packed")
+    edit(tmp_path / "packed", quantization_config=None)
+    with pytest.raises(CheckpointError, match="quantized without a quantization_config"):
+        AutoModelForCausalLM.from_pretrained(tmp_path / "packed")
