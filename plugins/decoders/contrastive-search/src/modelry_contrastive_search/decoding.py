@@ -73,8 +73,8 @@ def decode(session: Session, parameters: ContrastiveSearchParameters) -> None:
         # What finished rows remember is what their text has: padding.
         candidates = candidates.masked_fill(session.finished[:, None], session.settings.pad_token)
         session.keep(repeated)
-        following = session.step(candidates.view(-1, 1))[:, -1].unflatten(0, (-1, count))  # (R, K, V)
-        states = session.hidden_states()[:, -1].to(logits.device).unflatten(0, (-1, count))  # (R, K, D)
+        following = session.step(candidates.view(-1, 1))[:, -1].reshape(*candidates.shape, -1)  # (R, K, V)
+        states = session.hidden_states()[:, -1].to(logits.device).reshape(*candidates.shape, -1)  # (R, K, D)
         merits = (1 - alpha) * probabilities - alpha * context.likeness(states)
         # A candidate that a processor ruled out stays out, however unlike the text it is.
         chosen = merits.masked_fill(best.isneginf(), -float("inf")).argmax(dim=-1)  # (R,)
