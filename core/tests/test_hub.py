@@ -182,7 +182,7 @@ def test_a_dead_hub_means_the_cache_or_a_clear_error(
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{unused.getsockname()[1]}")
         with pytest.warns(ModelryWarning, match="the cached files are used"):
             AutoConfig.from_pretrained("org/note")
-        with pytest.raises(Unreachable, match="does not answer"):
+        with pytest.raises(Unreachable, match="no folder of this name here, and the hub does not answer"):
             AutoConfig.from_pretrained("org/unknown")
 
 

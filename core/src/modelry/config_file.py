@@ -1,7 +1,6 @@
 """config.json on disk: finding it, reading it with suspicion, writing it with the plugin it belongs to."""
 
 import json
-import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from modelry.checkpoint.formats import carries_config, open_reader
 from modelry.errors import ConfigError, ModelryWarning, NotFound, RegistryError
 from modelry.hub import Source
 from modelry_registry import get_registry
+from modelry_registry.naming import NAME
 
 if TYPE_CHECKING:
     from modelry.configuration import ModelConfig
@@ -21,8 +21,6 @@ PROVIDER_KEY = "modelry_provider"
 
 LARGEST_CONFIG_BYTES = 16 * 2**20
 """The largest published ones, with 100,000 labels, have 6 MB."""
-
-_MODEL_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
 
 BOOKKEEPING_KEYS = frozenset(
     (  # noqa: SIM905
@@ -101,7 +99,7 @@ def check_model_type(value: object, *, where: object) -> str:
     """
     if value is None or value == "":
         raise ConfigError(f'{where} has no model_type; add the one of the family it was made for, as in "llama"')
-    if not isinstance(value, str) or not _MODEL_TYPE.fullmatch(value):
+    if not isinstance(value, str) or not NAME.fullmatch(value):
         shown = repr(value)
         shown = shown if len(shown) <= 60 else f"{shown[:57]}... ({len(shown):,} characters)"
         raise ConfigError(

@@ -240,9 +240,14 @@ class ModelConfig(BaseModel):
         Raises:
             ConfigError: an edited value is impossible.
         """
+        unedited = {
+            key: value
+            for key, value in self.__dict__.items()
+            if isinstance(value, BaseModel) and value.model_config.get("frozen")
+        }
         token = _inside_another.set(True)  # what there is to warn of was said when it was read
         try:
-            return type(self)(**self.to_dict())
+            return type(self)(**{**self.to_dict(), **unedited})
         finally:
             _inside_another.reset(token)
 

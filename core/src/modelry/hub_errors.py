@@ -47,7 +47,9 @@ def hub_errors(name: str, revision: str | None) -> Iterator[None]:
         raise
     except Exception as error:
         if _is_network(error) or (error.__cause__ is not None and _is_network(error.__cause__)):
-            raise Unreachable(f"{what}: the hub does not answer ({type(error).__name__}: {error})") from error
+            raise Unreachable(
+                f"{what}: no folder of this name here, and the hub does not answer ({type(error).__name__}: {error})"
+            ) from error
         raise
 
 

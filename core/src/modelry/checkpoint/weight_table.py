@@ -210,11 +210,6 @@ class Step:
     ours: tuple[str, ...]
     row: Row
 
-    @property
-    def unchanged(self) -> bool:
-        """The tensor is used as it is stored."""
-        return type(self.row) is Rename
-
 
 class WeightTable:
     """Rows, each a declaration; see the module's first lines.

@@ -57,6 +57,10 @@ class RopeParameters(BaseModel):
         fast, slow = self.beta_fast or 32.0, self.beta_slow or 1.0
         if fast < slow:
             raise ValueError(f"beta_fast {fast} must not be less than beta_slow {slow}")
+        return self
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Warn once, when they are made; validators run again when a configuration is checked again."""
         unknown = sorted(set(self.model_extra or ()) - WITHOUT_EFFECT)
         if unknown:
             warnings.warn(
@@ -64,7 +68,6 @@ class RopeParameters(BaseModel):
                 ModelryWarning,
                 stacklevel=2,
             )
-        return self
 
     @model_serializer
     def _set_keys(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from modelry.errors import ConfigError
+from modelry.errors import ConfigError, ModelryWarning
 from modelry_llama import LlamaConfig
 
 SMALL: dict[str, Any] = {"vocab_size": 64, "hidden_size": 32, "num_attention_heads": 4, "num_hidden_layers": 2}
@@ -49,3 +49,9 @@ def test_round_trip() -> None:
 def test_refusals(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words.replace(".", r"\.")):
         LlamaConfig(**{**SMALL, **changes})
+
+
+def test_what_was_warned_of_once_is_not_warned_of_again() -> None:
+    with pytest.warns(ModelryWarning, match="do not know spin"):
+        config = LlamaConfig(rope_parameters={"rope_type": "default", "spin": 1})
+    assert config.checked() == config, "and warnings are errors here"
