@@ -80,7 +80,8 @@ class Pipeline(ABC, Generic[P]):
 
     def forward(self, batch: dict[str, Tensor], parameters: P) -> Mapping[str, Any]:
         """Run the model on (B, ...) tensors that are on its device; tensors of the answer begin with B."""
-        output: Mapping[str, Any] = self.model(**batch)
+        arguments: Mapping[str, Any] = batch
+        output: Mapping[str, Any] = self.model(**arguments)
         return output
 
     @abstractmethod
