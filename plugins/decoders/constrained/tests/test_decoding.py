@@ -8,6 +8,7 @@ import pytest
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
+from modelry import pipeline
 from modelry.errors import GenerationError, ModelryWarning
 
 WORD = {"type": "string", "maxLength": 6}
@@ -209,3 +210,11 @@ def test_processors_that_contradict_the_constraint(model, tokenizer):
             torch.tensor([[1]]), strategy="constrained", tokenizer=tokenizer, regex="[ab]",
             suppress_tokens=tokenizer.encode("ab"), max_new_tokens=4,
         )  # fmt: skip
+
+
+def test_the_pipeline_brings_the_tokenizer_and_streams(model, tokenizer):
+    pipe = pipeline("text-generation", model=model, tokenizer=tokenizer)
+    options = {"strategy": "constrained", "choices": ["perhaps", "never"], "max_new_tokens": 20}
+    (answer,) = pipe("so:", return_full_text=False, **options)
+    assert answer["generated_text"] in options["choices"]
+    assert "".join(pipe.stream("so:", **options)) == answer["generated_text"]
