@@ -6,6 +6,7 @@ import torch
 from modelry.errors import GenerationError, RegistryError
 from modelry.generation import GenerationConfig, generate
 from modelry.generation.strategy import choose_strategy
+from modelry_registry import Registry, get_registry, use_registry
 
 CASES = [
     ({}, "sampling"),
@@ -39,7 +40,12 @@ def test_an_assistant_chooses():
 )
 def test_what_is_not_installed_is_named(toy, strategy, fields):
     name = "watermark" if "watermarking_config" in fields else "no-such-strategy"
-    with strategy(lambda session, parameters: None), pytest.raises(RegistryError, match=name) as caught:
+    kernel = Registry([one for one in get_registry().candidates if one.distribution == "modelry-core"])
+    with (
+        use_registry(kernel),
+        strategy(lambda session, parameters: None),
+        pytest.raises(RegistryError, match=name) as caught,
+    ):
         generate(toy, torch.tensor([[1]]), **fields)
     assert next(iter(fields)) in str(caught.value)
     assert not toy.calls
