@@ -70,6 +70,7 @@ def assemble(
     wanted = _wanted_dtype(model, checkpoint, dtype)
     sizes = {name: _size(tensor, wanted) for name, tensor in expected.items()}
     placement = place(model, device_map, sizes, max_memory)
+    rooms = _rooms(expected, packed, placement) if packing is not None and not packing.stored else {}
     for step in found.steps:
         files_names = [found.files_name[name] for name in step.stored]
         stored = [checkpoint.read(name) for name in files_names]
@@ -78,7 +79,7 @@ def assemble(
             device = device_of(name, placement)
             parts: Mapping[str, Tensor] | None = None
             if packing is not None and not packing.stored and name.startswith(packed):
-                parts = _packed(packing.quantizer, name, tensor.to(device), expected)
+                parts = _packed(packing.quantizer, name, tensor.to(device), expected, rooms)
             elif packing is not None and name.startswith(packed):
                 parts = {name: tensor.to(device)}
             if parts is None:
@@ -118,8 +119,25 @@ def _as_float(
     return {**rest, **{name: tensor for name, tensor in before.items() if name.startswith(packed)}}
 
 
+def _rooms(expected: Mapping[str, Tensor], packed: tuple[str, ...], placement: Placement) -> dict[str, Tensor]:
+    """Memory for every packed tensor, taken before the first is packed; pages that nobody has written cost nothing.
+
+    A tensor packed and kept between two large intermediate results would pin the C library's heap at its height:
+    a model packed while loading then grew by up to its float size.
+    """
+    return {
+        name: torch.empty_like(tensor, device=device_of(name, placement))
+        for name, tensor in expected.items()
+        if name.startswith(packed)
+    }
+
+
 def _packed(
-    quantizer: "Quantizer", name: str, tensor: Tensor, expected: Mapping[str, Tensor]
+    quantizer: "Quantizer",
+    name: str,
+    tensor: Tensor,
+    expected: Mapping[str, Tensor],
+    rooms: dict[str, Tensor],
 ) -> Mapping[str, Tensor] | None:
     parts = quantizer.pack(name, tensor)
     for part_name, part in (parts or {}).items():
@@ -132,7 +150,7 @@ def _packed(
             )
     if parts is None and name not in expected:
         raise QuantizationError(f"{quantizer.method} has replaced the layer of {name} and does not pack it")
-    return parts
+    return None if parts is None else {name: rooms.pop(name).copy_(part) for name, part in parts.items()}
 
 
 def _wanted_dtype(model: "PreTrainedModel", checkpoint: Checkpoint, dtype: DtypeLike | None) -> torch.dtype:

@@ -14,7 +14,7 @@ MIDDLE = LEVELS // 2
 SHARES = (1.0, 0.93)
 """Shares of a group's range that are tried, the better one kept. Cutting off the ends pays in large groups: the squared
 error of normal weights falls by 4 % in groups of 32 and 9 % in groups of 128."""
-WEIGHTS_AT_A_TIME = 1 << 21
+WEIGHTS_AT_A_TIME = 1 << 18
 """Bounds the memory that packing takes beside the weight: a few float32 copies of so many."""
 
 

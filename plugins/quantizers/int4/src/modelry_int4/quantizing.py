@@ -96,7 +96,13 @@ class Int4Quantizer(Quantizer):
         return {name: integers, f"{name}_scale_and_zero": scale_and_zero}
 
     def finish(self, model: nn.Module) -> None:
-        """Bring every layer's integers into the layout of its device's kernel, one layer at a time."""
+        """Bring every layer's integers into the layout of its device's kernel, one layer at a time.
+
+        They are written where they lay: a result kept between two large intermediate ones would pin the heap's height.
+        """
         for layer in model.modules():
             if isinstance(layer, Int4Linear):
+                room = layer.weight
                 layer.lay_out()
+                if room.dtype == layer.weight.dtype and room.numel() == layer.weight.numel():
+                    layer._buffers["weight"] = room.view(layer.weight.shape).copy_(layer.weight)

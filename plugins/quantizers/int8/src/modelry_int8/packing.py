@@ -9,6 +9,8 @@ from torch import Tensor
 from modelry.errors import QuantizationError
 
 LARGEST = 127
+WEIGHTS_AT_A_TIME = 1 << 18
+"""Bounds the memory that packing takes beside the weight: a few float32 copies of so many."""
 
 
 def pack_rows(weight: Tensor, *, name: str = "the weight") -> tuple[Tensor, Tensor]:
@@ -26,11 +28,18 @@ def pack_rows(weight: Tensor, *, name: str = "the weight") -> tuple[Tensor, Tens
     Raises:
         QuantizationError: a value is infinite or no number.
     """
-    rows = weight.float()
-    largest = rows.abs().amax(dim=1)
-    if not torch.isfinite(largest).all():
-        row = int((~torch.isfinite(largest)).nonzero()[0])
-        raise QuantizationError(f"{name} has a value in row {row} that is infinite or no number, and has no 8-bit form")
-    scale = (largest.clamp(min=torch.finfo(torch.bfloat16).tiny * LARGEST) / LARGEST).to(torch.bfloat16)
-    integers = (rows / scale.float().unsqueeze(1)).round_().clamp_(-LARGEST, LARGEST)
-    return integers.to(torch.int8), scale
+    integers = torch.empty(weight.shape, dtype=torch.int8, device=weight.device)
+    scale = torch.empty(weight.shape[0], dtype=torch.bfloat16, device=weight.device)
+    rows_at_a_time = max(1, WEIGHTS_AT_A_TIME // max(1, weight.shape[1]))
+    for start in range(0, weight.shape[0], rows_at_a_time):
+        part = slice(start, start + rows_at_a_time)
+        rows = weight[part].float()
+        largest = rows.abs().amax(dim=1)
+        if not torch.isfinite(largest).all():
+            row = start + int((~torch.isfinite(largest)).nonzero()[0])
+            raise QuantizationError(
+                f"{name} has a value in row {row} that is infinite or no number, and has no 8-bit form"
+            )
+        scale[part] = largest.clamp(min=torch.finfo(torch.bfloat16).tiny * LARGEST) / LARGEST
+        integers[part] = (rows / scale[part].float().unsqueeze(1)).round_().clamp_(-LARGEST, LARGEST)
+    return integers, scale
