@@ -126,7 +126,7 @@ def _rooms(expected: Mapping[str, Tensor], packed: tuple[str, ...], placement: P
     a model packed while loading then grew by up to its float size.
     """
     return {
-        name: torch.empty_like(tensor, device=device_of(name, placement))
+        name: torch.empty(tensor.shape, dtype=tensor.dtype, device=device_of(name, placement))
         for name, tensor in expected.items()
         if name.startswith(packed)
     }

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from modelry import AutoConfig, AutoModelForCausalLM
 from modelry.errors import CheckpointError, ModelryWarning, QuantizationError
-from modelry_int4 import Int4Linear
+from modelry.packed import Int4Linear
 from modelry_int4.quantizing import in_short
 
 INT4 = {"quant_method": "int4"}

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from modelry import AutoModelForCausalLM
 from modelry.errors import CheckpointError, QuantizationError
-from modelry_int8 import Int8Linear
+from modelry.packed import Int8Linear
 
 INT8 = {"quant_method": "int8"}
 

@@ -3,9 +3,9 @@
 import importlib
 from typing import Any
 
-_ROOMS = {"Int4Linear": "linear", "Int4Parameters": "parameters", "Int4Quantizer": "quantizing"}
+_ROOMS = {"Int4Parameters": "parameters", "Int4Quantizer": "quantizing"}
 
-__all__ = ["Int4Linear", "Int4Parameters", "Int4Quantizer"]
+__all__ = ["Int4Parameters", "Int4Quantizer"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,44 +1,16 @@
 """The int4 scheme: which layers it replaces, and how their tensors are packed."""
 
-import re
 import warnings
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from torch import Tensor, nn
 
 from modelry.errors import ModelryWarning, QuantizationError
-from modelry.model import PreTrainedModel
+from modelry.packed.int4_linear import Int4Linear
+from modelry.packed.int4_packing import pack_groups
+from modelry.packed.replacing import found_layers, in_short, refuse_packed
 from modelry.quantization import Quantizer
-from modelry_int4.linear import Int4Linear
-from modelry_int4.packing import pack_groups
 from modelry_int4.parameters import Int4Parameters
-
-
-def found_layers(model: nn.Module, keep: list[str] | None) -> Iterator[tuple[str, nn.Linear]]:
-    """Yield name and layer of every linear layer that is not kept.
-
-    Args:
-        keep: full names, last parts of names, or names of modules around the layer; None keeps all outside the base
-            model.
-    """
-    base = model.base_model if isinstance(model, PreTrainedModel) else model
-    inside = {id(part) for part in base.modules()}
-    for name, part in list(model.named_modules()):
-        if not isinstance(part, nn.Linear):
-            continue
-        if keep is None:
-            kept = id(part) not in inside
-        else:
-            kept = any(name == one or name.endswith(f".{one}") or name.startswith(f"{one}.") for one in keep)
-        if not kept:
-            yield name, part
-
-
-def in_short(names: list[str]) -> str:
-    """Names of layers, those that differ in a number only as one: "layers.*.mlp.down_proj (30 times)"."""
-    counts = Counter(re.sub(r"(?<=\.)\d+(?=\.)", "*", name) for name in names)
-    return ", ".join(name if count == 1 else f"{name} ({count} times)" for name, count in counts.items())
 
 
 class Int4Quantizer(Quantizer):
@@ -53,14 +25,8 @@ class Int4Quantizer(Quantizer):
         Raises:
             QuantizationError: config.json says another quant_method, a layer is packed already, or none fits.
         """
-        said = getattr(model, "config", None)
-        method = (getattr(said, "quantization_config", None) or {}).get("quant_method", self.method)
-        if method != self.method:
-            raise QuantizationError(f"the checkpoint is quantized with {method} already; load it as it is")
+        refuse_packed(model, self.method, self.parameters.modules_to_not_convert)
         layers = dict(found_layers(model, self.parameters.modules_to_not_convert))
-        for name, layer in layers.items():
-            if not isinstance(layer.weight, nn.Parameter) or not layer.weight.is_floating_point():
-                raise QuantizationError(f"{name} is packed already ({type(layer).__name__}) and cannot be packed again")
         if layers and not any(self._fits(layer) for layer in layers.values()):
             widths = sorted({layer.in_features for layer in layers.values()})
             raise QuantizationError(

@@ -3,9 +3,9 @@
 import importlib
 from typing import Any
 
-_ROOMS = {"Int8Linear": "linear", "Int8Parameters": "parameters", "Int8Quantizer": "quantizing"}
+_ROOMS = {"Int8Parameters": "parameters", "Int8Quantizer": "quantizing"}
 
-__all__ = ["Int8Linear", "Int8Parameters", "Int8Quantizer"]
+__all__ = ["Int8Parameters", "Int8Quantizer"]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from modelry.errors import QuantizationError
-from modelry_int8.linear import Int8Linear
-from modelry_int8.packing import pack_rows
+from modelry.packed.int8_linear import Int8Linear
+from modelry.packed.int8_packing import pack_rows
 
 TOLERANCE = {torch.float32: 1e-5, torch.float16: 2e-3, torch.bfloat16: 1e-2}
 

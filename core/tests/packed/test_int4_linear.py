@@ -8,9 +8,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from modelry.errors import QuantizationError
-from modelry_int4.layouts import CpuLayout, FileLayout
-from modelry_int4.linear import Int4Linear
-from modelry_int4.packing import pack_groups
+from modelry.packed.int4_layouts import CpuLayout, FileLayout
+from modelry.packed.int4_linear import Int4Linear
+from modelry.packed.int4_packing import pack_groups
 
 TOLERANCE = {torch.float32: 1e-5, torch.float16: 2e-3, torch.bfloat16: 1e-2}
 

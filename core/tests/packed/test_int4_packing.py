@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from modelry.errors import QuantizationError
-from modelry_int4.packing import fold, pack_groups, unfold
+from modelry.packed.int4_packing import fold, pack_groups, unfold
 
 
 def stood_for(packed: torch.Tensor, scale_and_zero: torch.Tensor) -> torch.Tensor:
@@ -58,7 +58,7 @@ def test_two_integers_lie_in_a_byte() -> None:
 def test_pieces_of_a_large_weight(monkeypatch: pytest.MonkeyPatch) -> None:
     weight = torch.randn(9, 64, generator=torch.Generator().manual_seed(0))
     at_once = pack_groups(weight, group_size=32)
-    monkeypatch.setattr("modelry_int4.packing.WEIGHTS_AT_A_TIME", 130)
+    monkeypatch.setattr("modelry.packed.int4_packing.WEIGHTS_AT_A_TIME", 130)
     assert all(torch.equal(*pair) for pair in zip(at_once, pack_groups(weight, group_size=32), strict=True))
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from modelry.errors import QuantizationError
-from modelry_int8.packing import pack_rows
+from modelry.packed.int8_packing import pack_rows
 
 
 @pytest.mark.parametrize("size", [1e-30, 1.0, 1e30])

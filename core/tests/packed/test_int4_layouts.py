@@ -3,8 +3,16 @@
 import pytest
 import torch
 
-from modelry_int4.layouts import CpuLayout, CudaLayout, FileLayout, Layout, cpu_block, cuda_kernel_works, layout_for
-from modelry_int4.packing import fold, unfold
+from modelry.packed.int4_layouts import (
+    CpuLayout,
+    CudaLayout,
+    FileLayout,
+    Layout,
+    cpu_block,
+    cuda_kernel_works,
+    layout_for,
+)
+from modelry.packed.int4_packing import fold, unfold
 
 CPU = torch.device("cpu")
 

@@ -11,7 +11,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from modelry_int4.packing import LEVELS, MIDDLE, fold, unfold
+from modelry.packed.int4_packing import LEVELS, MIDDLE, fold, unfold
 
 MOST_ROWS_OF_KERNEL = 32
 """Up to so many rows the CPU takes the 4-bit product, whose cost grows with the rows; above it a product with the

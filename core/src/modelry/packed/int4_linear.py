@@ -6,10 +6,10 @@ M rows of the input   I input width   O output width   G inputs in a group
 from typing import Any, Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from modelry.errors import QuantizationError
-from modelry_int4.layouts import FileLayout, Layout, layout_for
+from modelry.packed.int4_layouts import FileLayout, Layout, layout_for
+from modelry.packed.packed_linear import PackedLinear, moved_bits
 
 
 def whole(kept: Tensor, scale_and_zero: Tensor, *, layout: Layout, group_size: int, dtype: torch.dtype) -> Tensor:
@@ -39,53 +39,40 @@ def product(x: Tensor, kept: Tensor, scale_and_zero: Tensor, layout: Layout, gro
     return y.view(*x.shape[:-1], y.shape[-1])
 
 
-class _Product(torch.autograd.Function):
-    """`product`, whose input has a gradient and whose weight has none."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, kept: Tensor, scale_and_zero: Tensor, layout: Layout, group_size: int) -> Tensor:
-        ctx.save_for_backward(kept, scale_and_zero)
-        ctx.layout, ctx.group_size = layout, group_size
-        return product(x, kept, scale_and_zero, layout, group_size)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None, None]:
-        (gradient,) = gradients
-        kept, scale_and_zero = ctx.saved_tensors
-        weight = whole(kept, scale_and_zero, layout=ctx.layout, group_size=ctx.group_size, dtype=gradient.dtype)
-        return gradient @ weight.t(), None, None, None, None
-
-
-class Int4Linear(nn.Linear):
-    """A linear layer with a packed weight, under the name of the one it replaces. Inputs get gradients, so adapters on
-    top of it train; the weight itself is no parameter.
+class Int4Linear(PackedLinear):
+    """4-bit integers in groups.
 
     In memory the integers lie as the device's kernel wants them (`layout`); state_dict has them as files do.
 
     Args:
+        group_size: G.
         bias: of the layer that is replaced; its values are not taken.
+        scale_dtype: of the scales and zeros. A product runs in the dtype of its input, to which they are cast.
     """
 
     weight: Tensor
     """The integers: (O, I / 2) bytes in a file."""
     weight_scale_and_zero: Tensor
-    """(I / G, O, 2) bfloat16."""
+    """(I / G, O, 2)."""
 
-    def __init__(self, in_features: int, out_features: int, *, group_size: int, bias: Tensor | None) -> None:
-        nn.Module.__init__(self)  # nn.Linear would make a float weight
-        self.in_features, self.out_features, self.group_size = in_features, out_features, group_size
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        group_size: int,
+        bias: Tensor | None,
+        scale_dtype: torch.dtype = torch.bfloat16,
+    ) -> None:
+        super().__init__(in_features, out_features, bias=bias)
+        self.group_size = group_size
         self.layout: Layout = FileLayout()
         groups = in_features // group_size
         self.register_buffer("weight", torch.empty(out_features, in_features // 2, dtype=torch.uint8))
-        self.register_buffer("weight_scale_and_zero", torch.empty(groups, out_features, 2, dtype=torch.bfloat16))
-        self.register_parameter("bias", None if bias is None else nn.Parameter(torch.empty_like(bias)))
+        self.register_buffer("weight_scale_and_zero", torch.empty(groups, out_features, 2, dtype=scale_dtype))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(..., I) -> (..., O)."""
-        with_gradient = x.requires_grad and torch.is_grad_enabled()
-        multiply = _Product.apply if with_gradient else product
-        y: Tensor = multiply(x, self.weight, self.weight_scale_and_zero, self.layout, self.group_size)
-        return y if self.bias is None else y + self.bias.to(y.dtype)
+    def multiply(self, x: Tensor) -> Tensor:
+        return product(x, self.weight, self.weight_scale_and_zero, self.layout, self.group_size)
 
     def dequantized(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """(O, I) float weight."""
@@ -106,19 +93,6 @@ class Int4Linear(nn.Linear):
         """(O, I / 2) bytes, as in a file."""
         return self.layout.as_in_files(self.weight, outputs=self.out_features, inputs=self.in_features)
 
-    def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Refuse to train integers.
-
-        Raises:
-            QuantizationError: always, unless asked for False.
-        """
-        if requires_grad:
-            raise QuantizationError(
-                "the weight of an Int4Linear is 4-bit integers, which cannot be trained. "
-                "Train an adapter on top of it, or load the model without quantization"
-            )
-        return super().requires_grad_(False)
-
     def _leave_layout(self) -> None:
         self._buffers["weight"] = self.packed()
         self.layout = FileLayout()
@@ -126,11 +100,13 @@ class Int4Linear(nn.Linear):
     def _apply(self, fn: Any, recurse: bool = True) -> Self:
         """Move; a change of dtype is for activations and keeps the bits of scales and zeros."""
         self._leave_layout()
-        self._buffers["weight_scale_and_zero"] = self.weight_scale_and_zero.view(torch.int16)
+        bits = self._buffers.pop("weight_scale_and_zero")
+        assert bits is not None
         try:
             super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+            bits = moved_bits(bits, fn)
         finally:
-            self._buffers["weight_scale_and_zero"] = self.weight_scale_and_zero.view(torch.bfloat16)
+            self._buffers["weight_scale_and_zero"] = bits
             self.lay_out()
         return self
 

@@ -6,10 +6,10 @@ M rows of the input   I input width   O output width
 from typing import Any, Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from modelry.errors import QuantizationError
+from modelry.packed.packed_linear import PackedLinear, moved_bits
 
 MOST_ROWS_OF_KERNEL = 12
 """Up to so many rows the CPU takes PyTorch's 8-bit product, whose cost grows with the rows; above it a product in the
@@ -46,75 +46,42 @@ def whole(weight: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
     return (weight * scale.float().unsqueeze(1)).to(dtype)
 
 
-class _Product(torch.autograd.Function):
-    """`product`, whose input has a gradient and whose weight has none."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
-        ctx.save_for_backward(weight, scale)
-        return product(x, weight, scale)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        (gradient,) = gradients
-        weight, scale = ctx.saved_tensors
-        return gradient @ whole(weight, scale, gradient.dtype), None, None
-
-
-class Int8Linear(nn.Linear):
-    """A linear layer with a packed weight, under the name of the one it replaces. Inputs get gradients, so adapters on
-    top of it train; the weight itself is no parameter.
+class Int8Linear(PackedLinear):
+    """8-bit integers with a scale for each output.
 
     Args:
         bias: of the layer that is replaced; its values are not taken.
+        scale_dtype: of the scales. A product runs in the dtype of its input, to which they are cast.
     """
 
     weight: Tensor
     """(O, I) int8."""
     weight_scale: Tensor
-    """(O,) bfloat16."""
+    """(O,)."""
 
-    def __init__(self, in_features: int, out_features: int, *, bias: Tensor | None) -> None:
-        nn.Module.__init__(self)  # nn.Linear would make a float weight
-        self.in_features, self.out_features = in_features, out_features
+    def __init__(
+        self, in_features: int, out_features: int, *, bias: Tensor | None, scale_dtype: torch.dtype = torch.bfloat16
+    ) -> None:
+        super().__init__(in_features, out_features, bias=bias)
         self.register_buffer("weight", torch.empty(out_features, in_features, dtype=torch.int8))
-        self.register_buffer("weight_scale", torch.empty(out_features, dtype=torch.bfloat16))
-        self.register_parameter("bias", None if bias is None else nn.Parameter(torch.empty_like(bias)))
+        self.register_buffer("weight_scale", torch.empty(out_features, dtype=scale_dtype))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(..., I) -> (..., O)."""
-        if x.requires_grad and torch.is_grad_enabled():
-            y: Tensor = _Product.apply(x, self.weight, self.weight_scale)  # type: ignore[no-untyped-call]
-        else:
-            y = product(x, self.weight, self.weight_scale)
-        return y if self.bias is None else y + self.bias.to(y.dtype)
+    def multiply(self, x: Tensor) -> Tensor:
+        return product(x, self.weight, self.weight_scale)
 
     def dequantized(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """(O, I) float weight."""
         return whole(self.weight, self.weight_scale, dtype)
 
-    def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Refuse to train integers.
-
-        Raises:
-            QuantizationError: always, unless asked for False.
-        """
-        if requires_grad:
-            raise QuantizationError(
-                "the weight of an Int8Linear is 8-bit integers, which cannot be trained. "
-                "Train an adapter on top of it, or load the model without quantization"
-            )
-        return super().requires_grad_(False)
-
     def _apply(self, fn: Any, recurse: bool = True) -> Self:
         """Move; a change of dtype is for activations and keeps the scale's bits."""
-        scale = self.weight_scale
-        del self._buffers["weight_scale"]
+        bits = self._buffers.pop("weight_scale")
+        assert bits is not None
         try:
             super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+            bits = moved_bits(bits, fn)
         finally:
-            self._buffers["weight_scale"] = scale
-        self._buffers["weight_scale"] = fn(scale.view(torch.int16)).view(torch.bfloat16)
+            self._buffers["weight_scale"] = bits
         return self
 
     def extra_repr(self) -> str:
