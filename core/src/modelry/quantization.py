@@ -2,11 +2,13 @@
 
 The loader (modelry.checkpoint) calls, in this order:
 
-1. `check(model)`    refuse what cannot be quantized, on the meta device, before a tensor is read;
-2. `swap(model)`     replace layers by packed ones, still on the meta device;
-3. `pack(...)`       for each stored tensor of a replaced layer, as it streams in: a float model never has to fit.
-   Not called when the checkpoint was saved packed: then its tensors have the packed layers' names already;
-4. `finish(model)`   every tensor is in place.
+1. `begin(...)`      see what is stored, before a tensor is read;
+2. `check(model)`    refuse what cannot be quantized, on the meta device;
+3. `swap(model)`     replace layers by packed ones, still on the meta device;
+4. `pack(...)`       for each stored tensor of a replaced layer, as it streams in: a float model never has to fit.
+   `take(...)` is asked first, for formats whose tensors are packed another way already.
+   Neither is called when the checkpoint was saved packed: then its tensors have the packed layers' names already;
+5. `finish(model)`   every tensor is in place.
 """
 
 from abc import ABC, abstractmethod
@@ -19,7 +21,9 @@ from modelry.errors import BrokenPlugin, QuantizationError
 from modelry_registry import get_registry, resolve
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor, dtype, nn
+
+    from modelry.checkpoint.shards import Checkpoint
 
 __all__ = ["Quantizer", "build_quantizer", "quantizer_name"]
 
@@ -36,6 +40,13 @@ class Quantizer(ABC):
 
     def __init__(self, parameters: BaseModel) -> None:
         self.parameters = parameters
+
+    def begin(self, checkpoint: "Checkpoint", dtype: "dtype") -> None:  # noqa: B027
+        """See what is stored: names, shapes and readers; and the dtype that floating tensors will have.
+
+        Raises:
+            QuantizationError: the scheme cannot pack this checkpoint.
+        """
 
     def check(self, model: "nn.Module") -> None:  # noqa: B027
         """Refuse a model this scheme cannot do.
@@ -59,6 +70,18 @@ class Quantizer(ABC):
         Returns:
             Packed tensors by full name, or None: this one stays as it is, under its name (a bias).
         """
+
+    def take(self, name: str, stored: str, checkpoint: "Checkpoint") -> Mapping[str, "Tensor"] | None:
+        """Turn one stored tensor of a replaced layer into packed ones without a float tensor in between.
+
+        Args:
+            name: its full name in the model before `swap`.
+            stored: its name in the checkpoint, for `checkpoint.reader(stored)`.
+
+        Returns:
+            Packed tensors by full name, or None: it is to be read and given to `pack`.
+        """
+        return None
 
     def finish(self, model: "nn.Module") -> None:  # noqa: B027
         """Called once all tensors are in place."""

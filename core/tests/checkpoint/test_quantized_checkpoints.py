@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from modelry import AutoModelForCausalLM
+from modelry.checkpoint.safetensors_file import SafetensorsReader
 from modelry.errors import CheckpointError, QuantizationError, UnknownName
 from modelry.quantization import build_quantizer
 
@@ -112,6 +113,39 @@ class Idle(ToyQuantizer):
 def test_schemes_that_do_not_keep_their_word(folder: Path, scheme: type[ToyQuantizer], message: str) -> None:
     with pytest.raises(QuantizationError, match=message):
         AutoModelForCausalLM.from_pretrained(folder, quantization=scheme(ToyParameters()))
+
+
+class Taking(ToyQuantizer):
+    """Takes stored bytes itself, but for the head."""
+
+    def begin(self, checkpoint, dtype):  # type: ignore[no-untyped-def]
+        self.seen = set(checkpoint.names()), dtype
+
+    def take(self, name, stored, checkpoint):  # type: ignore[no-untyped-def]
+        assert stored in self.seen[0]
+        if name.startswith("lm_head"):
+            return None
+        reader = checkpoint.reader(stored)
+        assert isinstance(reader, SafetensorsReader)
+        return super().pack(name, reader.read(stored).clone())
+
+
+class TakingTooMuch(Taking):
+    """Takes what the model has no room for."""
+
+    def take(self, name, stored, checkpoint):  # type: ignore[no-untyped-def]
+        return {f"{name}.more": checkpoint.reader(stored).read(stored)}
+
+
+def test_a_scheme_that_reads_the_file_itself(folder: Path) -> None:
+    taking = Taking(ToyParameters())
+    model = AutoModelForCausalLM.from_pretrained(folder, quantization=taking, dtype="bfloat16")
+    assert taking.seen[1] == torch.bfloat16
+    plain = AutoModelForCausalLM.from_pretrained(folder, quantization="toy8", dtype="bfloat16")
+    ours, theirs = model.state_dict(), plain.state_dict()
+    assert all(ours[name].equal(theirs[name]) for name in ours)
+    with pytest.raises(QuantizationError, match="where the model has nothing"):
+        AutoModelForCausalLM.from_pretrained(folder, quantization=TakingTooMuch(ToyParameters()))
 
 
 def test_a_quantizer_of_its_own_config() -> None:

@@ -62,17 +62,28 @@ def assemble(
         QuantizationError: the scheme cannot do this model, or packs what the model does not have.
     """
     needed = model.state_dict(keep_vars=True)
-    packed: tuple[str, ...] = () if packing is None else _swap(model, packing.quantizer)
+    wanted = _wanted_dtype(model, checkpoint, dtype)
+    packed: tuple[str, ...] = ()
+    if packing is not None:
+        packing.quantizer.begin(checkpoint, wanted)
+        packed = _swap(model, packing.quantizer)
     expected = model.state_dict(keep_vars=True)
     if packing is not None:
         needed = expected if packing.stored else _as_float(expected, needed, packed)
     found = match(model, checkpoint, needed, untied=packed, ignore_mismatched=ignore_mismatched)
-    wanted = _wanted_dtype(model, checkpoint, dtype)
     sizes = {name: _size(tensor, wanted) for name, tensor in expected.items()}
     placement = place(model, device_map, sizes, max_memory)
     rooms = _rooms(expected, packed, placement) if packing is not None and not packing.stored else {}
     for step in found.steps:
         files_names = [found.files_name[name] for name in step.stored]
+        if packing is not None and not packing.stored and len(step.ours) == 1 and step.ours[0].startswith(packed):
+            taken = packing.quantizer.take(step.ours[0], files_names[0], checkpoint)
+            if taken is not None:
+                taken = _into_rooms(packing.quantizer, step.ours[0], taken, expected, rooms)
+                for part_name, part in taken.items():
+                    _assign(model, part_name, part)
+                checkpoint.release(files_names[0])
+                continue
         stored = [checkpoint.read(name) for name in files_names]
         in_use = False
         for name, tensor in zip(step.ours, step.row.read(stored), strict=True):
@@ -140,7 +151,19 @@ def _packed(
     rooms: dict[str, Tensor],
 ) -> Mapping[str, Tensor] | None:
     parts = quantizer.pack(name, tensor)
-    for part_name, part in (parts or {}).items():
+    if parts is None and name not in expected:
+        raise QuantizationError(f"{quantizer.method} has replaced the layer of {name} and does not pack it")
+    return None if parts is None else _into_rooms(quantizer, name, parts, expected, rooms)
+
+
+def _into_rooms(
+    quantizer: "Quantizer",
+    name: str,
+    parts: Mapping[str, Tensor],
+    expected: Mapping[str, Tensor],
+    rooms: dict[str, Tensor],
+) -> Mapping[str, Tensor]:
+    for part_name, part in parts.items():
         wanted = expected.get(part_name)
         if wanted is None or wanted.shape != part.shape or wanted.dtype != part.dtype:
             model = "nothing" if wanted is None else f"{tuple(wanted.shape)} of {wanted.dtype}"
@@ -148,9 +171,7 @@ def _packed(
                 f"{quantizer.method} packs {name} into {part_name}, {tuple(part.shape)} of {part.dtype}, "
                 f"where the model has {model}"
             )
-    if parts is None and name not in expected:
-        raise QuantizationError(f"{quantizer.method} has replaced the layer of {name} and does not pack it")
-    return None if parts is None else {name: rooms.pop(name).copy_(part) for name, part in parts.items()}
+    return {part_name: rooms.pop(part_name).copy_(part) for part_name, part in parts.items()}
 
 
 def _wanted_dtype(model: "PreTrainedModel", checkpoint: Checkpoint, dtype: DtypeLike | None) -> torch.dtype:

@@ -41,6 +41,10 @@ class Checkpoint:
         """dtype and shape of a tensor."""
         return self._readers[name].info(name)
 
+    def reader(self, name: str) -> CheckpointReader:
+        """The open file that holds a tensor, for what only its own format has."""
+        return self._readers[name]
+
     def read(self, name: str) -> Tensor:
         """A tensor, mapped where the format allows."""
         return self._readers[name].read(name)
