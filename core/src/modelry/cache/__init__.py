@@ -4,6 +4,18 @@ from modelry.cache.cache import Cache
 from modelry.cache.growing import GrowingLayerCache
 from modelry.cache.layer import LayerCache
 from modelry.cache.making import make_cache
+from modelry.cache.offloaded import OffloadedLayerCache
+from modelry.cache.quantized import QuantizedLayerCache
 from modelry.cache.sliding import SlidingLayerCache
+from modelry.cache.static import StaticLayerCache
 
-__all__ = ["Cache", "GrowingLayerCache", "LayerCache", "SlidingLayerCache", "make_cache"]
+__all__ = [
+    "Cache",
+    "GrowingLayerCache",
+    "LayerCache",
+    "OffloadedLayerCache",
+    "QuantizedLayerCache",
+    "SlidingLayerCache",
+    "StaticLayerCache",
+    "make_cache",
+]

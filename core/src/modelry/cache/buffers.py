@@ -34,11 +34,7 @@ def write_behind(buffer: Tensor, new: Tensor, *, drop: int, held: int, width: in
     if torch.is_inference_mode_enabled() and drop == 0 and buffer.shape[2] == width and buffer.shape[0] == rows:
         buffer.narrow(2, held, count).copy_(new)
         return buffer
-    if buffer.shape[0] != rows:
-        raise ValueError(
-            f"the cache holds {buffer.shape[0]} rows and the input has {rows}: "
-            "start a new cache, or repeat or drop its rows with cache.keep(rows)"
-        )
+    check_rows(buffer, new)
     if torch.is_grad_enabled() and (new.requires_grad or buffer.requires_grad):
         tail = new.new_zeros(rows, heads, width - held - count, size)
         return torch.cat((buffer[:, :, drop : drop + held], new, tail), dim=2)
@@ -49,6 +45,19 @@ def write_behind(buffer: Tensor, new: Tensor, *, drop: int, held: int, width: in
         buffer = wider
     buffer.narrow(2, held, count).copy_(new)
     return buffer
+
+
+def check_rows(held: Tensor, new: Tensor) -> None:
+    """Refuse new positions (B, K, T, E) of other rows than those held.
+
+    Raises:
+        ValueError: a cache made for some rows is given others.
+    """
+    if held.shape[0] != new.shape[0]:
+        raise ValueError(
+            f"the cache holds {held.shape[0]} rows and the input has {new.shape[0]}: "
+            "start a new cache, or repeat or drop its rows with cache.keep(rows)"
+        )
 
 
 def new_buffer(first: Tensor, *, drop: int, width: int) -> Tensor:

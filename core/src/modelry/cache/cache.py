@@ -31,8 +31,7 @@ class Cache:
     @property
     def rows(self) -> int | None:
         """Number of rows held, None while the cache is empty."""
-        keys = self.layers[0].keys if self.layers else None
-        return None if keys is None or self.seen == 0 else keys.shape[0]
+        return self.layers[0].rows if self.layers and self.seen else None
 
     @property
     def can_rollback(self) -> bool:

@@ -1,4 +1,4 @@
-"""What the cache of one attention layer promises. The two that exist are in growing.py and sliding.py.
+"""What the cache of one attention layer promises. Each kind has its own file, growing.py to static.py.
 
 B rows   K key/value heads   T new positions   W positions returned   E head width
 A slot is a column of the attention mask: the count of positions before it, padding included.
@@ -23,6 +23,8 @@ class LayerCache(ABC):
     """(B, K, C, E), C the capacity of the buffer; None before the first `extend`."""
     values: Tensor | None = None
     """(B, K, C, E)."""
+    capacity: int | None = None
+    """Positions that can be held without making room, where the kind says so beforehand."""
     length: int = 0
     """Positions remembered, those that a sliding window dropped included: the slot of the next one."""
 
@@ -42,21 +44,28 @@ class LayerCache(ABC):
             ValueError: B is not the number of rows held.
         """
 
-    @abstractmethod
     def first_after(self, new: int) -> int:
         """Slot of the first key that `extend` will return for `new` positions."""
+        return 0
 
     @abstractmethod
     def width_after(self, new: int) -> int:
         """Number of keys that `extend` will return for `new` positions."""
 
-    @abstractmethod
     def rollback(self, count: int) -> None:
         """Forget the last `count` positions.
 
         Raises:
             ValueError: fewer are remembered, or a sliding window has dropped what would be needed.
         """
+        if not 0 <= count <= self.length:
+            raise ValueError(f"cannot roll back {count} positions: the cache remembers {self.length}")
+        self.length -= count
+
+    @property
+    def rows(self) -> int | None:
+        """B, or None before the first `extend`."""
+        return None if self.keys is None else self.keys.shape[0]
 
     def keep(self, rows: Tensor) -> None:
         """Make row i what row `rows[i]` was: reorders, repeats and drops rows. `rows`: (R,) int64."""

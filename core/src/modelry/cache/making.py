@@ -1,36 +1,129 @@
-"""Making the cache that a configuration asks for."""
+"""Making the cache that a configuration asks for, of one of the kinds there are."""
 
+import weakref
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from modelry.cache.cache import Cache
 from modelry.cache.growing import GrowingLayerCache
+from modelry.cache.layer import LayerCache
+from modelry.cache.offloaded import OffloadedLayerCache
+from modelry.cache.quantized import QuantizedLayerCache
 from modelry.cache.sliding import SlidingLayerCache
+from modelry.cache.static import StaticLayerCache
 
 SLIDING = "sliding_attention"
 
+PUBLISHED: Mapping[str, str] = {
+    "dynamic_full": "full",
+    "hybrid": "dynamic",
+    "hybrid_chunked": "dynamic",
+    "sliding_window": "dynamic",
+    "offloaded_hybrid": "offloaded",
+    "offloaded_hybrid_chunked": "offloaded",
+}
+"""The ecosystem's names of kinds that are ours by another name."""
 
-def make_cache(config: Any, *, kind: str = "dynamic") -> Cache:
+
+def make_cache(config: Any, *, kind: str = "dynamic", **options: Any) -> Cache:
     """An empty cache with one layer for each of the decoder's.
 
     Args:
         config: the text model's `ModelConfig`: `num_hidden_layers`, and where layers differ the fields `layer_types`
             and `sliding_window`.
-        kind: "dynamic" remembers in each layer what that layer can still see: a window where `layer_types` says
-            "sliding_attention", everything elsewhere. "full" remembers everything everywhere, so that any number of
-            positions can be rolled back.
+        kind: what a layer remembers, and where:
+            "dynamic": what that layer can still see, in blocks: a window where `layer_types` says
+                "sliding_attention", everything elsewhere.
+            "full": everything everywhere, so that any number of positions can be rolled back.
+            "static": everything, in room taken at once; for compiled steps.
+            "quantized": as dynamic, but 8 bits a value where no window bounds it.
+            "offloaded": as dynamic, in the host's memory, each layer's brought to the device when its turn comes.
+            "offloaded_static": static, in the host's memory.
+            The ecosystem's other names (`PUBLISHED`) are understood.
+        options: of static: max_cache_len, positions (default: max_position_embeddings). Of quantized:
+            residual_length, newest positions kept in full precision; nbits, which must be 8.
 
     Raises:
-        ValueError: no such kind, or a sliding layer without a window.
+        ValueError: no such kind or option, an impossible value, or a sliding layer without a window.
     """
-    if kind not in ("dynamic", "full"):
-        raise ValueError(f"no cache is called {kind!r}; there are 'dynamic' and 'full'")
+    name = PUBLISHED.get(kind, kind)
+    if name not in _KINDS:
+        raise ValueError(
+            f"no cache is called {kind!r}; there are {', '.join(map(repr, sorted({*_KINDS, *PUBLISHED})))}"
+        )
+    make, known = _KINDS[name]
+    unknown = sorted(options.keys() - known)
+    if unknown:
+        raise ValueError(
+            f"the cache {name!r} has no option {', '.join(map(repr, unknown))}; "
+            f"it has {', '.join(map(repr, known)) if known else 'none'}"
+        )
     layers: int = config.num_hidden_layers
     types = config.__dict__.get("layer_types") or [""] * layers  # a field of families whose layers differ
     if len(types) != layers:
         raise ValueError(f"layer_types names {len(types)} layers and num_hidden_layers is {layers}")
-    if kind == "full" or SLIDING not in types:
-        return Cache([GrowingLayerCache() for _ in types])
-    window: int | None = config.sliding_window
-    if window is None:
+    return make(config, types, **options)
+
+
+def _dynamic_layers(
+    config: Any, types: list[str], everywhere: Callable[[], LayerCache] = GrowingLayerCache
+) -> list[LayerCache]:
+    """A window where layers slide, and what `everywhere` makes where they do not."""
+    window: int | None = config.__dict__.get("sliding_window")
+    if SLIDING in types and window is None:
         raise ValueError(f"layer_types has {SLIDING!r} layers and sliding_window is not set")
-    return Cache([SlidingLayerCache(window) if type_ == SLIDING else GrowingLayerCache() for type_ in types])
+    return [SlidingLayerCache(window) if type_ == SLIDING and window is not None else everywhere() for type_ in types]
+
+
+def _dynamic(config: Any, types: list[str]) -> Cache:
+    return Cache(_dynamic_layers(config, types))
+
+
+def _full(config: Any, types: list[str]) -> Cache:
+    return Cache([GrowingLayerCache() for _ in types])
+
+
+def _static(config: Any, types: list[str], max_cache_len: int | None = None) -> Cache:
+    return Cache(_static_layers(config, types, max_cache_len))
+
+
+def _static_layers(config: Any, types: list[str], capacity: int | None) -> list[LayerCache]:
+    capacity = getattr(config, "max_position_embeddings", None) if capacity is None else capacity
+    if capacity is None:
+        raise ValueError("a static cache needs max_cache_len: the configuration has no max_position_embeddings")
+    if isinstance(capacity, bool) or not isinstance(capacity, int):
+        raise ValueError(f"max_cache_len={capacity!r} is not a whole number of positions")
+    return [StaticLayerCache(capacity) for _ in types]
+
+
+def _quantized(config: Any, types: list[str], residual_length: int | None = None, nbits: int = 8) -> Cache:
+    if nbits != 8:
+        raise ValueError(f"nbits={nbits}: a quantized cache keeps 8 bits a value, and has no other width")
+    options = {} if residual_length is None else {"newest": residual_length}
+    return Cache(_dynamic_layers(config, types, lambda: QuantizedLayerCache(**options)))
+
+
+def _offloaded(config: Any, types: list[str]) -> Cache:
+    return _at_home(_dynamic_layers(config, types))
+
+
+def _offloaded_static(config: Any, types: list[str], max_cache_len: int | None = None) -> Cache:
+    return _at_home(_static_layers(config, types, max_cache_len))
+
+
+def _at_home(homes: list[LayerCache]) -> Cache:
+    layers = [OffloadedLayerCache(home) for home in homes]
+    for layer, following in zip(layers, [*layers[1:], *layers[:1]], strict=True):
+        layer.following = weakref.ref(following)
+    return Cache(layers)
+
+
+_KINDS: Mapping[str, tuple[Callable[..., Cache], tuple[str, ...]]] = {
+    "dynamic": (_dynamic, ()),
+    "full": (_full, ()),
+    "static": (_static, ("max_cache_len",)),
+    "quantized": (_quantized, ("residual_length", "nbits")),
+    "offloaded": (_offloaded, ()),
+    "offloaded_static": (_offloaded_static, ("max_cache_len",)),
+}
+"""Kind to what makes it and the options it has."""
