@@ -16,6 +16,8 @@ from modelry.packed.int4_packing import LEVELS, MIDDLE, fold, unfold
 MOST_ROWS_OF_KERNEL = 32
 """Up to so many rows the CPU takes the 4-bit product, whose cost grows with the rows; above it a product with the
 weight made whole."""
+WEIGHTS_AT_A_TIME = 1 << 20
+"""Bounds the memory that laying out takes: the converter wants four bytes for each integer."""
 IDENTITY_ROWS = 1024
 """Columns of a weight that are read back from a CUDA kernel at a time."""
 
@@ -63,7 +65,10 @@ class CpuLayout(Layout):
     block: int
 
     def lay(self, packed: Tensor) -> Tensor:
-        laid: Tensor = torch.ops.aten._convert_weight_to_int4pack_for_cpu(unfold(packed).int(), 1)
+        laid = torch.empty_like(packed)
+        blocks = max(1, WEIGHTS_AT_A_TIME // (2 * packed.shape[1] * self.block))
+        for part, into in zip(packed.split(blocks * self.block), laid.split(blocks * self.block), strict=True):
+            into.view(-1).copy_(torch.ops.aten._convert_weight_to_int4pack_for_cpu(unfold(part).int(), 1).view(-1))
         return laid
 
     def centred(self, kept: Tensor, *, outputs: int, inputs: int, dtype: torch.dtype) -> Tensor:

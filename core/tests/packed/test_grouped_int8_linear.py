@@ -1,0 +1,68 @@
+"""Eight bits in groups, computed as two 4-bit halves, are the weight their integers stand for."""
+
+import copy
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from modelry.errors import QuantizationError
+from modelry.packed import GroupedInt8Linear
+from modelry.packed.int4_layouts import CpuLayout, FileLayout
+
+TOLERANCE = {torch.float32: 1e-5, torch.float16: 2e-3, torch.bfloat16: 1e-2}
+
+
+def packed(outputs: int = 128, inputs: int = 96) -> tuple[GroupedInt8Linear, torch.Tensor]:
+    """A layer and its float weight."""
+    torch.manual_seed(0)
+    layer = GroupedInt8Linear(inputs, outputs, group_size=32, bias=None, scale_dtype=torch.float32)
+    integers = torch.randint(-128, 128, (outputs, inputs), dtype=torch.int8)
+    scale = (torch.rand(inputs // 32, outputs) + 0.1).bfloat16().float()
+    layer.load_state_dict({"weight": integers, "weight_scale": scale})
+    return layer, integers * scale.t().repeat_interleave(32, dim=1)
+
+
+@pytest.mark.parametrize("dtype", list(TOLERANCE))
+@pytest.mark.parametrize("shape", [(1, 1), (3,), (2, 6), (5, 9), (), (0,)])
+@pytest.mark.parametrize(("outputs", "layout"), [(128, CpuLayout), (20, FileLayout)])
+def test_product(dtype: torch.dtype, shape: tuple[int, ...], outputs: int, layout: type) -> None:
+    layer, weight = packed(outputs)
+    assert isinstance(layer.layout, layout)
+    x = torch.randn(*shape, 96).to(dtype)
+    y, expected = layer(x), F.linear(x.float(), weight)
+    assert (y.dtype, y.shape) == (dtype, expected.shape)
+    if y.numel():
+        assert ((y.float() - expected).norm() / expected.norm()) < TOLERANCE[dtype]
+
+
+@pytest.mark.parametrize("outputs", [128, 20])
+def test_the_weight_is_exact_and_keeps_its_bits(outputs: int) -> None:
+    layer, weight = packed(outputs)
+    assert torch.equal(layer.dequantized(), weight)
+    state = copy.deepcopy(layer).bfloat16().state_dict()
+    assert all(
+        torch.equal(state[name], one) and state[name].dtype == one.dtype
+        for name, one in packed(outputs)[0].state_dict().items()
+    )
+    again = GroupedInt8Linear(96, outputs, group_size=32, bias=None, scale_dtype=torch.float32)
+    again.load_state_dict(state)
+    assert torch.equal(again.dequantized(), weight)
+
+
+def test_every_integer() -> None:
+    layer = GroupedInt8Linear(256, 64, group_size=32, bias=None, scale_dtype=torch.float32)
+    integers = torch.arange(-128, 128, dtype=torch.int8).repeat(64, 1)
+    layer.load_state_dict({"weight": integers, "weight_scale": torch.ones(8, 64)})
+    assert torch.equal(layer.dequantized(), integers.float())
+    assert torch.equal(layer.packed(), integers)
+
+
+def test_inputs_get_gradients_and_weights_do_not() -> None:
+    layer, weight = packed()
+    x = torch.randn(4, 96, requires_grad=True)
+    layer(x).sum().backward()
+    assert torch.allclose(x.grad, weight.sum(0).expand(4, -1), rtol=1e-4, atol=1e-3)
+    with pytest.raises(QuantizationError, match="cannot be trained"):
+        layer.requires_grad_()
+    assert "int8 in groups of 32" in repr(layer)
