@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from modelry.atomic import write_text, written_aside
+from modelry.atomic import folder_written_aside, write_text, written_aside
 
 
 def test_the_new_file_takes_the_place_of_the_old(tmp_path: Path) -> None:
@@ -28,3 +28,36 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
         fail()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_is_there_when_it_is_complete(tmp_path: Path) -> None:
+    with folder_written_aside(tmp_path / "made" / "x") as aside:
+        (aside / "a").write_text("a")
+        assert not (tmp_path / "made" / "x").exists()
+    assert [path.name for path in (tmp_path / "made").iterdir()] == ["x"]
+    assert (tmp_path / "made" / "x" / "a").read_text() == "a"
+    (tmp_path / "plain").mkdir()
+    assert (tmp_path / "made" / "x").stat().st_mode == (tmp_path / "plain").stat().st_mode
+    with folder_written_aside(tmp_path / "plain") as aside:
+        (aside / "b").write_text("b")
+    assert (tmp_path / "plain" / "b").is_file()
+
+
+def test_an_error_leaves_no_folder(tmp_path: Path) -> None:
+    def fail() -> None:
+        with folder_written_aside(tmp_path / "x") as aside:
+            (aside / "a").write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_holds_something_stays(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "a").write_text("mine")
+    with pytest.raises(OSError, match="x"), folder_written_aside(tmp_path / "x") as aside:
+        (aside / "a").write_text("new")
+    assert (tmp_path / "x" / "a").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]

@@ -1,4 +1,4 @@
-"""The kernel's own plugin: attention functions, the safetensors reader and two commands, by everybody's door."""
+"""The kernel's own plugin: attention functions, the safetensors reader and three commands, by everybody's door."""
 
 from modelry_registry import AttentionBackend, CheckpointFormat, Command, Registrar, hookimpl
 
@@ -33,3 +33,6 @@ def modelry_register(registrar: Registrar) -> None:
         Command(name="run", command="modelry.cli.run:run", help="Run a task on inputs from the command line.")
     )
     registrar.command(Command(name="chat", command="modelry.cli.chat:chat", help="Talk with a chat model."))
+    registrar.command(
+        Command(name="quantize", command="modelry.cli.quantize:quantize", help="Pack a model into a new folder.")
+    )

@@ -1,7 +1,8 @@
-"""Files that are either the old one, whole, or the new one, whole: written aside, then renamed."""
+"""Files and folders that are either the old one, whole, or the new one, whole: written aside, then renamed."""
 
 import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,27 @@ def written_aside(path: Path) -> Iterator[Path]:
     _flush(path.parent)
 
 
+@contextlib.contextmanager
+def folder_written_aside(path: Path) -> Iterator[Path]:
+    """Give a new folder beside `path` to fill; on success it becomes `path` in one step, on any error it is removed.
+
+    Raises:
+        OSError: `path` exists and is no empty folder, or nothing can be written there.
+    """
+    path = path.expanduser()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+    try:
+        yield aside
+        aside.chmod(0o777 & ~_mask())
+        if path.is_dir():
+            path.rmdir()
+        os.rename(aside, path)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    _flush(path.parent)
+
+
 def write_text(path: Path, text: str) -> Path:
     """Write UTF-8 text in one step; returns the path, with "~" written out."""
     path = path.expanduser()
@@ -42,9 +64,14 @@ def write_text(path: Path, text: str) -> Path:
 
 def _give_usual_mode(path: Path) -> None:
     """mkstemp makes files for their owner only; a saved model has the mode of any new file."""
+    path.chmod(0o666 & ~_mask())
+
+
+def _mask() -> int:
+    """Bits that new files shall not have."""
     mask = os.umask(0)
     os.umask(mask)
-    path.chmod(0o666 & ~mask)
+    return mask
 
 
 def _flush(path: Path) -> None:

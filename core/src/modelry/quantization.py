@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from modelry.checkpoint.shards import Checkpoint
 
-__all__ = ["Quantizer", "build_quantizer", "quantizer_name"]
+__all__ = ["Quantizer", "build_quantizer", "quantizer_name", "settled"]
 
 
 class Quantizer(ABC):
@@ -133,3 +133,30 @@ def build_quantizer(quantization: object, *, where: object, plugin: str | None =
             f"{'.'.join(map(str, one['loc']))} is {one['input']!r}: {one['msg']}" for one in error.errors()
         )
         raise QuantizationError(f"{where}: quantization {name}: {wrong}") from error
+
+
+def settled(given: object, stored: object, *, where: object) -> tuple[Quantizer, bool]:
+    """The scheme of a load, and whether the checkpoint was saved packed with it.
+
+    Args:
+        given: the `quantization=` argument, None where there is none.
+        stored: quantization_config of the checkpoint, None where it is not packed.
+
+    Raises:
+        QuantizationError: it is packed already, with another scheme or other parameters than those given.
+    """
+    if stored is None or given is None:
+        return build_quantizer(given if stored is None else stored, where=where), given is None
+    name, wanted = quantizer_name(stored, where=where), quantizer_name(given, where=where)
+    what_to_do = "load it without quantization=, or take the checkpoint it was made of"
+    if name != wanted:
+        raise QuantizationError(f"{where} is {name} already, not {wanted}: {what_to_do}")
+    quantizer, said = build_quantizer(stored, where=where), build_quantizer(given, where="quantization=").parameters
+    is_so = quantizer.parameters
+    for key in sorted(said.model_fields_set):
+        if getattr(said, key) != getattr(is_so, key, None):
+            raise QuantizationError(
+                f"{where} is {name} already, with {key} {getattr(is_so, key, None)!r} and not {getattr(said, key)!r}: "
+                f"{what_to_do}"
+            )
+    return quantizer, True

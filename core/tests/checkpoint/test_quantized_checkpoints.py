@@ -63,6 +63,23 @@ def test_a_packed_checkpoint_that_lies(folder: Path, tmp_path: Path) -> None:
         AutoModelForCausalLM.from_pretrained(folder)
 
 
+def test_naming_the_scheme_of_a_packed_checkpoint(folder: Path, tmp_path: Path) -> None:
+    levels = {"quant_method": "toy8", "levels": 63}
+    packed = AutoModelForCausalLM.from_pretrained(folder, quantization=levels)
+    packed.save_pretrained(tmp_path / "packed")
+    for same in ("toy8", levels, ToyQuantizer(ToyParameters(levels=63))):
+        again = AutoModelForCausalLM.from_pretrained(tmp_path / "packed", quantization=same)
+        assert again.config.quantization_config == levels
+        assert all(again.state_dict()[name].equal(tensor) for name, tensor in packed.state_dict().items())
+    with pytest.raises(QuantizationError, match="is toy8 already, with levels 63 and not 127: load it without"):
+        AutoModelForCausalLM.from_pretrained(tmp_path / "packed", quantization={**levels, "levels": 127})
+    config = json.loads((tmp_path / "packed" / "config.json").read_text())
+    config["quantization_config"] = {"quant_method": "unseen"}
+    (tmp_path / "packed" / "config.json").write_text(json.dumps(config))
+    with pytest.raises(QuantizationError, match=r"config\.json is unseen already, not toy8: load it without quantizat"):
+        AutoModelForCausalLM.from_pretrained(tmp_path / "packed", quantization="toy8")
+
+
 @pytest.mark.parametrize(
     ("quantization", "error", "message"),
     [

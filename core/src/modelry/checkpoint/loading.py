@@ -15,7 +15,7 @@ from modelry.configuration import ModelConfig
 from modelry.errors import ConfigError
 from modelry.hub import Reference, Source, resolve_reference, split_hub_options
 from modelry.neighbours import translated
-from modelry.quantization import Quantizer, build_quantizer
+from modelry.quantization import Quantizer, settled
 from modelry.requirements import find_config_class, require_plugins
 from modelry_registry import Candidate, get_registry
 
@@ -65,12 +65,16 @@ def load_pretrained(
     if config is not None and not isinstance(config, ModelConfig):
         raise ConfigError(f"config is a {type(config).__name__}; a ModelConfig is needed, as AutoConfig gives one")
     values, where = (config.to_dict(), source.name) if config is not None else read_config_file(source)
-    quantization = load.quantization if load.quantization is not None else values.get("quantization_config")
+    stored = values.get("quantization_config")
+    quantization = load.quantization if load.quantization is not None else stored
     participants = require_plugins(
         values, where=where, quantization=quantization, attention=load.attn_implementation, plugin=plugin,
         family=config_class is None,
     )  # fmt: skip
     participants += _reader_plugin(source)
+    packing = None
+    if quantization is not None:
+        packing = Packing(*settled(load.quantization, stored, where=where))
     if config is None:
         warn_of_other_provider(values, where=where, plugin=plugin)
         config_class = config_class or find_config_class(values, where=where, plugin=plugin)
@@ -87,9 +91,6 @@ def load_pretrained(
         raise ConfigError(f"{where}: {model_class.__name__} cannot be built in these sizes: {error}") from error
     if load.attn_implementation is not None:
         model.set_attn_implementation(load.attn_implementation)
-    packing = None
-    if quantization is not None:
-        packing = Packing(build_quantizer(quantization, where=where), stored=load.quantization is None)
     with open_checkpoint(source) as checkpoint:
         placement = assemble(
             model, checkpoint, dtype=load.dtype, device_map=load.device_map, max_memory=load.max_memory,

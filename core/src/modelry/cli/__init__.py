@@ -1,1 +1,1 @@
-"""The kernel's commands, `modelry run` and `modelry chat`. The registry's own console script finds them lazily."""
+"""The kernel's commands, `modelry run`, `chat` and `quantize`. The registry's own console script finds them lazily."""
