@@ -8,7 +8,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from modelry.nn.fuse import fuse_projections
-from modelry.nn.linear import JointLinear, Linear, linear, project, project_jointly
+from modelry.nn.linear import Linear, linear, project, project_jointly
+from modelry.packed import Int4Linear, Int8Linear, PackedLinear
+from modelry.packed.int4_packing import pack_groups
+from modelry.packed.int8_packing import pack_rows
 
 
 class Block(nn.Module):
@@ -56,7 +59,7 @@ def test_together(bias: bool) -> None:
     assert fuse_projections(block) == 1
     assert block.state_dict().keys() == before.keys()
     assert all(torch.equal(block.state_dict()[name], tensor) for name, tensor in before.items())
-    assert type(block.q_proj) is JointLinear
+    assert block.q_proj.joint is not None
     with torch.no_grad():
         assert project_jointly(x, block.layers) is not None
         agree(block, x)
@@ -131,3 +134,48 @@ def test_what_is_left_alone() -> None:
         meta = Block()
     for block in (tied, hooked_block, mixed, other, meta):
         assert fuse_projections(block) == 0
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize(("kind", "outputs"), [("int8", (20, 4)), ("int4", (128, 64)), ("int4", (20, 12))])
+def test_packed_layers_together(kind: str, outputs: tuple[int, int], bias: bool) -> None:
+    def layer(rows: int) -> PackedLinear:
+        weight = torch.randn(rows, 64)
+        made: PackedLinear
+        if kind == "int8":
+            made = Int8Linear(64, rows, bias=torch.empty(rows) if bias else None)
+            made._buffers.update(zip(("weight", "weight_scale"), pack_rows(weight), strict=True))
+        else:
+            made = Int4Linear(64, rows, group_size=32, bias=torch.empty(rows) if bias else None)
+            packed = pack_groups(weight, group_size=32)
+            made._buffers.update(zip(("weight", "weight_scale_and_zero"), packed, strict=True))
+            made.lay_out()
+        if bias:
+            nn.init.normal_(made.bias)
+        return made
+
+    block = nn.Module()
+    block.gate_proj, block.up_proj = layer(outputs[0]), layer(outputs[1])
+    before = {name: tensor.clone() for name, tensor in block.state_dict().items()}
+    xs = [torch.randn(rows, 64) for rows in (1, 5, 40)]
+    with torch.no_grad():
+        apart = [(block.gate_proj(x), block.up_proj(x)) for x in xs]
+        assert fuse_projections(block) == 1
+        for x, expected in zip(xs, apart, strict=True):
+            together = project(x, block.gate_proj, block.up_proj)
+            assert project_jointly(x, (block.gate_proj, block.up_proj)) is not None
+            for found, alone in zip(together, expected, strict=True):
+                torch.testing.assert_close(found, alone)
+            torch.testing.assert_close(block.up_proj(x), expected[1])
+    assert all(torch.equal(block.state_dict()[name], tensor) for name, tensor in before.items())
+    block.to(torch.float64)
+    assert block.gate_proj.joint is None
+
+
+def test_packed_differently_stays_apart() -> None:
+    block = nn.Module()
+    block.gate_proj = Int4Linear(64, 64, group_size=32, bias=None)
+    block.up_proj = Int4Linear(64, 64, group_size=64, bias=None)
+    assert fuse_projections(block) == 0
+    block.up_proj = Int8Linear(64, 64, bias=None)
+    assert fuse_projections(block) == 0

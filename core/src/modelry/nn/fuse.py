@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from modelry.nn.linear import Joint, JointLinear, Linear
+from modelry.nn.linear import Joint, Linear
+from modelry.packed.packed_linear import PackedLinear
 
 GROUPS: tuple[tuple[str, ...], ...] = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
 """Published names of layers that families apply together with `modelry.nn.linear.project`."""
@@ -20,10 +21,10 @@ GROUPS: tuple[tuple[str, ...], ...] = (("q_proj", "k_proj", "v_proj"), ("gate_pr
 def fuse_projections(model: nn.Module, *, groups: Sequence[tuple[str, ...]] = GROUPS) -> int:
     """Lay together, in every module that has all layers of a group, their weights.
 
-    Layers that are not plain float `Linear` on one device in one dtype (quantized, wrapped by an adapter, tied to
-    another, offloaded, on the meta device) or that have hooks are left alone. Training goes on to work: the product is
-    taken apart again where gradients are wanted. One group is copied at a time, so memory peaks at one group above
-    the model.
+    Layers that are not all plain float `Linear` on one device in one dtype, or all packed alike, are left alone, and so
+    are those that are wrapped by an adapter, tied to another, offloaded, on the meta device, or that have hooks.
+    Training goes on to work: the product is taken apart again where gradients are wanted. One group is copied at a
+    time, so memory peaks at one group above the model.
 
     Args:
         model: changed in place.
@@ -38,64 +39,71 @@ def fuse_projections(model: nn.Module, *, groups: Sequence[tuple[str, ...]] = GR
     for module in model.modules() if apart else ():
         uses.update(map(id, module._parameters.values()))
     fit = [layers for layers in apart if all(_is_plain(layer, layers[0], uses) for layer in layers)]
-    for layers in fit:
-        _lay_together(layers)
-    return len(found) - len(apart) + len(fit)
+    with torch.no_grad():
+        done = [_lay_together(layers) for layers in fit]
+    return len(found) - len(apart) + sum(done)
 
 
-def _found(model: nn.Module, groups: Sequence[tuple[str, ...]]) -> Iterator[list[Linear]]:
+def _found(model: nn.Module, groups: Sequence[tuple[str, ...]]) -> Iterator[list[nn.Linear]]:
     """The layers of each group that is there whole, in layers that nobody has replaced."""
     for module in model.modules():
         for names in groups:
             parts = [module._modules.get(name) for name in names]
-            layers = [part for part in parts if isinstance(part, Linear) and type(part) in (Linear, JointLinear)]
-            if len(layers) == len(names):
-                yield layers
+            if all(type(part) is Linear for part in parts) or all(isinstance(part, PackedLinear) for part in parts):
+                yield [part for part in parts if isinstance(part, nn.Linear)]
 
 
-def _lie_together(layers: list[Linear]) -> bool:
-    first = layers[0]
-    return isinstance(first, JointLinear) and first.joint is not None and first.joint.holds(tuple(layers))
+def _lie_together(layers: list[nn.Linear]) -> bool:
+    joint: Joint | None = getattr(layers[0], "joint", None)
+    return joint is not None and joint.holds(tuple(layers))
 
 
-def _is_plain(layer: Linear, first: Linear, uses: Counter[int]) -> bool:
+def _is_plain(layer: nn.Linear, first: nn.Linear, uses: Counter[int]) -> bool:
     weight, other = layer.weight, first.weight
+    if weight.is_meta or weight.device != other.device or layer._forward_hooks or layer._forward_pre_hooks:
+        return False
+    if isinstance(layer, PackedLinear):
+        return True
     return (
         weight.is_floating_point()
         and type(weight.data) is Tensor  # not sharded over devices, nor packed
-        and not weight.is_meta
-        and (weight.dtype, weight.device, weight.shape[1]) == (other.dtype, other.device, other.shape[1])
+        and (weight.dtype, weight.shape[1]) == (other.dtype, other.shape[1])
         and (layer.bias is None) == (first.bias is None)
         and uses[id(weight)] == 1
-        and not layer._forward_hooks
-        and not layer._forward_pre_hooks
     )
 
 
-def _lay_together(layers: list[Linear]) -> None:
+def _lay_together(layers: list[nn.Linear]) -> bool:
     first = layers[0]
-    weight = _joined([layer.weight for layer in layers])
-    bias = None if first.bias is None else _joined([layer.bias for layer in layers])
-    first.__class__ = JointLinear
-    assert isinstance(first, JointLinear)
-    first.joint = Joint(
-        parts=tuple(layers),
-        weight=weight,
-        bias=bias,
-        views=tuple(
-            (layer._parameters, name, view, view.data_ptr())
-            for layer in layers
-            for name, view in layer.named_parameters(recurse=False)
-        ),
-        hooks=tuple(hooks for layer in layers for hooks in (layer._forward_hooks, layer._forward_pre_hooks)),
+    if isinstance(first, PackedLinear):
+        packed = [layer for layer in layers if isinstance(layer, PackedLinear)]
+        whole: nn.Linear | None = first.joined(packed)
+        if whole is None:
+            return False
+    else:
+        whole = _joined(layers)
+    views = tuple(
+        (tensors, name, tensor, tensor.data_ptr())
+        for layer in layers
+        for tensors in (layer._parameters, layer._buffers)
+        for name, tensor in tensors.items()
+        if tensor is not None
     )
+    hooks = tuple(hooks for layer in layers for hooks in (layer._forward_hooks, layer._forward_pre_hooks))
+    assert isinstance(first, Linear | PackedLinear)
+    first.joint = Joint(parts=tuple(layers), whole=whole, views=views, hooks=hooks)
+    return True
 
 
-def _joined(parameters: list[Tensor]) -> Tensor:
-    """One tensor with the rows of all; each parameter becomes a view of its own."""
-    sizes = [one.shape[0] for one in parameters]
-    with torch.no_grad():
-        whole = torch.cat([parameter.detach() for parameter in parameters])
-        for parameter, rows in zip(parameters, torch.split_with_sizes(whole, sizes), strict=True):
+def _joined(layers: Sequence[nn.Linear]) -> Linear:
+    """One layer with the outputs of all; each parameter becomes a view of its rows."""
+    first = layers[0]
+    outputs = sum(layer.out_features for layer in layers)
+    whole = Linear(first.in_features, outputs, bias=first.bias is not None, device="meta")
+    for name, _ in first.named_parameters():
+        parameters = [layer.get_parameter(name) for layer in layers]
+        joint = torch.cat([parameter.detach() for parameter in parameters])
+        for parameter, rows in zip(parameters, joint.split([one.shape[0] for one in parameters]), strict=True):
             parameter.data = rows
+        whole._parameters[name] = nn.Parameter(joint, requires_grad=False)
     return whole

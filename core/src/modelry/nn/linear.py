@@ -3,7 +3,7 @@
 B batch   T new positions   I input width   O output width
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, Self
 
 import torch
@@ -34,41 +34,38 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 class Linear(nn.Linear):
     """`nn.Linear`, fast for one row. Its forward is `linear`."""
 
+    joint: "Joint | None" = None
+    """On the first of several layers that `modelry.nn.fuse` has laid together."""
+
     def forward(self, x: Tensor) -> Tensor:
         return linear(x, self.weight, self.bias)
-
-
-class Joint(NamedTuple):
-    """Linear layers of one input whose weights lie one behind the other in one tensor."""
-
-    parts: tuple[nn.Linear, ...]
-    weight: Tensor
-    """(sum of O, I)."""
-    bias: Tensor | None
-    views: tuple[tuple[dict[str, nn.Parameter | None], str, Tensor, int], ...]
-    """Each parameter that is a view of rows of these: its module's parameters, its name, itself, its address."""
-    hooks: tuple[dict[int, Callable[..., object]], ...]
-    """The parts' own hooks, which a joint product would not call."""
-
-    def holds(self, linears: tuple[nn.Linear, ...]) -> bool:
-        """Whether these are the parts, without hooks, and their parameters still the views they were made as."""
-        if linears != self.parts or any(self.hooks):
-            return False
-        for parameters, name, view, address in self.views:
-            if parameters[name] is not view or view.data_ptr() != address:
-                return False
-        return True
-
-
-class JointLinear(Linear):
-    """The first of several layers that `modelry.nn.fuse` has laid together. Used alone it is a `Linear`."""
-
-    joint: Joint | None = None
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         self.joint = None  # the weights are about to be moved or cast one by one
         moved: Self = super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return moved
+
+
+class Joint(NamedTuple):
+    """Linear layers of one input whose weights lie one behind the other."""
+
+    parts: tuple[nn.Linear, ...]
+    whole: nn.Linear
+    """The layer that has the outputs of all."""
+    views: tuple[tuple[Mapping[str, Tensor | None], str, Tensor, int], ...]
+    """Each tensor that is a view of rows of the whole: its module's parameters or buffers, its name, itself, its
+    address."""
+    hooks: tuple[dict[int, Callable[..., object]], ...]
+    """The parts' own hooks, which a joint product would not call."""
+
+    def holds(self, linears: tuple[nn.Linear, ...]) -> bool:
+        """Whether these are the parts, without hooks, and their tensors still the views they were made as."""
+        if linears != self.parts or any(self.hooks):
+            return False
+        for tensors, name, view, address in self.views:
+            if tensors[name] is not view or view.data_ptr() != address:
+                return False
+        return True
 
 
 def project_jointly(x: Tensor, linears: tuple[nn.Linear, ...]) -> Tensor | None:
@@ -80,13 +77,11 @@ def project_jointly(x: Tensor, linears: tuple[nn.Linear, ...]) -> Tensor | None:
     Returns:
         (B, T, sum of O), or None where they do not lie together or a gradient is wanted.
     """
-    first = linears[0]
-    if type(first) is not JointLinear or torch.is_grad_enabled() or torch.compiler.is_compiling():
+    joint: Joint | None = getattr(linears[0], "joint", None)
+    if joint is None or torch.is_grad_enabled() or torch.compiler.is_compiling() or not joint.holds(linears):
         return None
-    joint = first.joint
-    if joint is None or not joint.holds(linears):
-        return None
-    return linear(x, joint.weight, joint.bias)
+    y: Tensor = joint.whole.forward(x)
+    return y
 
 
 def project(x: Tensor, *linears: nn.Linear) -> tuple[Tensor, ...]:

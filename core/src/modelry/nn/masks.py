@@ -10,6 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from modelry.nn.parts import CALL, CALL_ELSEWHERE, Part, Stretch, spans, stretches, texts_of
+
+FEW = 16
+"""Up to so many new positions, calls of attention are saved; with more, each row's own length is."""
+
 
 @final
 class Mask:
@@ -20,14 +25,22 @@ class Mask:
             `causal`, at everything up to themselves. Every query may look somewhere, so no softmax is empty.
         causal: W = T and query i sees keys 0 to i. A backend may then use its own causal form instead of a tensor.
         weights: a list to which the layers append their attention weights (B, H, T, W); None where nobody wants them.
+        parts: the same in pieces, for backends that can go by them: what lies outside of all parts is padding, whose
+            result nobody reads. None where it is better done at once.
     """
 
     def __init__(
-        self, allowed: Tensor | None = None, *, causal: bool = False, weights: list[Tensor] | None = None
+        self,
+        allowed: Tensor | None = None,
+        *,
+        causal: bool = False,
+        weights: list[Tensor] | None = None,
+        parts: list[Part] | None = None,
     ) -> None:
         self.allowed = allowed
         self.causal = causal
         self.weights = weights
+        self.parts = parts
         self._additive: dict[torch.dtype, Tensor] = {}
         self._folded: dict[tuple[torch.dtype, int], Tensor] = {}
 
@@ -74,7 +87,8 @@ def causal_mask(
     """A query sees itself and what stands before it.
 
     Args:
-        attention_mask: (B, seen + T), 1 for real tokens and 0 for padding on either side; or (B or 1, 1, T, seen + T)
+        attention_mask: (B, seen + T), 1 for real tokens and 0 for padding on either side; other numbers where texts
+            lie one behind the other in a row, a number for each text, which sees no other; or (B or 1, 1, T, seen + T)
             bool for a pattern of one's own, which is taken as it is; None where nothing is padded.
         new: T.
         seen: slots in the cache.
@@ -90,8 +104,11 @@ def causal_mask(
     end = seen + new
     width = end - first if width is None else width
     padding = None if attention_mask is None else _checked(attention_mask, new=new, end=end)
-    if padding is not None and padding.dim() == 2 and new > 1 and not torch.compiler.is_compiling():
-        padding = None if bool(padding.all()) else padding  # one look now saves a mask in every layer
+    eager = not torch.compiler.is_compiling()
+    numbers: Tensor | None = None
+    if padding is not None and padding.dim() == 2 and new > 1 and eager:
+        numbers = attention_mask if _holds_several(attention_mask) else None
+        padding = None if numbers is None and bool(padding.all()) else padding  # one look now saves a mask in a layer
     if padding is None and (window is None or window >= end):
         if seen == 0 and width == new:
             return Mask(causal=True, weights=weights)
@@ -104,10 +121,62 @@ def causal_mask(
     allowed = keys <= queries  # (T, W); the tail lies behind every query
     if window is not None:
         allowed = allowed & (keys > queries - window)
-    if padding is not None:
-        # A padded position sees itself, so that no row of the softmax is empty; nobody else sees it.
-        allowed = allowed & (_columns(padding, first, width)[:, None, None] | (keys == queries))
-    return Mask(allowed.expand(1, 1, new, width) if allowed.dim() == 2 else allowed, weights=weights)
+    if padding is None:
+        return Mask(allowed.expand(1, 1, new, width), weights=weights)
+    # A padded position sees itself, so that no row of the softmax is empty; nobody else sees it.
+    allowed = allowed & (_columns(padding, first, width)[:, None, None] | (keys == queries))
+    if numbers is not None:
+        allowed = allowed & (_columns(numbers, first, width)[:, None, None] == numbers[:, None, seen:, None])
+    mask = Mask(allowed, weights=weights)
+    if eager and weights is None and not torch.is_grad_enabled():
+        if numbers is None:
+            mask.parts = _parts(allowed, padding, new=new, seen=seen, first=first, window=window)
+        elif seen == 0 and width == new:
+            mask.parts = [
+                Part((row, 1), (at, count), (at, count), causal_mask(new=count, window=window, device=device))
+                for row, at, count in texts_of(numbers)
+            ]
+    return mask
+
+
+def _holds_several(attention_mask: Tensor | None) -> bool:
+    """Whether texts lie one behind the other in some row."""
+    return attention_mask is not None and attention_mask.dtype is not torch.bool and bool((attention_mask > 1).any())
+
+
+def _parts(
+    allowed: Tensor, padding: Tensor, *, new: int, seen: int, first: int, window: int | None
+) -> list[Part] | None:
+    """Attention of padded rows in parts, each as wide as its longest row; None where that is no gain."""
+    rows, end = padding.shape
+    call = CALL if padding.device.type == "cpu" else CALL_ELSEWHERE
+    if new <= FEW and rows * (end - first) < 2 * call:
+        return None
+    found = stretches(padding)
+    together = list(spans(found, end=end, call=call)) if new <= FEW else found
+    if len(together) == 1 and new <= FEW and together[0].start <= first:
+        return None
+    parts = []
+    for one in together:
+        part = _part(one, allowed, new=new, seen=seen, first=first, window=window)
+        if part.queries[1] > 0:
+            parts.append(part)
+    return parts
+
+
+def _part(one: Stretch, allowed: Tensor, *, new: int, seen: int, first: int, window: int | None) -> Part:
+    end = seen + new
+    if seen == 0 and one.whole and first == 0:
+        count = one.end - one.start
+        inside = (one.start, count)
+        return Part(one.rows, inside, inside, causal_mask(new=count, window=window, device=allowed.device))
+    begin, skipped = max(one.start - first, 0), max(one.start - seen, 0)
+    width = end - first - begin
+    if new == 1 and one.whole and one.end == end and (window is None or window >= width):
+        mask = Mask()
+    else:
+        mask = Mask(allowed.narrow(0, *one.rows)[:, :, skipped:, begin : begin + width])
+    return Part(one.rows, (skipped, new - skipped), (begin, width), mask)
 
 
 def padding_mask(attention_mask: Tensor | None = None, *, weights: list[Tensor] | None = None) -> Mask:

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from modelry.nn.masks import Mask
+from modelry.nn.parts import Part
 
 FEW_ROWS = 16
 """Up to so many new positions, the queries that share a key/value head are folded into one longer query."""
@@ -31,6 +32,8 @@ def sdpa_attention(q: Tensor, k: Tensor, v: Tensor, mask: Mask, *, scale: float,
     """
     if mask.weights is not None:
         raise ValueError("sdpa has no attention weights to give: call model.set_attn_implementation('eager') first")
+    if mask.parts is not None:
+        return _by_parts(q, k, v, mask.parts, scale=scale, dropout=dropout)
     rows, heads, new, size = q.shape
     kv_heads = k.shape[1]
     if heads == kv_heads or new > FEW_ROWS or (mask.causal and new > 1):
@@ -49,3 +52,17 @@ def sdpa_attention(q: Tensor, k: Tensor, v: Tensor, mask: Mask, *, scale: float,
     forbidden = mask.folded(q.dtype, group)
     mixed = scaled_dot_product_attention(folded, k, v, attn_mask=forbidden, dropout_p=dropout, scale=scale)
     return mixed.reshape(rows, heads, new, size)
+
+
+def _by_parts(q: Tensor, k: Tensor, v: Tensor, parts: list[Part], *, scale: float, dropout: float) -> Tensor:
+    """Each part by itself, over the keys that it needs; zeros where no part is."""
+    rows, heads, new, size = q.shape
+    mixed = q.new_zeros(rows, new, heads, size).transpose(1, 2)  # laid out as the next layer reads it
+    for part in parts:
+        here = q.narrow(0, *part.rows)
+        seen = (one.narrow(0, *part.rows).narrow(2, *part.keys) for one in (k, v))
+        place = mixed.narrow(0, *part.rows)
+        if part.queries[1] < new:
+            here, place = here.narrow(2, *part.queries), place.narrow(2, *part.queries)
+        place.copy_(sdpa_attention(here, *seen, part.mask, scale=scale, dropout=dropout))
+    return mixed

@@ -3,7 +3,8 @@
 M rows of the input   I input width   O output width   G inputs in a group
 """
 
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -33,7 +34,7 @@ def product(x: Tensor, kept: Tensor, scale_and_zero: Tensor, layout: Layout, gro
         (..., O) in x.dtype.
     """
     rows = x.reshape(-1, x.shape[-1]).contiguous()
-    y = layout.multiply(rows, kept, scale_and_zero, group_size=group_size)
+    y = layout.multiply(rows, kept, scale_and_zero.contiguous(), group_size=group_size)
     if y is None:
         y = rows @ whole(kept, scale_and_zero, layout=layout, group_size=group_size, dtype=x.dtype)
     return y.view(*x.shape[:-1], y.shape[-1])
@@ -54,6 +55,7 @@ class Int4Linear(PackedLinear):
     """The integers: (O, I / 2) bytes in a file."""
     weight_scale_and_zero: Tensor
     """(I / G, O, 2)."""
+    output_dims: ClassVar[Mapping[str, int]] = {"weight": 0, "weight_scale_and_zero": 1}
 
     def __init__(
         self,
@@ -80,6 +82,11 @@ class Int4Linear(PackedLinear):
             self.weight, self.weight_scale_and_zero, layout=self.layout, group_size=self.group_size, dtype=dtype
         )
         return weight.t().contiguous()
+
+    def same_kind(self, other: PackedLinear) -> bool:
+        """Whether another layer has the same groups and layout."""
+        alike = isinstance(other, Int4Linear) and (self.group_size, self.layout) == (other.group_size, other.layout)
+        return alike and super().same_kind(other)
 
     def lay_out(self) -> None:
         """Bring the integers from the file's layout into the one for their device."""

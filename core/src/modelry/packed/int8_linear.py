@@ -3,7 +3,8 @@
 M rows of the input   I input width   O output width
 """
 
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -58,6 +59,7 @@ class Int8Linear(PackedLinear):
     """(O, I) int8."""
     weight_scale: Tensor
     """(O,)."""
+    output_dims: ClassVar[Mapping[str, int]] = {"weight": 0, "weight_scale": 0}
 
     def __init__(
         self, in_features: int, out_features: int, *, bias: Tensor | None, scale_dtype: torch.dtype = torch.bfloat16

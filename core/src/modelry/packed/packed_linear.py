@@ -3,13 +3,18 @@
 I input width   O output width
 """
 
+import copy
 from abc import abstractmethod
-from typing import Any, Self
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
 from modelry.errors import QuantizationError
+
+if TYPE_CHECKING:
+    from modelry.nn.linear import Joint
 
 
 class _Product(torch.autograd.Function):
@@ -36,6 +41,11 @@ class PackedLinear(nn.Linear):
 
     weight: Tensor
     """The integers."""
+    output_dims: ClassVar[Mapping[str, int]] = {}
+    """Buffers whose rows along one dimension belong to the outputs in order: name to dimension. A layer whose every
+    buffer is among them can be laid together with others."""
+    joint: "Joint | None" = None
+    """On the first of several layers that `modelry.nn.fuse` has laid together."""
 
     def __init__(self, in_features: int, out_features: int, *, bias: Tensor | None) -> None:
         nn.Module.__init__(self)  # nn.Linear would make a float weight
@@ -56,6 +66,42 @@ class PackedLinear(nn.Linear):
         y: Tensor = _Product.apply(x, self) if with_gradient else self.multiply(x)  # type: ignore[no-untyped-call]
         return y if self.bias is None else y + self.bias.to(y.dtype)
 
+    def same_kind(self, other: "PackedLinear") -> bool:
+        """Whether another layer of this class is packed alike, so that the outputs of both can be one layer's."""
+        return (
+            self.in_features == other.in_features
+            and (self.bias is None) == (other.bias is None)
+            and self._dtypes() == other._dtypes()
+        )
+
+    def _dtypes(self) -> dict[str, torch.dtype | None]:
+        return {name: None if one is None else one.dtype for name, one in self._buffers.items()}
+
+    def joined(self, layers: Sequence["PackedLinear"]) -> Self | None:
+        """One layer with the outputs of several, of which this is the first; their buffers become views of its rows.
+
+        Returns:
+            None where they are not packed alike.
+        """
+        held = {name for name, tensor in self._buffers.items() if tensor is not None}
+        alike = all(type(layer) is type(self) and self.same_kind(layer) for layer in layers)
+        if held - self.output_dims.keys() or not alike:
+            return None
+        whole = copy.copy(self)  # shares settings; its tensors are its own
+        whole._parameters, whole._buffers = dict(self._parameters), dict(self._buffers)
+        whole.joint = None
+        whole.out_features = sum(layer.out_features for layer in layers)
+        for name, dim in self.output_dims.items():
+            whole._buffers[name] = _laid_together([layer._buffers for layer in layers], name, dim)
+        if self.bias is not None:
+            whole._parameters["bias"] = _laid_together([layer._parameters for layer in layers], "bias", 0)
+        return whole
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Self:
+        self.joint = None  # the tensors are about to be moved one by one
+        moved: Self = super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return moved
+
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Refuse to train integers.
 
@@ -68,6 +114,18 @@ class PackedLinear(nn.Linear):
                 "Train an adapter on top of it, or load the model without quantization"
             )
         return super().requires_grad_(False)
+
+
+def _laid_together(places: Sequence[dict[str, Any]], name: str, dim: int) -> Tensor:
+    """Tensors of one name as one tensor, each of them then a view of it."""
+    parts = [place[name] for place in places]
+    whole = torch.cat([part.detach() for part in parts], dim)
+    for place, part, rows in zip(places, parts, whole.split([one.shape[dim] for one in parts], dim), strict=True):
+        if isinstance(part, nn.Parameter):
+            part.data = rows
+        else:
+            place[name] = rows
+    return whole
 
 
 def moved_bits(bits: Tensor, fn: Any) -> Tensor:
