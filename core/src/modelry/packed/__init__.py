@@ -13,16 +13,18 @@ if TYPE_CHECKING:
     from modelry.packed.int8_linear import Int8Linear as Int8Linear
     from modelry.packed.packed_linear import PackedLinear as PackedLinear
     from modelry.packed.replacing import found_layers as found_layers
+    from modelry.packed.scaled_linear import ScaledLinear as ScaledLinear
 
 _ROOMS = {
     "GroupedInt8Linear": "grouped_int8_linear",
     "Int4Linear": "int4_linear",
     "Int8Linear": "int8_linear",
     "PackedLinear": "packed_linear",
+    "ScaledLinear": "scaled_linear",
     "found_layers": "replacing",
 }
 
-__all__ = ["GroupedInt8Linear", "Int4Linear", "Int8Linear", "PackedLinear", "found_layers"]
+__all__ = ["GroupedInt8Linear", "Int4Linear", "Int8Linear", "PackedLinear", "ScaledLinear", "found_layers"]
 
 
 def __getattr__(name: str) -> Any:

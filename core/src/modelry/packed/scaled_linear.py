@@ -1,0 +1,132 @@
+"""A linear layer whose weight is 8-bit numbers, floating (e4m3) or whole, with a scale for each block of them.
+
+M rows of the input   I input width   O output width   r outputs and c inputs of a block
+"""
+
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from modelry.packed import float8_product, int8_linear
+from modelry.packed.packed_linear import PackedLinear, moved_bits
+from modelry.packed.scaled_packing import E4M3, WEIGHTS_AT_A_TIME, as_floats, blocks
+
+
+class ScaledLinear(PackedLinear):
+    """8-bit numbers in blocks; in memory they lie as in a file.
+
+    Products run in the dtype of the input, with the weight made whole for the call: memory stays packed. Where
+    `quantizes_input`, a GPU that multiplies e4m3 numbers does so, with each row of the input rounded to e4m3 as well.
+
+    Args:
+        dtype: of the weight, torch.float8_e4m3fn or torch.int8.
+        block: (r, c); the last blocks may reach over the end of the weight.
+        bias: of the layer that is replaced; its values are not taken.
+        scale_name: of the scales among the buffers and in files.
+        scale_shape: in files, where it is another than (blocks of O, blocks of I): (), (1,), (O,).
+        zero_dtype: of the whole zero points beside the scales, `weight_zero_point`; None where there are none.
+    """
+
+    weight: Tensor
+    """(O, I)."""
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        dtype: torch.dtype,
+        block: tuple[int, int],
+        bias: Tensor | None,
+        scale_name: str = "weight_scale",
+        scale_shape: tuple[int, ...] | None = None,
+        scale_dtype: torch.dtype = torch.float32,
+        zero_dtype: torch.dtype | None = None,
+        quantizes_input: bool = False,
+    ) -> None:
+        super().__init__(in_features, out_features, bias=bias)
+        self.block = min(block[0], out_features), min(block[1], in_features)
+        self.grid = blocks(out_features, self.block[0]), blocks(in_features, self.block[1])
+        self.scale_name = scale_name
+        self.quantizes_input = quantizes_input
+        shape = self.grid if scale_shape is None else scale_shape
+        zero = None if zero_dtype is None else torch.empty(shape, dtype=zero_dtype)
+        self.register_buffer("weight", torch.empty(out_features, in_features, dtype=dtype))
+        self.register_buffer(scale_name, torch.empty(shape, dtype=scale_dtype))
+        self.register_buffer("weight_zero_point", zero)
+
+    def multiply(self, x: Tensor) -> Tensor:
+        rows = x.reshape(-1, self.in_features)
+        scale = self._scale_of_rows()
+        if scale is None:
+            y = F.linear(rows, self.dequantized(x.dtype))
+        elif self.weight.dtype == torch.int8:
+            y = int8_linear.product(rows, self.weight, scale.reshape(-1).contiguous())  # the kernel knows no strides
+        elif self.runs_on_hardware() and rows.numel():
+            y = float8_product.product(rows, self.weight, scale)
+        elif x.dtype == torch.float16:  # sums of unscaled numbers may leave its range
+            y = F.linear(rows, self.dequantized(x.dtype))
+        else:  # scaling the result is cheaper than scaling the weight
+            y = F.linear(rows, as_floats(self.weight, x.dtype)).mul_(scale.view(-1).to(x.dtype))
+        return y.view(*x.shape[:-1], self.out_features)
+
+    def runs_on_hardware(self) -> bool:
+        """Whether its products are of e4m3 numbers."""
+        fits = self.in_features % float8_product.WIDTH == self.out_features % float8_product.WIDTH == 0
+        able = fits and self.quantizes_input and self.weight.dtype == E4M3
+        return able and self._scale_of_rows() is not None and float8_product.multiplies_float8(self.weight.device)
+
+    def dequantized(self, dtype: torch.dtype = torch.float32) -> Tensor:
+        """(O, I) float weight that the numbers stand for, computed in float32."""
+        weight = torch.empty(self.weight.shape, dtype=dtype, device=self.weight.device)
+        scale, zero = self._by_block(self.scale_name), self._by_block("weight_zero_point")
+        block_of = torch.arange(self.out_features, device=weight.device) // self.block[0]
+        rows = max(1, WEIGHTS_AT_A_TIME // self.in_features)
+        parts = zip(*(torch.split(one, rows) for one in (self.weight, weight, block_of)), strict=True)
+        for numbers, into, block in parts:
+            floats = as_floats(numbers, torch.float32)
+            if zero is not None:
+                floats.sub_(self._by_column(zero[block]))
+            into.copy_(floats.mul_(self._by_column(scale[block])))
+        return weight
+
+    def _scale_of_rows(self) -> Tensor | None:
+        """(O, 1) float32 scales, where every row has one and there are no zero points."""
+        if self.grid[1] != 1 or self.grid[0] not in (1, self.out_features) or self.weight_zero_point is not None:
+            return None
+        return self._by_block(self.scale_name).expand(self.out_features, 1)
+
+    def _by_block(self, name: str) -> Any:
+        """(blocks of O, blocks of I) float32, or None."""
+        found = self._buffers[name]
+        return None if found is None else found.float().view(self.grid)
+
+    def _by_column(self, of_blocks: Tensor) -> Tensor:
+        """(M, blocks of I) to (M, I) or what multiplies like it."""
+        if self.grid[1] == 1:
+            return of_blocks
+        return of_blocks.repeat_interleave(self.block[1], dim=1)[:, : self.in_features]
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Self:
+        """Move; a change of dtype is for activations and keeps the bits."""
+        kept = {name: self._buffers.pop(name) for name in ("weight", self.scale_name)}
+        try:
+            super()._apply(fn, recurse)
+            kept = {name: None if bits is None else _moved(bits, fn) for name, bits in kept.items()}
+        finally:
+            self._buffers.update(kept)
+        return self
+
+    def extra_repr(self) -> str:
+        """Sizes, and that it cannot be trained."""
+        kind = "e4m3" if self.weight.dtype == E4M3 else "int8"
+        return (
+            f"{self.in_features}, {self.out_features}, bias={self.bias is not None}, "
+            f"{kind} in blocks of {self.block[0]} x {self.block[1]}, not trainable"
+        )
+
+
+def _moved(bits: Tensor, fn: Any) -> Tensor:
+    return moved_bits(bits.reshape(-1), fn).view(bits.shape)
