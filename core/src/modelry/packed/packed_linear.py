@@ -43,7 +43,9 @@ class PackedLinear(nn.Linear):
     """The integers."""
     output_dims: ClassVar[Mapping[str, int]] = {}
     """Buffers whose rows along one dimension belong to the outputs in order: name to dimension. A layer whose every
-    buffer is among them can be laid together with others."""
+    buffer is among them or the shared ones can be laid together with others."""
+    shared_buffers: ClassVar[frozenset[str]] = frozenset()
+    """Buffers that a product does not read, or that are the same in layers of the same kind."""
     joint: "Joint | None" = None
     """On the first of several layers that `modelry.nn.fuse` has laid together."""
 
@@ -85,7 +87,7 @@ class PackedLinear(nn.Linear):
         """
         held = {name for name, tensor in self._buffers.items() if tensor is not None}
         alike = all(type(layer) is type(self) and self.same_kind(layer) for layer in layers)
-        if held - self.output_dims.keys() or not alike:
+        if held - self.output_dims.keys() - self.shared_buffers or not alike:
             return None
         whole = copy.copy(self)  # shares settings; its tensors are its own
         whole._parameters, whole._buffers = dict(self._parameters), dict(self._buffers)
