@@ -28,14 +28,14 @@ WEIGHTS_AT_A_TIME = 1 << 20
 class GroupedInt8Linear(PackedLinear):
     """8-bit integers with a scale for each group of inputs.
 
+    `weight` is (O, I) int8 in a file; in memory their halves as `layout` has them.
+
     Args:
         group_size: G.
         bias: of the layer that is replaced; its values are not taken.
         scale_dtype: of the scales. A product runs in the dtype of its input, to which they are cast.
     """
 
-    weight: Tensor
-    """(O, I) int8 in a file; in memory their halves as `layout` has them."""
     weight_scale: Tensor
     """(I / G, O)."""
 
@@ -61,7 +61,7 @@ class GroupedInt8Linear(PackedLinear):
         y = None
         if self._of_halves is not None and x.dtype != torch.float32 and rows.shape[0] <= MOST_ROWS_OF_KERNEL:
             twice = torch.cat([rows, rows], dim=1)
-            y = self.layout.multiply(twice, self.weight, self._of_halves, group_size=self.group_size)
+            y = self.layout.multiply(twice, self.integers, self._of_halves, group_size=self.group_size)
         if y is None:
             y = rows @ self._whole(x.dtype)
         return y.view(*x.shape[:-1], self.out_features)
@@ -78,19 +78,19 @@ class GroupedInt8Linear(PackedLinear):
     def _transposed(self) -> Tensor:
         """(I, O) int8."""
         if isinstance(self.layout, FileLayout):
-            return self.weight.t().contiguous()
+            return self.integers.t().contiguous()
         sizes = {"outputs": self.out_features, "inputs": 2 * self.in_features}
-        high, low = self.layout.centred(self.weight, dtype=torch.int8, **sizes).split(self.in_features)
+        high, low = torch.split(self.layout.centred(self.integers, dtype=torch.int8, **sizes), self.in_features)
         return high.mul_(LEVELS).add_(low).add_(MIDDLE)
 
     def lay_out(self) -> None:
         """Bring the integers from the file's layout into halves for the kernel of their device."""
         if not isinstance(self.layout, FileLayout):
             return
-        layout = layout_for(self.weight.device, outputs=self.out_features, inputs=2 * self.in_features)
+        layout = layout_for(self.integers.device, outputs=self.out_features, inputs=2 * self.in_features)
         if isinstance(layout, FileLayout):
             return
-        self._buffers["weight"] = layout.lay(_halves(self.weight))
+        self._buffers["weight"] = layout.lay(_halves(self.integers))
         scale = self.weight_scale
         high, low = torch.stack([scale * LEVELS, scale * MIDDLE], -1), torch.stack([scale, torch.zeros_like(scale)], -1)
         self._of_halves = torch.cat([high, low])  # (2 I / G, O, 2)
@@ -98,7 +98,7 @@ class GroupedInt8Linear(PackedLinear):
 
     def packed(self) -> Tensor:
         """(O, I) int8, as in a file."""
-        return self.weight if isinstance(self.layout, FileLayout) else self._transposed().t().contiguous()
+        return self.integers if isinstance(self.layout, FileLayout) else self._transposed().t().contiguous()
 
     def _leave_layout(self) -> None:
         self._buffers["weight"] = self.packed()
@@ -110,7 +110,7 @@ class GroupedInt8Linear(PackedLinear):
         bits = self._buffers.pop("weight_scale")
         assert bits is not None
         try:
-            super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+            super()._apply(fn, recurse)
             bits = moved_bits(bits, fn)
         finally:
             self._buffers["weight_scale"] = bits
@@ -138,7 +138,7 @@ def _halves(integers: Tensor) -> Tensor:
     """(O, I) int8 to (O, I) bytes: the upper halves of all, two in a byte as 4-bit files have them, then the lower."""
     halves = torch.empty_like(integers, dtype=torch.uint8)
     rows = max(1, WEIGHTS_AT_A_TIME // integers.shape[1])
-    for part, into in zip(integers.split(rows), halves.split(rows), strict=True):
+    for part, into in zip(torch.split(integers, rows), torch.split(halves, rows), strict=True):
         plain = part.view(torch.uint8) ^ SIGN
         into.copy_(torch.cat([fold(plain >> 4), fold(plain & (LEVELS - 1))], dim=1))
     return halves

@@ -43,6 +43,7 @@ class Layout(ABC):
         return fold(integers.view(torch.uint8).t().contiguous())
 
 
+@dataclass(frozen=True)
 class FileLayout(Layout):
     """As in a file. Has no kernel, and works on every device."""
 
@@ -66,8 +67,8 @@ class CpuLayout(Layout):
 
     def lay(self, packed: Tensor) -> Tensor:
         laid = torch.empty_like(packed)
-        blocks = max(1, WEIGHTS_AT_A_TIME // (2 * packed.shape[1] * self.block))
-        for part, into in zip(packed.split(blocks * self.block), laid.split(blocks * self.block), strict=True):
+        rows = self.block * max(1, WEIGHTS_AT_A_TIME // (2 * packed.shape[1] * self.block))
+        for part, into in zip(torch.split(packed, rows), torch.split(laid, rows), strict=True):
             into.view(-1).copy_(torch.ops.aten._convert_weight_to_int4pack_for_cpu(unfold(part).int(), 1).view(-1))
         return laid
 

@@ -84,7 +84,7 @@ def write_model() -> Callable[..., Any]:
     def write(
         path: Path,
         *,
-        kind: Type = Type.F32,
+        kind: Type | Callable[[str], Type] = Type.F32,
         family: str = "llama",
         tokenizer: dict[str, Any] | None = None,
         facts: dict[str, Any] | None = None,
@@ -121,7 +121,8 @@ def write_model() -> Callable[..., Any]:
             rotating = name.split(".")[-2]
             if family == "llama" and rotating in heads:
                 weights = pairs(weights, heads[rotating])
-            add_weights(writer, stored_name(name), weights, kind, seed=index)
+            stored = stored_name(name)
+            add_weights(writer, stored, weights, kind(stored) if callable(kind) else kind, seed=index)
         for name, array in (extra or {}).items():
             writer.add_tensor(name, array)
         finish(writer)

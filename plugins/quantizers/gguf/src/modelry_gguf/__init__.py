@@ -1,13 +1,28 @@
-"""Reads GGUF files as Modelry checkpoints."""
+"""Reads GGUF files as Modelry checkpoints, keeps their blocks packed, and writes such files.
 
-from typing import Any
+`from_pretrained("model.gguf", quantization="gguf")`; `save_gguf(model, tokenizer, path, type="Q4_0")`.
+"""
 
-__all__ = ["GgufReader"]
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from modelry_gguf.parameters import GgufParameters as GgufParameters
+    from modelry_gguf.quantizing import GgufQuantizer as GgufQuantizer
+    from modelry_gguf.reader import GgufReader as GgufReader
+
+_ROOMS = {
+    "GgufParameters": "parameters",
+    "GgufQuantizer": "quantizing",
+    "GgufReader": "reader",
+}
+
+__all__ = ["GgufParameters", "GgufQuantizer", "GgufReader"]
 
 
 def __getattr__(name: str) -> Any:
-    if name != "GgufReader":
+    if name not in _ROOMS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from modelry_gguf.reader import GgufReader
-
-    return GgufReader
+    value = getattr(importlib.import_module(f"modelry_gguf.{_ROOMS[name]}"), name)
+    globals()[name] = value
+    return value

@@ -95,11 +95,26 @@ class GgufReader(CheckpointReader):
 
         tensor = self._tensor(name)
         self.info(name)
-        container = self.container
-        known = architecture(container.facts.text("general.architecture"), container.facts.where)
-        paired = known.paired_rotary and ".self_attn." in name and (".q_proj." in name or ".k_proj." in name)
-        width = head_width(container.facts, known) if paired else None
-        return read_tensor(container, tensor, dtype=dtype, paired_width=width)
+        return read_tensor(self.container, tensor, dtype=dtype, paired_width=self._paired_width(name))
+
+    def type_name(self, name: str) -> str:
+        """What llama.cpp calls the type of a tensor: "Q4_1".
+
+        Raises:
+            CheckpointError: there is no such tensor.
+        """
+        return self._tensor(name).type.name
+
+    def read_rows(self, name: str) -> "Tensor":
+        """The blocks of a quantized matrix as they are in the file: (rows, bytes of a row), query and key rows in the
+        published order.
+
+        Raises:
+            CheckpointError: there is no such tensor, or its rows are no whole number of heads.
+        """
+        from modelry_gguf.tensor_data import read_rows
+
+        return read_rows(self.container, self._tensor(name), paired_width=self._paired_width(name))
 
     def release(self, name: str) -> None:
         """Give back the memory that reading `name` took; its tensor is not used any more."""
@@ -138,6 +153,13 @@ class GgufReader(CheckpointReader):
                 if stored not in ROTARY_TENSORS
             }
         return self._published
+
+    def _paired_width(self, name: str) -> int | None:
+        """Head width of a query or key projection whose rows lie in another order than the published one."""
+        facts = self.container.facts
+        known = architecture(facts.text("general.architecture"), facts.where)
+        paired = known.paired_rotary and ".self_attn." in name and (".q_proj." in name or ".k_proj." in name)
+        return head_width(facts, known) if paired else None
 
     def _tensor(self, name: str) -> StoredTensor:
         tensors = self._tensors()

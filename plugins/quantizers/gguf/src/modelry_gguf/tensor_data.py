@@ -4,6 +4,7 @@ R rows   C columns   B bytes of a row   H heads   E head width.
 """
 
 import sys
+from math import prod
 from mmap import PAGESIZE
 
 import torch
@@ -34,6 +35,12 @@ def rotary_halves(rows: Tensor, *, width: int) -> Tensor:
     return heads.transpose(1, 2).reshape(rows.shape)
 
 
+def rotary_pairs(rows: Tensor, *, width: int) -> Tensor:
+    """The inverse of `rotary_halves`."""
+    heads = rows.reshape(-1, 2, width // 2, *rows.shape[1:])
+    return heads.transpose(1, 2).reshape(rows.shape)
+
+
 def read_tensor(
     container: Container, tensor: StoredTensor, *, dtype: torch.dtype | None, paired_width: int | None
 ) -> Tensor:
@@ -51,27 +58,43 @@ def read_tensor(
     Raises:
         CheckpointError: the rows are no whole number of heads.
     """
-    if paired_width is not None and (not tensor.shape or tensor.shape[0] % paired_width):
-        raise CheckpointError(
-            f"{container.path}: {tensor.name!r} of shape {tensor.shape} is no whole number of heads of {paired_width}."
-        )
     if tensor.type.kind == "plain":
+        _check_heads(container, tensor, paired_width)
         return _plain(container, tensor, dtype=dtype, paired_width=paired_width)
-    packed = torch.frombuffer(container.mapping, dtype=torch.uint8, count=tensor.size, offset=tensor.start)
-    if paired_width is not None:
-        if len(tensor.shape) < 2:
-            raise CheckpointError(
-                f"{container.path}: {tensor.name!r} is a list and of type {tensor.type.name}; F32 is expected."
-            )
-        packed = rotary_halves(packed.view(tensor.shape[0], -1), width=paired_width)
+    packed = read_rows(container, tensor, paired_width=paired_width)
     weights = dequantize(
-        packed.view(-1, tensor.type.block_bytes),
+        packed.reshape(-1, tensor.type.block_bytes),
         type_name=tensor.type.name,
         block_size=tensor.type.block_size,
         dtype=dtype or torch.float32,
     )
     forget(container, tensor)
     return weights.view(tensor.shape)
+
+
+def read_rows(container: Container, tensor: StoredTensor, *, paired_width: int | None) -> Tensor:
+    """The bytes of a quantized tensor, (R, B); a view of the private mapping where no rows are reordered.
+
+    Raises:
+        CheckpointError: the rows are no whole number of heads.
+    """
+    _check_heads(container, tensor, paired_width)
+    packed = torch.frombuffer(container.mapping, dtype=torch.uint8, count=tensor.size, offset=tensor.start)
+    if len(tensor.shape) < 2:
+        if paired_width is not None:
+            raise CheckpointError(
+                f"{container.path}: {tensor.name!r} is a list and of type {tensor.type.name}; F32 is expected."
+            )
+        return packed.view(1, -1)
+    packed = packed.view(prod(tensor.shape[:-1]), -1)
+    return packed if paired_width is None else rotary_halves(packed, width=paired_width)
+
+
+def _check_heads(container: Container, tensor: StoredTensor, paired_width: int | None) -> None:
+    if paired_width is not None and (not tensor.shape or tensor.shape[0] % paired_width):
+        raise CheckpointError(
+            f"{container.path}: {tensor.name!r} of shape {tensor.shape} is no whole number of heads of {paired_width}."
+        )
 
 
 def forget(container: Container, tensor: StoredTensor) -> None:
