@@ -1,10 +1,10 @@
-"""Arguments of from_pretrained that people know from other libraries, in our words."""
+"""What people and packages know from other libraries: arguments of from_pretrained, and a loop that is not ours."""
 
 import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from modelry.errors import ModelryWarning
+from modelry.errors import GenerationError, ModelryWarning
 
 NOTHING_TO_SAY = frozenset(
     [
@@ -35,3 +35,17 @@ def translated(options: Mapping[str, Any]) -> dict[str, Any]:
             stacklevel=4,
         )
     return ours
+
+
+def refuse_replaced_inputs(model: object) -> None:
+    """Refuse to generate with a model whose inputs somebody wants to change at every step, as learned prompts do.
+
+    Raises:
+        GenerationError: its prepare_inputs_for_generation is not its own.
+    """
+    given = vars(model).get("prepare_inputs_for_generation")
+    if given is not None and getattr(given, "__self__", None) is not model:
+        raise GenerationError(
+            f"prepare_inputs_for_generation was replaced on this {type(model).__name__}, and generate never calls it: "
+            "prompts that were learned (prompt, prefix and P-tuning) take part in forward only. LoRA generates"
+        )

@@ -73,3 +73,24 @@ class CausalLM(PreTrainedModel):
         logits = self.lm_head(hidden)
         loss = None if labels is None else next_token_loss(logits, labels, num_items_in_batch=num_items_in_batch)
         return CausalLMOutputWithPast(loss, logits, out.past_key_values, out.hidden_states, out.attentions)
+
+    def prepare_inputs_for_generation(
+        self,
+        input_ids: Tensor,
+        past_key_values: Cache | None = None,
+        attention_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        **more: Any,
+    ) -> dict[str, Any]:
+        """Arguments of forward for the next step of a loop of one's own. `generate` has a session and never calls this.
+
+        Args:
+            input_ids: (B, S), all ids so far; those that the cache has seen are left out.
+            attention_mask: (B, S).
+            inputs_embeds: (B, S, D), in place of ids as long as the cache is empty.
+        """
+        seen = 0 if past_key_values is None else past_key_values.seen
+        new: dict[str, Any] = {"input_ids": input_ids[:, seen:]}
+        if inputs_embeds is not None and seen == 0:
+            new = {"inputs_embeds": inputs_embeds}
+        return {**more, **new, "past_key_values": past_key_values, "attention_mask": attention_mask, "use_cache": True}

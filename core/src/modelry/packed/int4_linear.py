@@ -51,8 +51,6 @@ class Int4Linear(PackedLinear):
         scale_dtype: of the scales and zeros. A product runs in the dtype of its input, to which they are cast.
     """
 
-    weight: Tensor
-    """The integers: (O, I / 2) bytes in a file."""
     weight_scale_and_zero: Tensor
     """(I / G, O, 2)."""
     output_dims: ClassVar[Mapping[str, int]] = {"weight": 0, "weight_scale_and_zero": 1}
@@ -74,12 +72,12 @@ class Int4Linear(PackedLinear):
         self.register_buffer("weight_scale_and_zero", torch.empty(groups, out_features, 2, dtype=scale_dtype))
 
     def multiply(self, x: Tensor) -> Tensor:
-        return product(x, self.weight, self.weight_scale_and_zero, self.layout, self.group_size)
+        return product(x, self.integers, self.weight_scale_and_zero, self.layout, self.group_size)
 
     def dequantized(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """(O, I) float weight."""
         weight = whole(
-            self.weight, self.weight_scale_and_zero, layout=self.layout, group_size=self.group_size, dtype=dtype
+            self.integers, self.weight_scale_and_zero, layout=self.layout, group_size=self.group_size, dtype=dtype
         )
         return weight.t().contiguous()
 
@@ -92,13 +90,13 @@ class Int4Linear(PackedLinear):
         """Bring the integers from the file's layout into the one for their device."""
         if not isinstance(self.layout, FileLayout):
             return
-        layout = layout_for(self.weight.device, outputs=self.out_features, inputs=self.in_features)
-        self._buffers["weight"] = layout.lay(self.weight)
+        layout = layout_for(self.integers.device, outputs=self.out_features, inputs=self.in_features)
+        self._buffers["weight"] = layout.lay(self.integers)
         self.layout = layout
 
     def packed(self) -> Tensor:
         """(O, I / 2) bytes, as in a file."""
-        return self.layout.as_in_files(self.weight, outputs=self.out_features, inputs=self.in_features)
+        return self.layout.as_in_files(self.integers, outputs=self.out_features, inputs=self.in_features)
 
     def _leave_layout(self) -> None:
         self._buffers["weight"] = self.packed()

@@ -55,8 +55,6 @@ class Int8Linear(PackedLinear):
         scale_dtype: of the scales. A product runs in the dtype of its input, to which they are cast.
     """
 
-    weight: Tensor
-    """(O, I) int8."""
     weight_scale: Tensor
     """(O,)."""
     output_dims: ClassVar[Mapping[str, int]] = {"weight": 0, "weight_scale": 0}
@@ -69,11 +67,11 @@ class Int8Linear(PackedLinear):
         self.register_buffer("weight_scale", torch.empty(out_features, dtype=scale_dtype))
 
     def multiply(self, x: Tensor) -> Tensor:
-        return product(x, self.weight, self.weight_scale)
+        return product(x, self.integers, self.weight_scale)
 
     def dequantized(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """(O, I) float weight."""
-        return whole(self.weight, self.weight_scale, dtype)
+        return whole(self.integers, self.weight_scale, dtype)
 
     def _apply(self, fn: Any, recurse: bool = True) -> Self:
         """Move; a change of dtype is for activations and keeps the scale's bits."""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from modelry.errors import QuantizationError
+from modelry.packed.packed_integers import PackedIntegers
 
 if TYPE_CHECKING:
     from modelry.nn.linear import Joint
@@ -39,8 +40,6 @@ class PackedLinear(nn.Linear):
         bias: of the layer that is replaced; its values are not taken.
     """
 
-    weight: Tensor
-    """The integers."""
     output_dims: ClassVar[Mapping[str, int]] = {}
     """Buffers whose rows along one dimension belong to the outputs in order: name to dimension. A layer whose every
     buffer is among them or the shared ones can be laid together with others."""
@@ -53,6 +52,19 @@ class PackedLinear(nn.Linear):
         nn.Module.__init__(self)  # nn.Linear would make a float weight
         self.in_features, self.out_features = in_features, out_features
         self.register_parameter("bias", None if bias is None else nn.Parameter(torch.empty_like(bias)))
+
+    @property
+    def weight(self) -> PackedIntegers:  # type: ignore[override]
+        """The integers as others see them."""
+        return self.integers.as_subclass(PackedIntegers)
+
+    @property
+    def integers(self) -> Tensor:
+        """The integers."""
+        integers = self._buffers.get("weight")
+        if integers is None:
+            raise AttributeError(f"{type(self).__name__} has no integers yet")
+        return integers
 
     @abstractmethod
     def multiply(self, x: Tensor) -> Tensor:

@@ -1,0 +1,146 @@
+"""PEFT's adapters on our models: they train, are saved and loaded, generate; packed weights stay as they are."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import LoraConfig, PeftModel, PromptTuningConfig, get_peft_model
+
+from modelry import AutoConfig, AutoModelForCausalLM
+from modelry.errors import GenerationError, QuantizationError
+
+SIZES = {
+    "vocab_size": 96,
+    "hidden_size": 64,
+    "intermediate_size": 96,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "initializer_range": 0.2,
+    "tie_word_embeddings": True,
+}
+SCHEMES = (None, "int8", "int4")
+IDS = torch.tensor([[1, 5, 9, 20, 31, 4, 8, 2], [7, 3, 2, 8, 90, 11, 12, 13]])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("float")
+    torch.manual_seed(0)
+    AutoModelForCausalLM.from_config(AutoConfig.for_model("llama", **SIZES)).save_pretrained(path)
+    return path
+
+
+def load(folder: Path, scheme: str | None, **options: Any) -> Any:
+    return AutoModelForCausalLM.from_pretrained(folder, quantization=scheme, **options)
+
+
+def lora(**more: Any) -> LoraConfig:
+    return LoraConfig(r=4, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM", **more)
+
+
+def train(model: Any, steps: int = 6) -> list[float]:
+    """Losses of a few steps."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=2e-2)
+    model.train()
+    losses = []
+    for _ in range(steps):
+        loss = model(input_ids=IDS, labels=IDS).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    model.eval()
+    return losses
+
+
+@contextlib.contextmanager
+def unchanged(model: Any) -> Iterator[None]:
+    """No tensor that is not the adapter's changes."""
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items() if "lora_" not in name}
+    yield
+    after = model.state_dict()
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_lora_trains_is_saved_and_generates(folder: Path, tmp_path: Path, scheme: str | None) -> None:
+    torch.manual_seed(1)
+    plain = load(folder, scheme)
+    plain_logits = plain(input_ids=IDS).logits.detach()
+    model: Any = get_peft_model(plain, lora())
+    assert torch.equal(model(input_ids=IDS).logits, plain_logits), "a new adapter changes nothing"
+    assert all("lora_" in name for name, parameter in model.named_parameters() if parameter.requires_grad)
+    with unchanged(model):
+        losses = train(model)
+    assert losses[-1] < losses[0] - 0.5
+    assert not torch.equal(model(input_ids=IDS).logits, plain_logits)
+    said = model.generate(input_ids=IDS[:, :4], max_new_tokens=5, do_sample=False, eos_token_id=None)
+    greedy = IDS[:, :4]
+    with torch.no_grad():
+        for _ in range(5):
+            greedy = torch.cat([greedy, model(input_ids=greedy).logits[:, -1:].argmax(-1)], 1)
+    assert torch.equal(said, greedy)
+
+    model.save_pretrained(tmp_path / "adapter")
+    again: Any = PeftModel.from_pretrained(load(folder, scheme), tmp_path / "adapter")
+    assert torch.equal(again(input_ids=IDS).logits, model(input_ids=IDS).logits)
+    with again.disable_adapter():
+        assert torch.equal(again(input_ids=IDS).logits, plain_logits)
+    assert torch.equal(model.unload()(input_ids=IDS).logits, plain_logits)
+
+
+@pytest.mark.parametrize("scheme", ["int8", "int4"])
+def test_bfloat16_and_recomputed_layers(folder: Path, scheme: str) -> None:
+    torch.manual_seed(1)
+    model: Any = get_peft_model(load(folder, scheme, dtype="bfloat16"), lora())
+    model.get_base_model().gradient_checkpointing_enable()
+    with unchanged(model):
+        losses = train(model)
+    assert losses[-1] < losses[0] - 0.3
+
+
+def test_merging_into_floats(folder: Path) -> None:
+    torch.manual_seed(1)
+    model: Any = get_peft_model(load(folder, None), lora())
+    train(model)
+    logits = model(input_ids=IDS).logits.detach()
+    merged = model.merge_and_unload()
+    assert type(merged).__name__ == "LlamaForCausalLM"
+    assert torch.allclose(merged(input_ids=IDS).logits, logits, atol=1e-4)
+
+
+@pytest.mark.parametrize("scheme", ["int8", "int4"])
+@pytest.mark.parametrize("safe", [False, True])
+def test_merging_into_integers_is_refused(folder: Path, scheme: str, safe: bool) -> None:
+    torch.manual_seed(1)
+    model: Any = get_peft_model(load(folder, scheme), lora())
+    train(model, steps=2)
+    logits = model(input_ids=IDS).logits.detach()
+    for merge in (model.merge_adapter, model.merge_and_unload):
+        with pytest.raises(QuantizationError, match="merge it into the float model and quantize the result"):
+            merge(safe_merge=safe)
+    assert torch.equal(model(input_ids=IDS).logits, logits), "the model is usable afterwards"
+
+
+@pytest.mark.parametrize("scheme", ["int8", "int4"])
+@pytest.mark.parametrize("more", [{"use_dora": True}, {"init_lora_weights": "pissa"}])
+def test_adapters_that_need_the_float_weight_are_refused(folder: Path, scheme: str, more: dict[str, Any]) -> None:
+    with pytest.raises((QuantizationError, TypeError), match=r"DoRA|float32, float16, or bfloat16"):
+        get_peft_model(load(folder, scheme), lora(**more))
+
+
+def test_learned_prompts_do_not_generate(folder: Path) -> None:
+    """They work by replacing prepare_inputs_for_generation, which our generate does not call."""
+    model = load(folder, None)
+    config = PromptTuningConfig(num_virtual_tokens=3, task_type="CAUSAL_LM")
+    prompted: Any = get_peft_model(model, config)
+    losses = train(prompted)
+    assert losses[-1] < losses[0]
+    with pytest.raises(GenerationError, match="prepare_inputs_for_generation was replaced"):
+        prompted.generate(input_ids=IDS, max_new_tokens=2)
+    assert model.generate(IDS, max_new_tokens=2, do_sample=False).shape == (2, 10), "without them it goes on"
