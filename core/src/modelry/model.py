@@ -17,6 +17,7 @@ from modelry.checkpoint.dtypes import DtypeLike, as_dtype
 from modelry.configuration import ModelConfig
 from modelry.errors import ConfigError
 from modelry.hub import Reference, push_saved
+from modelry.neighbours import refuse_replaced_inputs
 from modelry_registry import get_registry, resolve
 
 if TYPE_CHECKING:
@@ -338,4 +339,5 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
         """Generate token ids; see modelry.generation.generate."""
         from modelry.generation import generate
 
+        refuse_replaced_inputs(self)
         return generate(self, inputs, generation_config, **options)
