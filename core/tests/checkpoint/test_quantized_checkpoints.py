@@ -11,7 +11,7 @@ from torch import nn
 
 from modelry import AutoModelForCausalLM
 from modelry.checkpoint.safetensors_file import SafetensorsReader
-from modelry.errors import CheckpointError, QuantizationError, UnknownName
+from modelry.errors import CheckpointError, ConfigError, QuantizationError, UnknownName
 from modelry.quantization import build_quantizer
 
 pytestmark = pytest.mark.usefixtures("registry")
@@ -170,3 +170,30 @@ def test_a_quantizer_of_its_own_config() -> None:
     again = build_quantizer(quantizer.to_config(), where="here")
     assert again.parameters == quantizer.parameters
     assert again.to_config() == quantizer.to_config()
+
+
+def test_a_packed_model_has_the_dtype_its_config_says(folder: Path, tmp_path: Path) -> None:
+    """Scales are floating too, and may be most of what is."""
+    packed = AutoModelForCausalLM.from_pretrained(folder, quantization="toy8", dtype="bfloat16")
+    packed.save_pretrained(tmp_path / "packed")
+    config = json.loads((tmp_path / "packed" / "config.json").read_text())
+    assert AutoModelForCausalLM.from_pretrained(tmp_path / "packed").dtype == torch.bfloat16
+    (tmp_path / "packed" / "config.json").write_text(json.dumps({**config, "dtype": "float16"}))
+    assert AutoModelForCausalLM.from_pretrained(tmp_path / "packed").dtype == torch.float16
+
+
+def test_the_scheme_in_a_file_of_its_own(folder: Path, tmp_path: Path) -> None:
+    """As older tools write it beside config.json."""
+    packed = AutoModelForCausalLM.from_pretrained(folder, quantization={"quant_method": "toy8", "levels": 63})
+    packed.save_pretrained(tmp_path / "packed")
+    config = json.loads((tmp_path / "packed" / "config.json").read_text())
+    said = config.pop("quantization_config")
+    (tmp_path / "packed" / "config.json").write_text(json.dumps(config))
+    (tmp_path / "packed" / "quantize_config.json").write_text(json.dumps(said))
+    again = AutoModelForCausalLM.from_pretrained(tmp_path / "packed")
+    assert again.config.quantization_config == said
+    ids = torch.tensor([[1, 2, 3]])
+    assert torch.equal(again(ids), packed(ids))
+    (tmp_path / "packed" / "quantize_config.json").write_text("[]")
+    with pytest.raises(ConfigError, match=r"quantize_config\.json holds a list"):
+        AutoModelForCausalLM.from_pretrained(tmp_path / "packed")

@@ -62,7 +62,7 @@ def assemble(
         QuantizationError: the scheme cannot do this model, or packs what the model does not have.
     """
     needed = model.state_dict(keep_vars=True)
-    wanted = _wanted_dtype(model, checkpoint, dtype)
+    wanted = _wanted_dtype(model, checkpoint, dtype, packed=packing is not None and packing.stored)
     packed: tuple[str, ...] = ()
     if packing is not None:
         packing.quantizer.begin(checkpoint, wanted)
@@ -174,9 +174,13 @@ def _into_rooms(
     return {part_name: rooms.pop(part_name).copy_(part) for part_name, part in parts.items()}
 
 
-def _wanted_dtype(model: "PreTrainedModel", checkpoint: Checkpoint, dtype: DtypeLike | None) -> torch.dtype:
+def _wanted_dtype(
+    model: "PreTrainedModel", checkpoint: Checkpoint, dtype: DtypeLike | None, *, packed: bool
+) -> torch.dtype:
     if dtype is not None and dtype != "auto":
         return as_float_dtype(dtype)
+    if packed and model.config.dtype is not None:  # most floating tensors may be scales, which say nothing
+        return as_float_dtype(model.config.dtype)
     stored: Counter[str] = Counter()
     for name in checkpoint.names():
         info = checkpoint.info(name)

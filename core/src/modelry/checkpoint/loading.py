@@ -1,6 +1,6 @@
 """from_pretrained: from a reference to a model that is ready, every tensor mapped or placed and none left out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,7 +10,7 @@ from modelry.checkpoint.formats import carries_config, format_of
 from modelry.checkpoint.placement import DeviceMap, move_activations
 from modelry.checkpoint.shards import open_checkpoint
 from modelry.checkpoint.skeleton import without_values
-from modelry.config_file import read_config_file, warn_of_other_provider
+from modelry.config_file import read_config_file, read_json_object, warn_of_other_provider
 from modelry.configuration import ModelConfig
 from modelry.errors import ConfigError
 from modelry.hub import Reference, Source, resolve_reference, split_hub_options
@@ -21,6 +21,10 @@ from modelry_registry import Candidate, get_registry
 
 if TYPE_CHECKING:
     from modelry.model import PreTrainedModel
+
+OLDER_QUANTIZATION = "quantize_config.json"
+OLDER_METHOD = "gptq"
+"""Whose tools wrote the file without a quant_method."""
 
 Model = TypeVar("Model", bound="PreTrainedModel")
 
@@ -65,7 +69,7 @@ def load_pretrained(
     if config is not None and not isinstance(config, ModelConfig):
         raise ConfigError(f"config is a {type(config).__name__}; a ModelConfig is needed, as AutoConfig gives one")
     values, where = (config.to_dict(), source.name) if config is not None else read_config_file(source)
-    stored = values.get("quantization_config")
+    stored = _stored_quantization(values, source)
     quantization = load.quantization if load.quantization is not None else stored
     participants = require_plugins(
         values, where=where, quantization=quantization, attention=load.attn_implementation, plugin=plugin,
@@ -81,6 +85,7 @@ def load_pretrained(
         config = config_class.from_dict(config_class.own_part(values), where=where, **overrides)
     else:
         config = _edited(config, overrides)
+    config.quantization_config = config.quantization_config or stored
     model_class = choose(config)
     hooks: Any = get_registry().hooks(participants)
     hooks.modelry_before_load(reference=source.name, config=config)
@@ -121,6 +126,13 @@ def _with_config(source: Source) -> Source:
     if source.single is not None and source.single.name == "config.json":
         return Source(name=source.name, folder=source.single.parent)
     return source
+
+
+def _stored_quantization(values: Mapping[str, Any], source: Source) -> Any:
+    """quantization_config of a checkpoint; of older ones it is a file beside config.json."""
+    said = values.get("quantization_config")
+    beside = source.file(OLDER_QUANTIZATION, required=False) if said is None and source.single is None else None
+    return said if beside is None else {"quant_method": OLDER_METHOD, **read_json_object(beside)}
 
 
 def _reader_plugin(source: Source) -> list[Candidate]:
