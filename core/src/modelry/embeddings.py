@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from modelry.errors import ConfigError
+from modelry.errors import ConfigError, QuantizationError
 
 if TYPE_CHECKING:
     from modelry.model import PreTrainedModel
@@ -52,7 +52,8 @@ def resize(model: "PreTrainedModel", count: int | None, *, pad_to_multiple_of: i
         pad_to_multiple_of: round up to a multiple of it.
 
     Raises:
-        ConfigError: count is below 1, or the embedding is none of plain rows (a packed one).
+        ConfigError: count is below 1, or the embedding is none of plain rows.
+        QuantizationError: the projection is packed; nothing has been changed.
     """
     old = input_embeddings(model)
     if not isinstance(old, nn.Embedding):
@@ -64,10 +65,15 @@ def resize(model: "PreTrainedModel", count: int | None, *, pad_to_multiple_of: i
         raise ConfigError(f"a vocabulary of {rows} tokens is impossible")
     if rows == old.num_embeddings:
         return old
+    head = output_embeddings(model)
+    if head is not None and not isinstance(getattr(head, "weight", None), nn.Parameter):
+        raise QuantizationError(
+            f"{model.output_embeddings_name} is a packed {type(head).__name__}, whose rows cannot be changed: resize the "
+            f'float model and quantize it then, or quantize with modules_to_not_convert: ["{model.output_embeddings_name}"]'
+        )
     padding = old.padding_idx if old.padding_idx is not None and old.padding_idx < rows else None
     new = nn.Embedding(rows, old.embedding_dim, padding, device=old.weight.device, dtype=old.weight.dtype)
     _fill(model, new, old.weight)
-    head = output_embeddings(model)
     if isinstance(head, nn.Linear):
         _resize_head(model, head, rows, tied_to=new.weight if head.weight is old.weight else None)
     set_input_embeddings(model, new)

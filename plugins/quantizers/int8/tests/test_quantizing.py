@@ -81,3 +81,14 @@ def test_a_config_that_lies(folder: Path, tmp_path: Path) -> None:
     edit(tmp_path / "packed", quantization_config=None)
     with pytest.raises(CheckpointError, match="quantized without a quantization_config"):
         AutoModelForCausalLM.from_pretrained(tmp_path / "packed")
+
+
+def test_another_vocabulary(folder: Path, tmp_path: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(folder, quantization="int8")
+    model.resize_token_embeddings(100)
+    model.save_pretrained(tmp_path / "resized")
+    again = AutoModelForCausalLM.from_pretrained(tmp_path / "resized")
+    assert again(torch.tensor([[1, 99]])).logits.shape == (1, 2, 100)
+    packed = AutoModelForCausalLM.from_pretrained(folder, quantization={**INT8, "modules_to_not_convert": []})
+    with pytest.raises(QuantizationError, match="lm_head is a packed Int"):
+        packed.resize_token_embeddings(100)
