@@ -66,6 +66,18 @@ class StaticLayerCache(LayerCache):
         self.capacity = capacity
         return (keys, values) if first else (self.keys[:, :, :width], self.values[:, :, :width])
 
+    def reserve(self, new: int) -> tuple[Tensor, Tensor] | None:
+        """The whole buffers, for a caller that writes T positions from slot `length` on itself; None while empty."""
+        if self.length == 0 or self.keys is None or self.values is None:
+            return None
+        capacity = self._capacity_for(self.length + new)
+        if capacity != self.keys.shape[2] or self.keys.is_inference() != torch.is_inference_mode_enabled():
+            nothing = self.keys[:, :, :0]
+            self.keys = write_behind(self.keys, nothing, drop=0, held=self.length, width=capacity)
+            self.values = write_behind(self.values, nothing, drop=0, held=self.length, width=capacity)
+            self.capacity = capacity
+        return self.keys, self.values
+
     def _fits(self, keys: Tensor) -> bool:
         """Whether the buffers can be written again from the start."""
         held = self.keys

@@ -47,6 +47,7 @@ _BESIDE = [
     "decoder_input_ids",
     "generator",
     "seed",
+    "cache",
 ]
 """Arguments that generate() names itself; here for the suggestions."""
 
@@ -63,10 +64,14 @@ class Keywords(NamedTuple):
 
 
 def sort_keywords(keywords: Mapping[str, Any], model: Any) -> Keywords:
-    """Say what each keyword is for."""
+    """Say what each keyword is for. `cache` is `cache_implementation` by a shorter name.
+
+    Raises:
+        GenerationError: both names are given, or a cache itself.
+    """
     takes = _inputs_of(type(model))
     found = Keywords({}, {}, {})
-    for name, value in keywords.items():
+    for name, value in _long_names(keywords).items():
         if name in GenerationConfig.model_fields:
             found.config[name] = value
         elif name in takes:
@@ -75,6 +80,20 @@ def sort_keywords(keywords: Mapping[str, Any], model: Any) -> Keywords:
         else:
             found.others[name] = value
     return found
+
+
+def _long_names(keywords: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "cache" not in keywords:
+        return keywords
+    kind, other = keywords["cache"], keywords.get("cache_implementation")
+    if not (kind is None or isinstance(kind, str)):
+        raise GenerationError(
+            f"cache={type(kind).__name__} is no name of a kind of cache: give a cache itself as past_key_values"
+        )
+    if other is not None and kind is not None and kind != other:
+        raise GenerationError(f"cache={kind!r} and cache_implementation={other!r} say two things: leave one out")
+    rest = {name: value for name, value in keywords.items() if name != "cache"}
+    return {**rest, "cache_implementation": kind if other is None else other}
 
 
 def refuse_unknown(others: Collection[str], strategy: str, parameters: Collection[str], model: Any) -> None:

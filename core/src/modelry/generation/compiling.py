@@ -1,0 +1,226 @@
+"""compile=True: the pass over one new position, compiled once for a model and a size of its static cache.
+
+Prompts, and passes over several positions, are read as ever. R rows   C capacity of the cache   V vocabulary
+"""
+
+import os
+import shutil
+import sys
+import types
+from collections.abc import Callable, Mapping
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+
+from modelry.cache import Cache, StaticLayerCache
+from modelry.cache.stepping import stepping_cache
+from modelry.errors import GenerationError
+from modelry.generation.configuration import GenerationConfig
+from modelry.outputs import CausalLMOutputWithPast
+
+_OPTIONS = ("backend", "dynamic", "fullgraph", "mode", "options")
+"""What compile_config may hold: arguments of torch.compile."""
+_ATTRIBUTE = "_compiled_steps"
+
+Function = Callable[..., tuple[Tensor, Any, Any]]
+
+
+def compile_options(config: GenerationConfig, model: Any) -> dict[str, Any] | None:
+    """Arguments of torch.compile, or None where nothing is to be compiled.
+
+    Raises:
+        GenerationError: the wish contradicts another field, or cannot be fulfilled here.
+    """
+    given = config.compile_config
+    if config.disable_compile:
+        if config.compile:
+            raise GenerationError("compile=True and disable_compile=True contradict each other: leave one out")
+        return None
+    if not (config.compile or (config.compile is None and given is not None)):
+        return None
+    unknown = sorted(name for name in given or {} if name not in _OPTIONS and not name.startswith("_"))
+    if unknown:
+        raise GenerationError(f"compile_config has no {', '.join(unknown)}; it has {', '.join(_OPTIONS)}")
+    if config.use_cache is False:
+        raise GenerationError("compile=True compiles steps on a static cache: use_cache=False leaves none")
+    if model.config.is_encoder_decoder:
+        raise GenerationError(
+            f"compile=True is for decoder-only models, and {type(model).__name__} is none: leave it out"
+        )
+    options = {name: value for name, value in (given or {}).items() if name in _OPTIONS and value is not None}
+    device = model.device
+    if "mode" not in options and "options" not in options and device.type == "cuda":
+        options["mode"] = "reduce-overhead"  # records the step as one CUDA graph
+    if options.get("backend", "inductor") == "inductor":
+        _require_compiler(device)
+    return options
+
+
+def _require_compiler(device: torch.device) -> None:
+    """Refuse early what would fail deep inside: on the CPU, programs are written in C++."""
+    usual = {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")
+    compiler = os.environ.get("CXX") or usual
+    if device.type == "cpu" and shutil.which(compiler.split()[0]) is None:
+        raise GenerationError(
+            f"compile=True needs a C++ compiler, and {compiler!r} is not found: install one (Debian and Ubuntu: "
+            "apt-get install g++), name yours in the environment variable CXX, or leave compile out"
+        )
+
+
+@final
+class CompiledSteps:
+    """The compiled steps of one model, kept on it; dropped when its modules or parameters are others or elsewhere."""
+
+    def __init__(self) -> None:
+        self._signature: tuple[Any, ...] = ()
+        self._functions: dict[tuple[Any, ...], Function] = {}
+
+    def __reduce__(self) -> tuple[type["CompiledSteps"], tuple[()]]:
+        return CompiledSteps, ()  # a copied or pickled model compiles its own
+
+    @classmethod
+    def of(cls, model: nn.Module) -> "CompiledSteps":
+        """Those of this model as it is now."""
+        found: CompiledSteps = model.__dict__.setdefault(_ATTRIBUTE, cls())
+        signature = _signature(model)
+        if signature != found._signature:
+            found._signature, found._functions = signature, {}
+        return found
+
+    def function(self, model: nn.Module, capacity: int, options: Mapping[str, Any]) -> Function:
+        """The compiled step for caches of one capacity; torch compiles when it is first called."""
+        key = (capacity, *sorted((name, repr(value)) for name, value in options.items()))
+        found = self._functions.get(key)
+        if found is None:
+            found = self._functions[key] = torch.compile(_step_of(model), **options)
+        return found
+
+    def __len__(self) -> int:
+        return len(self._functions)
+
+
+def _signature(model: nn.Module) -> tuple[Any, ...]:
+    modules = tuple((id(module), type(module), module.training) for module in model.modules())
+    tensors = (*model.parameters(), *model.buffers())
+    where = tuple((tensor.data_ptr(), tensor.dtype, tensor.device) for tensor in tensors)
+    return modules, where, getattr(model, "attn_implementation", None)
+
+
+def _step_of(model: nn.Module) -> Function:
+    """The function to be compiled. Each is code of its own: torch counts recompilations for each code apart."""
+
+    def step(
+        ids: Tensor,
+        positions: Tensor,
+        real: Tensor,
+        slot: Tensor,
+        keys: list[Tensor],
+        values: list[Tensor],
+        flags: dict[str, bool],
+    ) -> tuple[Tensor, Any, Any]:
+        before = torch.arange(real.shape[1], device=real.device) <= slot
+        out = model(
+            input_ids=ids,
+            attention_mask=(real & before)[:, None, None],
+            position_ids=positions,
+            past_key_values=stepping_cache(keys, values, slot),
+            use_cache=True,
+            logits_to_keep=1,
+            **flags,
+        )
+        return out.logits, out.hidden_states, out.attentions
+
+    return types.FunctionType(step.__code__.replace(), step.__globals__, "step", None, step.__closure__)
+
+
+@final
+class CompiledStep:
+    """Reads one new position of each row on a static cache.
+
+    Args:
+        model: decoder-only.
+        cache: its layers are static.
+        options: of torch.compile.
+
+    Raises:
+        GenerationError: a layer of the cache is of another kind, or slides over less than it holds.
+    """
+
+    def __init__(self, model: Any, cache: Cache, options: Mapping[str, Any]) -> None:
+        wrong = sorted({type(layer).__name__ for layer in cache if not isinstance(layer, StaticLayerCache)})
+        if wrong:
+            raise GenerationError(
+                f"compile=True needs the static cache, and this one has {', '.join(wrong)}: "
+                "leave the cache out, or say cache='static'"
+            )
+        self._model, self._cache, self._options = model, cache, options
+        self._steps = CompiledSteps.of(model)
+        self._everything: Tensor | None = None
+        self._buffers: tuple[list[Tensor], list[Tensor]] = ([], [])
+
+    @property
+    def fits(self) -> bool:
+        """Whether the cache has begun, and has room for one more position."""
+        return 0 < self._cache.seen < self._capacity
+
+    @property
+    def _capacity(self) -> int:
+        capacity = self._cache.layers[0].capacity
+        assert capacity is not None
+        return capacity
+
+    def __call__(
+        self, ids: Tensor, *, mask: Tensor | None, positions: Tensor, flags: dict[str, bool]
+    ) -> CausalLMOutputWithPast:
+        """Read (R, 1) new ids and count them as remembered.
+
+        Args:
+            mask: (R, at least seen), 0 at padding, or None.
+            positions: (R, 1).
+
+        Raises:
+            GenerationError: the step cannot be compiled.
+        """
+        cache, capacity = self._cache, self._capacity
+        function = self._steps.function(self._model, capacity, self._options)
+        keys, values = self._bound()
+        slot = torch.full((1,), cache.seen, device=ids.device)
+        if ids.device.type == "cuda":
+            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
+        try:
+            logits, hidden, attentions = function(
+                ids.clone(), positions.clone(), self._real(mask, ids), slot, keys, values, dict(flags)
+            )
+        except torch._dynamo.exc.TorchDynamoException as error:
+            raise GenerationError(
+                f"compile=True: one step of {type(self._model).__name__} cannot be compiled "
+                f"({str(error).strip().splitlines()[0]}): leave compile out"
+            ) from error
+        cache.advance(1)
+        if ids.device.type == "cuda":  # the next replay of the recorded step writes over them
+            logits, hidden, attentions = logits.clone(), _cloned(hidden), _cloned(attentions)
+        return CausalLMOutputWithPast(None, logits, cache, hidden, attentions)
+
+    def _bound(self) -> tuple[list[Tensor], list[Tensor]]:
+        """The cache's buffers; told once that they stay where they are, so that a recorded step need not copy them."""
+        keys, values = [layer.keys for layer in self._cache], [layer.values for layer in self._cache]
+        if any(one is not other for one, other in zip(keys, self._buffers[0], strict=False)) or not self._buffers[0]:
+            self._buffers = [one for one in keys if one is not None], [one for one in values if one is not None]
+            for buffer in (*self._buffers[0], *self._buffers[1]):
+                torch._dynamo.mark_static_address(buffer, guard=False)
+        return self._buffers
+
+    def _real(self, mask: Tensor | None, ids: Tensor) -> Tensor:
+        """(R, C) bool: which slots are not padding, the future ones included."""
+        if mask is None:
+            shape = (ids.shape[0], self._capacity)
+            if self._everything is None or self._everything.shape != shape:
+                self._everything = torch.ones(shape, dtype=torch.bool, device=ids.device)
+            return self._everything
+        real = mask[:, : self._capacity] != 0
+        return nn.functional.pad(real, (0, self._capacity - real.shape[1]), value=True)
+
+
+def _cloned(tensors: Any) -> Any:
+    return None if tensors is None else tuple(tensor.clone() for tensor in tensors)
