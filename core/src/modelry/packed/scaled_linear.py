@@ -29,9 +29,6 @@ class ScaledLinear(PackedLinear):
         zero_dtype: of the whole zero points beside the scales, `weight_zero_point`; None where there are none.
     """
 
-    weight: Tensor
-    """(O, I)."""
-
     def __init__(
         self,
         in_features: int,
@@ -57,36 +54,44 @@ class ScaledLinear(PackedLinear):
         self.register_buffer(scale_name, torch.empty(shape, dtype=scale_dtype))
         self.register_buffer("weight_zero_point", zero)
 
+    @property
+    def numbers(self) -> Tensor:
+        """(O, I)."""
+        numbers = self._buffers["weight"]
+        assert numbers is not None
+        return numbers
+
     def multiply(self, x: Tensor) -> Tensor:
         rows = x.reshape(-1, self.in_features)
         scale = self._scale_of_rows()
         if scale is None:
             y = F.linear(rows, self.dequantized(x.dtype))
-        elif self.weight.dtype == torch.int8:
-            y = int8_linear.product(rows, self.weight, scale.reshape(-1).contiguous())  # the kernel knows no strides
+        elif self.numbers.dtype == torch.int8:
+            y = int8_linear.product(rows, self.numbers, scale.reshape(-1).contiguous())  # the kernel knows no strides
         elif self.runs_on_hardware() and rows.numel():
-            y = float8_product.product(rows, self.weight, scale)
+            y = float8_product.product(rows, self.numbers, scale)
         elif x.dtype == torch.float16:  # sums of unscaled numbers may leave its range
             y = F.linear(rows, self.dequantized(x.dtype))
         else:  # scaling the result is cheaper than scaling the weight
-            y = F.linear(rows, as_floats(self.weight, x.dtype)).mul_(scale.view(-1).to(x.dtype))
+            y = F.linear(rows, as_floats(self.numbers, x.dtype)).mul_(scale.view(-1).to(x.dtype))
         return y.view(*x.shape[:-1], self.out_features)
 
     def runs_on_hardware(self) -> bool:
         """Whether its products are of e4m3 numbers."""
         fits = self.in_features % float8_product.WIDTH == self.out_features % float8_product.WIDTH == 0
-        able = fits and self.quantizes_input and self.weight.dtype == E4M3
-        return able and self._scale_of_rows() is not None and float8_product.multiplies_float8(self.weight.device)
+        able = fits and self.quantizes_input and self.numbers.dtype == E4M3
+        return able and self._scale_of_rows() is not None and float8_product.multiplies_float8(self.numbers.device)
 
     def dequantized(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """(O, I) float weight that the numbers stand for, computed in float32."""
-        weight = torch.empty(self.weight.shape, dtype=dtype, device=self.weight.device)
+        weight = torch.empty(self.numbers.shape, dtype=dtype, device=self.numbers.device)
         scale, zero = self._by_block(self.scale_name), self._by_block("weight_zero_point")
+        assert scale is not None
         block_of = torch.arange(self.out_features, device=weight.device) // self.block[0]
         rows = max(1, WEIGHTS_AT_A_TIME // self.in_features)
-        parts = zip(*(torch.split(one, rows) for one in (self.weight, weight, block_of)), strict=True)
-        for numbers, into, block in parts:
-            floats = as_floats(numbers, torch.float32)
+        parts = zip(*(torch.split(one, rows) for one in (self.numbers, weight, block_of)), strict=True)
+        for part, into, block in parts:
+            floats = as_floats(part, torch.float32)
             if zero is not None:
                 floats.sub_(self._by_column(zero[block]))
             into.copy_(floats.mul_(self._by_column(scale[block])))
@@ -94,12 +99,12 @@ class ScaledLinear(PackedLinear):
 
     def _scale_of_rows(self) -> Tensor | None:
         """(O, 1) float32 scales, where every row has one and there are no zero points."""
-        if self.grid[1] != 1 or self.grid[0] not in (1, self.out_features) or self.weight_zero_point is not None:
-            return None
-        return self._by_block(self.scale_name).expand(self.out_features, 1)
+        of_rows = self.grid in ((1, 1), (self.out_features, 1)) and self._buffers["weight_zero_point"] is None
+        scale = self._by_block(self.scale_name) if of_rows else None
+        return None if scale is None else scale.expand(self.out_features, 1)
 
-    def _by_block(self, name: str) -> Any:
-        """(blocks of O, blocks of I) float32, or None."""
+    def _by_block(self, name: str) -> Tensor | None:
+        """(blocks of O, blocks of I) float32, or None where there is no such buffer."""
         found = self._buffers[name]
         return None if found is None else found.float().view(self.grid)
 
@@ -121,7 +126,7 @@ class ScaledLinear(PackedLinear):
 
     def extra_repr(self) -> str:
         """Sizes, and that it cannot be trained."""
-        kind = "e4m3" if self.weight.dtype == E4M3 else "int8"
+        kind = "e4m3" if self.numbers.dtype == E4M3 else "int8"
         return (
             f"{self.in_features}, {self.out_features}, bias={self.bias is not None}, "
             f"{kind} in blocks of {self.block[0]} x {self.block[1]}, not trainable"

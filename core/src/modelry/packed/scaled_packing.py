@@ -47,8 +47,8 @@ def pack_blocks(weight: Tensor, *, block: tuple[int, int], name: str = "the weig
     rows_at_a_time = max(1, WEIGHTS_AT_A_TIME // weight.shape[1])
     parts = torch.split(weight, rows_at_a_time)
     past_end = grid[1] * wide - weight.shape[1]
-    largest = torch.cat([pad(one.abs(), (0, past_end)).unflatten(1, (grid[1], wide)).amax(2) for one in parts]).float()
-    of_blocks = pad(largest, (0, 0, 0, grid[0] * high - weight.shape[0])).unflatten(0, (grid[0], high)).amax(1)
+    largest = torch.cat([pad(one.abs(), (0, past_end)).view(-1, grid[1], wide).amax(2) for one in parts]).float()
+    of_blocks = pad(largest, (0, 0, 0, grid[0] * high - weight.shape[0])).view(grid[0], high, grid[1]).amax(1)
     if not torch.isfinite(of_blocks).all():
         raise QuantizationError(f"{name} has a value that is infinite or no number, and has no 8-bit form")
     scale = (of_blocks / LARGEST).clamp_(min=torch.finfo(torch.float32).tiny)
@@ -84,6 +84,6 @@ def refuse_no_numbers(numbers: Tensor, *, name: str) -> None:
     Raises:
         QuantizationError: there is one.
     """
-    for part in numbers.view(torch.uint8).flatten().split(WEIGHTS_AT_A_TIME):
+    for part in torch.split(numbers.view(torch.uint8).flatten(), WEIGHTS_AT_A_TIME):
         if ((part & _FRACTION_AND_EXPONENT) == _FRACTION_AND_EXPONENT).any():
             raise QuantizationError(f"{name} has a value that is no number; the file is damaged, fetch it again")
