@@ -67,9 +67,10 @@ def resize(model: "PreTrainedModel", count: int | None, *, pad_to_multiple_of: i
         return old
     head = output_embeddings(model)
     if head is not None and not isinstance(getattr(head, "weight", None), nn.Parameter):
+        name = model.output_embeddings_name
         raise QuantizationError(
-            f"{model.output_embeddings_name} is a packed {type(head).__name__}, whose rows cannot be changed: resize the "
-            f'float model and quantize it then, or quantize with modules_to_not_convert: ["{model.output_embeddings_name}"]'
+            f"{name} is a packed {type(head).__name__}, whose rows cannot be changed: resize the float model "
+            f'and quantize it then, or quantize with modules_to_not_convert: ["{name}"]'
         )
     padding = old.padding_idx if old.padding_idx is not None and old.padding_idx < rows else None
     new = nn.Embedding(rows, old.embedding_dim, padding, device=old.weight.device, dtype=old.weight.dtype)
