@@ -9,7 +9,7 @@ import torch
 from kernel_toys import CompositeConfig, CompositeModel, LegacyConfig, NoteConfig, NoteForCausalLM, NoteModel
 from torch import nn
 
-from modelry.errors import ConfigError, UnknownName
+from modelry.errors import ConfigError, GenerationError, UnknownName
 from modelry.nn.eager import eager_attention
 from modelry.nn.sdpa import sdpa_attention
 
@@ -227,3 +227,15 @@ def test_generation_config_comes_from_the_configuration() -> None:
     assert not model.has_generation_config, "asking for it, as generate does, adds no file to what is saved"
     model.generation_config.max_new_tokens = 3
     assert model.has_generation_config
+
+
+def test_only_what_scores_next_tokens_generates() -> None:
+    assert NoteForCausalLM.can_generate()
+    assert not NoteModel.can_generate()
+    with pytest.raises(GenerationError, match=r"NoteModel does not score next tokens.*AutoModelForCausalLM"):
+        NoteModel(NoteConfig()).generate(torch.tensor([[1]]))
+
+
+def test_transition_scores_by_the_ecosystems_name() -> None:
+    found = NoteForCausalLM(NoteConfig()).compute_transition_scores(torch.tensor([[4, 1]]), (torch.arange(3.0)[None],))
+    assert found.tolist() == [[1.0]]

@@ -14,6 +14,7 @@ ModelryError
 ├── PreprocessorError   ValueError          tokenizer or processor files missing or invalid; wrong inputs
 │   └── TemplateError                       a chat template fails, escapes or loops
 ├── GenerationError     ValueError          empty or too long prompt, ids out of range, NaN logits
+├── OutOfMemory         MemoryError         the device's memory ran out while generating
 ├── ParameterError      ValueError          a task has no such keyword, or its value is impossible
 └── PipelineError                           names the item that failed
 ModelryWarning          UserWarning         all our warnings
@@ -43,6 +44,7 @@ __all__ = [
     "ModelryError",
     "ModelryWarning",
     "NotFound",
+    "OutOfMemory",
     "ParameterError",
     "PipelineError",
     "PlacementError",
@@ -98,6 +100,10 @@ class TemplateError(PreprocessorError):
 
 class GenerationError(ModelryError, ValueError):
     """Generation cannot start or go on: empty or too long prompt, ids out of range, NaN logits."""
+
+
+class OutOfMemory(ModelryError, MemoryError):
+    """Generation needed more memory than the device has. What it took is free again."""
 
 
 class ParameterError(ModelryError, ValueError):

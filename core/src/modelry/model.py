@@ -4,7 +4,8 @@ It knows its configuration and how to come from and go to files; the work is don
 modelry.embeddings (vocabulary size), modelry.generation. A family's model defines layers and forward, nothing else.
 """
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from modelry import embeddings
 from modelry.checkpoint.dtypes import DtypeLike, as_dtype
 from modelry.configuration import ModelConfig
-from modelry.errors import ConfigError
+from modelry.errors import ConfigError, GenerationError
 from modelry.hub import Reference, push_saved
 from modelry.neighbours import refuse_replaced_inputs
 from modelry_registry import get_registry, resolve
@@ -340,4 +341,27 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
         from modelry.generation import generate
 
         refuse_replaced_inputs(self)
+        if not self.can_generate():
+            raise GenerationError(
+                f"{type(self).__name__} does not score next tokens, so it cannot generate: "
+                "load the checkpoint with AutoModelForCausalLM"
+            )
         return generate(self, inputs, generation_config, **options)
+
+    @classmethod
+    def can_generate(cls) -> bool:
+        """Whether `generate` works: forward scores next tokens, of a text or of a decoder's answer."""
+        takes = inspect.signature(cls.forward).parameters.keys()
+        return "logits_to_keep" in takes or {"decoder_input_ids", "labels"} <= takes
+
+    def compute_transition_scores(
+        self,
+        sequences: Tensor,
+        scores: Sequence[Tensor],
+        beam_indices: Tensor | None = None,
+        normalize_logits: bool = False,
+    ) -> Tensor:
+        """The score of each new token of what `generate` returned; see modelry.generation.transition_scores."""
+        from modelry.generation.transition_scores import transition_scores
+
+        return transition_scores(sequences, scores, beam_indices, normalize_logits=normalize_logits)

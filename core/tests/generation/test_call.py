@@ -316,6 +316,13 @@ BAD = [
     ({"inputs": PROMPT, "pixel_values": 1}, "no keyword 'pixel_values'"),
     ({"inputs": PROMPT, "bad_words_ids": [[3], [3, 99]]}, r"bad_words_ids names \[99\], .* vocabulary has 29 tokens"),
     ({"inputs": PROMPT, "sequence_bias": {(29,): 1.0}}, r"sequence_bias names \[29\]"),
+    ({"inputs": PROMPT, "sequence_bias": {(2,): float("nan")}}, r"\[2\] is given the bias NaN"),
+    ({"inputs": PROMPT, "do_sample": True, "top_k": 30}, "top_k=30 is more than the 29 tokens .* set top_k=0"),
+    ({"inputs": PROMPT, "do_sample": True, "top_p": float("nan")}, "top_p=nan"),
+    ({"inputs": PROMPT, "do_sample": True, "temperature": float("inf")}, "temperature=inf"),
+    ({"inputs": PROMPT, "repetition_penalty": -1.0}, "repetition_penalty=-1.0"),
+    ({"inputs": PROMPT, "num_return_sequences": 0}, "num_return_sequences=0"),
+    ({"inputs": PROMPT, "max_time": 0.0}, "max_time=0.0"),
     ({"inputs": PROMPT, "forced_eos_token_id": 30}, r"forced_eos_token_id names \[30\]"),
     ({"inputs": PROMPT, "cache_implementation": "no-such"}, "no-such"),
     ({"inputs": PROMPT, "past_key_values": ((1, 2),)}, "is a tuple"),
@@ -374,3 +381,7 @@ def test_importing_generation_imports_no_torch():
     code = "import sys, modelry.generation; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_the_top_k_that_nobody_set_keeps_a_small_vocabulary_whole(toy):
+    assert generate(toy, PROMPT, do_sample=True, seed=0, max_new_tokens=2, strategy="toy-strategy").shape == (1, 5)

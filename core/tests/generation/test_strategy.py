@@ -5,7 +5,8 @@ import torch
 
 from modelry.errors import GenerationError, RegistryError
 from modelry.generation import GenerationConfig, generate
-from modelry.generation.strategy import choose_strategy
+from modelry.generation.precedence import combined
+from modelry.generation.strategy import choose_strategy, silenced
 from modelry_registry import Registry, get_registry, use_registry
 
 CASES = [
@@ -17,8 +18,13 @@ CASES = [
     ({"num_beams": 4, "num_beam_groups": 2}, "diverse-beam-search"),
     ({"num_beams": 4, "force_words_ids": [[1]]}, "constrained-beam-search"),
     ({"constraints": ["one"]}, "constrained-beam-search"),
+    ({"json_schema": {"type": "integer"}}, "constrained"),
+    ({"regex": "a+", "do_sample": True}, "constrained"),
+    ({"grammar": "start: ANY"}, "constrained"),
+    ({"choices": ["yes", "no"]}, "constrained"),
     ({"penalty_alpha": 0.6, "top_k": 4}, "contrastive-search"),
     ({"penalty_alpha": 0.0}, "sampling"),
+    ({"penalty_alpha": 0.6, "do_sample": True}, "sampling"),
     ({"prompt_lookup_num_tokens": 3}, "speculative"),
     ({"assistant_early_exit": 3}, "speculative"),
     ({"dola_layers": "low"}, "dola"),
@@ -33,6 +39,64 @@ def test_fields_choose(fields, strategy):
 
 def test_an_assistant_chooses():
     assert choose_strategy(GenerationConfig(), {"assistant_model": object()})[0] == "speculative"
+
+
+@pytest.mark.parametrize(
+    ("layer", "silent"),
+    [
+        ({"dola_layers": "low"}, {"num_beams", "num_beam_groups", "penalty_alpha", "regex", "strategy"}),
+        ({"penalty_alpha": 0.6}, {"num_beams", "do_sample", "strategy"}),
+        ({"strategy": "sampling"}, {"num_beams", "dola_layers"}),
+        ({"assistant_model": object()}, {"num_beams", "dola_layers"}),
+    ],
+)
+def test_a_nearer_source_silences_the_strategies_of_farther_ones(layer, silent):
+    assert silent <= silenced(layer)
+    assert not silenced(layer) & layer.keys()
+
+
+@pytest.mark.parametrize(
+    "layer", [{}, {"num_beams": 1}, {"penalty_alpha": 0.6, "do_sample": True}, {"strategy": "of-another-plugin"}]
+)
+def test_what_asks_for_nothing_known_silences_nothing(layer):
+    assert not silenced(layer)
+
+
+def test_beams_of_all_kinds_go_together():
+    assert not silenced({"num_beams": 4}) & {"num_beam_groups", "constraints", "force_words_ids"}
+
+
+@pytest.mark.parametrize(
+    ("stored", "call", "strategy"),
+    [
+        ({"num_beams": 4}, {"dola_layers": "low"}, "dola"),
+        ({"num_beams": 4, "do_sample": True}, {"penalty_alpha": 0.6, "top_k": 4}, "contrastive-search"),
+        ({"penalty_alpha": 0.6}, {"num_beams": 4}, "beam-search"),
+        ({"strategy": "dola"}, {"num_beams": 4}, "beam-search"),
+        ({"penalty_alpha": 0.6, "top_k": 4, "do_sample": True}, {}, "sampling"),
+        ({"num_beams": 4, "penalty_alpha": 0.6}, {"choices": ["yes"]}, "constrained"),
+    ],
+)
+def test_the_call_decides_over_the_file(toy, stored, call, strategy):
+    found = combined(call, None, GenerationConfig(**stored), toy.config)
+    assert choose_strategy(found, {})[0] == strategy
+    assert not (strategy == "contrastive-search" and found.do_sample)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"dola_layers": "low", "num_beams": 2}, "dola_layers asks for the strategy 'dola', and num_beams for 'beam-s"),
+        ({"penalty_alpha": 0.6, "do_sample": True}, "'contrastive-search', and do_sample for 'sampling'"),
+        ({"strategy": "sampling", "num_beams": 2}, "and strategy='sampling' for 'sampling'"),
+    ],
+)
+def test_two_strategies_in_one_call_are_refused(toy, fields, words):
+    with pytest.raises(GenerationError, match=words):
+        generate(toy, torch.tensor([[1]]), **fields)
+    with pytest.raises(GenerationError, match=words):
+        generate(toy, torch.tensor([[1]]), generation_config=GenerationConfig(**fields))
+    assert not toy.calls
 
 
 @pytest.mark.parametrize(

@@ -89,8 +89,8 @@ class NoteForCausalLM(PreTrainedModel):
         self.model = NoteModel(config)
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
 
-    def forward(self, input_ids: Tensor, use_cache: bool | None = None) -> Tensor:
-        return self.lm_head(self.model(input_ids))
+    def forward(self, input_ids: Tensor, use_cache: bool | None = None, logits_to_keep: int = 0) -> Tensor:
+        return self.lm_head(self.model(input_ids)[:, -logits_to_keep:])
 
 
 class NoteForSequenceClassification(PreTrainedModel):

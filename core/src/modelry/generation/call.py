@@ -3,36 +3,36 @@
 import contextlib
 import math
 import time
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from modelry.errors import GenerationError, ModelryWarning, RegistryError
+from modelry.errors import GenerationError, RegistryError
+from modelry.generation.caching import chunk_of, new_cache
+from modelry.generation.compiling import CompiledStep, compile_options
 from modelry.generation.configuration import GenerationConfig
 from modelry.generation.encoder_side import EncoderDecoderInput
 from modelry.generation.endings import EndRules
+from modelry.generation.failing import nothing_half_kept, release
 from modelry.generation.generated_output import GenerateOutput
 from modelry.generation.input_side import DecoderInput, InputSide
 from modelry.generation.keywords import refuse_unknown, sort_keywords
+from modelry.generation.length import greatest_length
 from modelry.generation.parameters import DecoderParameters
 from modelry.generation.precedence import combined
 from modelry.generation.processors import LogitsProcessor, build_processors
-from modelry.generation.prompt import Prompt, context_length, read_prompt
+from modelry.generation.prompt import Prompt, read_prompt
 from modelry.generation.session import Session, Settings
 from modelry.generation.stop_strings import StopStrings
 from modelry.generation.stopping import Criterion, StoppingCriteriaList
-from modelry.generation.strategy import choose_strategy, companions
+from modelry.generation.strategy import choose_strategy, companions, refuse_rivals
 from modelry.generation.streamers import BaseStreamer
 from modelry.nn.fuse import fuse_projections
 from modelry_registry import Candidate, Decoder, get_registry, resolve
 
 T = TypeVar("T")
-
-_CACHES = {"hybrid": "dynamic", "sliding_window": "dynamic", "dynamic_full": "full"}
-"""Published names of caches that are ours by another name."""
 
 
 def generate(
@@ -82,6 +82,7 @@ def generate(
     Raises:
         GenerationError: anything about the arguments that cannot be, before the model runs; NaN logits, when they come.
         RegistryError: the strategy is not installed.
+        OutOfMemory: in the middle; the model and a cache given are as before.
     """
     try:
         if isinstance(inputs, Mapping):
@@ -89,24 +90,31 @@ def generate(
         given = sort_keywords(fields, model)
         ids = _one_of(inputs, input_ids, given.others.pop("input_ids", None))
         mask = _one_of(attention_mask, given.others.pop("attention_mask", None))
-        config = combined(given.config, generation_config, model.generation_config, model.config)
         beside = {
             "tokenizer": tokenizer,
             "assistant_model": assistant_model,
             "assistant_tokenizer": assistant_tokenizer,
         }
-        spec, participants = _find_strategy(config, beside, model)
+        config = combined(given.config, generation_config, model.generation_config, model.config, beside)
+        spec, because, participants = _find_strategy(config, beside, model)
         parameters_class: Any = resolve(spec.parameters)
         assert issubclass(parameters_class, DecoderParameters), spec.parameters
         refuse_unknown(given.others, spec.name, parameters_class.model_fields, model)
+        refuse_rivals(
+            spec.name,
+            because,
+            {**vars(config), **beside},
+            named={*given.config, *beside, *(generation_config.model_fields_set if generation_config else ())},
+            reads=parameters_class.model_fields,
+        )
         parameters = parameters_class.from_config(config.updated(**given.others) if given.others else config)
         if streamer is not None and not spec.streams:
             raise GenerationError(f"the strategy {spec.name!r} knows its text only at the end: it cannot stream")
         remembered = _remembered(past_key_values, model)
         prompt = read_prompt(model, ids, mask, config, remembered=remembered, extras=given.inputs)
-        side, start = _input_side(model, prompt, config, past_key_values, decoder_input_ids)
-        limit = _max_length(config, model, prompt, start)
-        decoder_only = isinstance(side, DecoderInput)
+        start = _start(model, prompt, config, decoder_input_ids)
+        limit = greatest_length(config, model, prompt, start)
+        decoder_only = not model.config.is_encoder_decoder
         processors = build_processors(
             config,
             model=model,
@@ -136,32 +144,45 @@ def generate(
             as_record=bool(config.return_dict_in_generate),
             beside=beside,
         )
-        session = Session(model, side, start, settings)
-        decode: Any = resolve(spec.decode)
         if isinstance(model, torch.nn.Module) and not model.training:
             fuse_projections(model)
-        with _no_gradients(settings):
-            decode(session, parameters)
+        # No name here holds the session: when memory runs out, all that it holds is let go with the frames below.
+        return _continued(
+            spec,
+            parameters,
+            Session(model, _input_side(model, prompt, start, config, past_key_values, limit), start, settings),
+            past_key_values,
+        )
     except BaseException as error:
+        release(error)
         if isinstance(streamer, BaseStreamer):
             streamer.fail(error)
         raise
-    if streamer is not None:
-        streamer.end()
+
+
+def _continued(spec: Decoder, parameters: DecoderParameters, session: Session, brought: Any) -> Tensor | GenerateOutput:
+    """Let the strategy drive the session; what fails in the middle leaves no trace in a cache brought by the caller."""
+    decode: Any = resolve(spec.decode)
+    with _no_gradients(session.settings), nothing_half_kept(session, brought):
+        decode(session, parameters)
+    if session.settings.streamer is not None:
+        session.settings.streamer.end()
     return session.result()
 
 
-def _find_strategy(config: GenerationConfig, beside: Mapping[str, Any], model: Any) -> tuple[Decoder, list[Candidate]]:
-    """The strategy's spec, and whose hooks take part: the strategy's, its companions', the model family's."""
+def _find_strategy(
+    config: GenerationConfig, beside: Mapping[str, Any], model: Any
+) -> tuple[Decoder, str, list[Candidate]]:
+    """The strategy's spec, why it, and whose hooks take part: its own, its companions', the model family's."""
     registry = get_registry()
     name, because = choose_strategy(config, beside)
     others = companions(config)
     needed = [("decoders", name), *(("decoders", row.strategy) for row in others)]
-    registry.require(needed, asked_by=f"generate() with {', '.join([because, *(row.because for row in others)])}")
+    registry.require(needed, asked_by=f"generate() with {', '.join([because, *(row.field for row in others)])}")
     participants = [registry.provider(*one) for one in needed]
     with contextlib.suppress(RegistryError):  # a model made in this process has no plugin
         participants.append(registry.provider("models", model.config.model_type))
-    return registry.get("decoders", name), participants
+    return registry.get("decoders", name), because, participants
 
 
 def _hooked(config: GenerationConfig, participants: list[Candidate]) -> list[LogitsProcessor]:
@@ -169,76 +190,34 @@ def _hooked(config: GenerationConfig, participants: list[Candidate]) -> list[Log
     return [processor for some in found for processor in some]
 
 
-def _input_side(
-    model: Any, prompt: Prompt, config: GenerationConfig, cache: Any, decoder_ids: Any
-) -> tuple[InputSide, Tensor]:
-    """What feeds the model, and the (B, P) text that generation continues."""
-    if cache is None and config.use_cache is not False:
-        cache = new_cache(model, config)
+def _start(model: Any, prompt: Prompt, config: GenerationConfig, decoder_ids: Any) -> Tensor:
+    """(B, P) the text that generation continues."""
     if not model.config.is_encoder_decoder:
-        held = getattr(cache, "rows", None)
-        if held is not None and held != prompt.rows:
-            raise GenerationError(f"past_key_values holds {held} rows, and there are {prompt.rows} prompts")
-        return DecoderInput(model, prompt, cache, chunk=config.prefill_chunk_size), prompt.ids
-    if decoder_ids is None:
-        first = config.decoder_start_token_id if config.decoder_start_token_id is not None else config.bos_token_id
-        if first is None:
-            raise GenerationError("an encoder-decoder model starts from decoder_start_token_id, and there is none")
-        start = torch.tensor([first] if isinstance(first, int) else first, device=prompt.ids.device).view(-1, 1)
-        start = start.expand(prompt.rows, 1)
-    else:
-        start = torch.as_tensor(decoder_ids, device=prompt.ids.device)
-    return EncoderDecoderInput(model, prompt, start, cache), start
+        return prompt.ids
+    if decoder_ids is not None:
+        return torch.as_tensor(decoder_ids, device=prompt.ids.device)
+    first = config.decoder_start_token_id if config.decoder_start_token_id is not None else config.bos_token_id
+    if first is None:
+        raise GenerationError("an encoder-decoder model starts from decoder_start_token_id, and there is none")
+    start = torch.tensor([first] if isinstance(first, int) else first, device=prompt.ids.device).view(-1, 1)
+    return start.expand(prompt.rows, 1)
 
 
-def new_cache(model: Any, config: GenerationConfig) -> Any:
-    """An empty cache of the kind that the config names.
-
-    Raises:
-        GenerationError: there is no such kind, or an option of it is wrong.
-    """
-    asked = config.cache_implementation or "dynamic"
-    kind = _CACHES.get(asked, asked)
-    try:
-        return model.make_cache(kind=kind, **(config.cache_config or {}))
-    except (TypeError, ValueError) as error:
-        raise GenerationError(f"cache_implementation={config.cache_implementation!r}: {error}") from error
-
-
-def _max_length(config: GenerationConfig, model: Any, prompt: Prompt, start: Tensor) -> int:
-    """Positions at which rows end, counted in the text (an embedded prompt is not in it).
-
-    Raises:
-        GenerationError: the prompt leaves no room.
-    """
-    have = start.shape[1]
-    unwritten = 0 if model.config.is_encoder_decoder else prompt.width - have
-    context = context_length(model.config)
-    longest = prompt.width if prompt.mask is None else int(prompt.mask.sum(dim=1).max())
-    room = None if context is None or model.config.is_encoder_decoder else context - longest
-    if config.max_new_tokens is not None:
-        said, new = f"max_new_tokens={config.max_new_tokens}", config.max_new_tokens
-    elif "max_length" in config.model_fields_set and config.max_length is not None:
-        said, new = f"max_length={config.max_length}", config.max_length - unwritten - have
-        if new <= 0:
-            raise GenerationError(
-                f"the prompt has {have + unwritten} tokens and max_length={config.max_length} counts them: "
-                "nothing can be generated. Set max_new_tokens instead"
-            )
-    else:
-        said, new = "", 20
-    if room is not None and new > room:
-        if room <= 0:
-            raise GenerationError(f"the prompt fills all {context} positions of the model: nothing can be generated")
-        if said:
-            warnings.warn(
-                f"{said} goes beyond the {context} positions the model was made for: generation ends there, after "
-                f"{room} tokens",
-                ModelryWarning,
-                stacklevel=4,
-            )
-        new = room
-    return have + new
+def _input_side(
+    model: Any, prompt: Prompt, start: Tensor, config: GenerationConfig, cache: Any, limit: int
+) -> InputSide:
+    """What feeds the model."""
+    lent, options = cache is not None, compile_options(config, model)
+    if cache is None and config.use_cache is not False:
+        unwritten = 0 if model.config.is_encoder_decoder else prompt.width - start.shape[1]
+        cache = new_cache(model, config, positions=unwritten + limit, compiled=options is not None)
+    if model.config.is_encoder_decoder:
+        return EncoderDecoderInput(model, prompt, start, cache)
+    held = getattr(cache, "rows", None)
+    if held is not None and held != prompt.rows:
+        raise GenerationError(f"past_key_values holds {held} rows, and there are {prompt.rows} prompts")
+    compiled = None if options is None else CompiledStep(model, cache, options)
+    return DecoderInput(model, prompt, cache, chunk=chunk_of(model, prompt, config), lent=lent, compiled=compiled)
 
 
 def _generator(config: GenerationConfig, generator: torch.Generator | None, model: Any) -> torch.Generator | None:

@@ -58,6 +58,10 @@ class GenerationConfig(BaseModel):
     dola_layers: Literal["low", "high"] | list[Count] | None = None
     constraints: list[Any] | None = None
     force_words_ids: list[Any] | None = None
+    json_schema: Any = Field(None, description="what the answer is: a dictionary, JSON text or a pydantic model class")
+    regex: str | None = Field(None, description="what matches the whole answer")
+    grammar: str | None = Field(None, description="context-free, of the answer")
+    choices: list[str] | None = Field(None, description="texts, one of which is the answer")
     seed: int | None = Field(None, description="unset: draws come from torch's global generator")
 
     # Cache
@@ -154,6 +158,8 @@ class GenerationConfig(BaseModel):
     @classmethod
     def _plain(cls, value: Any) -> Any:
         """Arrays and tensors of numbers become numbers; a config object becomes its dictionary."""
+        if isinstance(value, type):
+            return value
         if callable(getattr(value, "tolist", None)):
             return value.tolist()
         if callable(getattr(value, "to_dict", None)):

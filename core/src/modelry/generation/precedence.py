@@ -2,18 +2,25 @@
 
 import warnings
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from modelry.errors import GenerationError, ModelryWarning
 from modelry.generation.configuration import GenerationConfig
+from modelry.generation.strategy import silenced
 
 # Two ways to say one thing: a nearer source that uses one of them silences the other in the farther source.
 _RIVALS = (("max_length", "max_new_tokens"), ("min_length", "min_new_tokens"))
 _SAMPLING_ONLY = ("temperature", "top_k", "top_p", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff")
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def combined(
-    call: Mapping[str, Any], given: GenerationConfig | None, stored: GenerationConfig, model_config: Any
+    call: Mapping[str, Any],
+    given: GenerationConfig | None,
+    stored: GenerationConfig,
+    model_config: Any,
+    beside: Mapping[str, Any] = _NOTHING,
 ) -> GenerationConfig:
     """One config out of all sources, checked as a whole.
 
@@ -22,6 +29,7 @@ def combined(
         given: generation_config=...; a None there says nothing.
         stored: the model's generation_config.
         model_config: the model's config, for special tokens nobody else names.
+        beside: arguments of the call that are no fields but choose a strategy: assistant_model.
 
     Raises:
         GenerationError: a value is impossible, or two exclude each other.
@@ -29,7 +37,7 @@ def combined(
     values = dict(GenerationConfig.from_model_config(model_config).set_fields())
     for layer in (stored.set_fields(), {} if given is None else given.set_fields()):
         _lay_over(values, {name: value for name, value in layer.items() if value is not None})
-    _lay_over(values, dict(call))
+    _lay_over(values, dict(call), beside)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ModelryWarning)  # unknown names of a file were reported when it was read
         config = GenerationConfig(**values)
@@ -38,7 +46,9 @@ def combined(
     return config
 
 
-def _lay_over(values: dict[str, Any], layer: Mapping[str, Any]) -> None:
+def _lay_over(values: dict[str, Any], layer: Mapping[str, Any], beside: Mapping[str, Any] = _NOTHING) -> None:
+    for field in silenced({**layer, **beside}):
+        values.pop(field, None)
     for one, other in _RIVALS:
         if layer.get(one) is not None and layer.get(other) is not None:
             warnings.warn(

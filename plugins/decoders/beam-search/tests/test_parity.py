@@ -100,3 +100,25 @@ def test_allowed_prefixes(pair):
         pair(0), num_beams=3, num_return_sequences=3, eos_token_id=[1], prefix_allowed_tokens_fn=allowed
     )
     assert_same(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"num_beams": 1},
+        {"num_beams": 1, "do_sample": True, "top_k": 0},
+        {"num_beams": 4},
+        {"num_beams": 4, "num_return_sequences": 3, "eos_token_id": [1, 2, 5]},
+    ],
+)
+@pytest.mark.parametrize("normalize", [False, True])
+def test_transition_scores(pair, options, normalize):
+    models = pair(1)
+    given = both(models[:1], output_scores=True, **options)[0]
+    found, expected = (
+        model.compute_transition_scores(
+            given.sequences, given.scores, given.beam_indices, normalize_logits=normalize
+        )
+        for model in models
+    )  # fmt: skip
+    torch.testing.assert_close(found, expected)

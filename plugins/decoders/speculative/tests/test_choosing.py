@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from modelry.errors import GenerationError
-from modelry.generation import TextStreamer
+from modelry.generation import LogitsProcessor, TextStreamer
 
 IDS = torch.tensor([[1, 2, 3, 4]])
 
@@ -29,7 +29,7 @@ def refused(model, match):
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({}, "in one way, and none is given"),
+        ({}, "in one way, and this call names none"),
         ({"prompt_lookup_num_tokens": 3, "assistant_early_exit": 1}, "prompt_lookup_num_tokens and assistant_early"),
         ({"prompt_lookup_num_tokens": 0}, "prompt_lookup_num_tokens"),
         ({"prompt_lookup_num_tokens": 3, "max_matching_ngram_size": 0}, "max_matching_ngram_size"),
@@ -96,3 +96,14 @@ def test_embedded_prompts_are_looked_up_but_not_drafted_for(llama):
     assert model.generate(inputs_embeds=embedded, max_new_tokens=12, prompt_lookup_num_tokens=3).tolist() == (
         plain.tolist()
     )
+
+
+def test_processors_that_remember_what_they_were_shown(llama):
+    class Counting(LogitsProcessor):
+        remembers = True
+
+        def __call__(self, input_ids, scores):
+            return scores
+
+    with refused(llama(0), "Counting remembers what it was shown"):
+        llama(0).generate(IDS, prompt_lookup_num_tokens=2, logits_processor=Counting())

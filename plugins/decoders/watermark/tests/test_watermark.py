@@ -226,3 +226,8 @@ def test_texts_that_cannot_be_judged(ids):
 def test_a_text_of_one_token_said_again_is_no_proof():
     detector = WatermarkDetector({}, vocab_size=VOCABULARY, ignore_repeated_ngrams=True)
     assert detector([[5] * 50]).num_tokens_scored.tolist() == [1]
+
+
+def test_synthid_is_not_shown_drafts():
+    assert SynthIDTextWatermarkLogitsProcessor.remembers
+    assert not WatermarkLogitsProcessor.remembers

@@ -3,6 +3,7 @@
 R rows   P positions so far   N sequences of one length   V vocabulary
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -107,4 +108,6 @@ def _checked(pairs: Sequence[Sequence[object]]) -> dict[tuple[int, ...], float]:
         if not all(isinstance(token, int) and token >= 0 for token in sequence):
             raise ValueError(f"{list(sequence)} holds something that is no token id")
         table[tuple(sequence)] = float(bias)  # type: ignore[arg-type]
+        if math.isnan(table[tuple(sequence)]):
+            raise ValueError(f"{list(sequence)} is given the bias NaN: give a number, or -inf to rule it out")
     return table

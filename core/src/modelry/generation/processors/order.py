@@ -73,7 +73,9 @@ def build_processors(
     Raises:
         GenerationError: a value is impossible for its processor.
     """
-    _check_tokens(config, vocabulary_of(model))
+    vocabulary = vocabulary_of(model)
+    if vocabulary is not None:
+        _check_against(vocabulary, config)
     try:
         made = LogitsProcessorList()
         scale = config.guidance_scale
@@ -175,8 +177,15 @@ def _cutting(config: GenerationConfig) -> Made:
     return made
 
 
-def _check_tokens(config: GenerationConfig, vocabulary: int | None) -> None:
-    """Refuse ids that no text can hold. Suppressing such an id does no harm, so published lists of them may stay."""
+def _check_against(vocabulary: int, config: GenerationConfig) -> None:
+    """Refuse ids that no text can hold, and a top_k that somebody set and that keeps every token.
+
+    Suppressing an id that is not there does no harm, so published lists of them may stay.
+    """
+    if config.do_sample and "top_k" in config.model_fields_set and (config.top_k or 0) > vocabulary:
+        raise GenerationError(
+            f"top_k={config.top_k} is more than the {vocabulary} tokens of the vocabulary: to keep all, set top_k=0"
+        )
     bias, forced = config.sequence_bias or {}, config.forced_eos_token_id
     biased: list[Sequence[int]] = list(bias) if isinstance(bias, dict) else [sequence for sequence, _ in bias]
     named: dict[str, Iterable[int]] = {
@@ -186,7 +195,7 @@ def _check_tokens(config: GenerationConfig, vocabulary: int | None) -> None:
         "forced_eos_token_id": () if forced is None else (forced,) if isinstance(forced, int) else forced,
     }
     for name, tokens in named.items():
-        outside = sorted({token for token in tokens if vocabulary is not None and token >= vocabulary})
+        outside = sorted({token for token in tokens if token >= vocabulary})
         if outside:
             raise GenerationError(f"{name} names {outside}, and the vocabulary has {vocabulary} tokens")
 

@@ -4,6 +4,7 @@ R rows   P positions so far, prompt included   V vocabulary
 """
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -11,6 +12,9 @@ from torch import Tensor
 
 class LogitsProcessor(ABC):
     """The interface: looks at the ids so far and returns new scores for the next one. Never writes into its inputs."""
+
+    remembers: ClassVar[bool] = False
+    """Whether scores depend on earlier calls too: then it cannot be shown drafts, some of which are never said."""
 
     @abstractmethod
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:

@@ -29,7 +29,7 @@ def make_drafter(session: Session, parameters: SpeculativeParameters) -> Drafter
     given = [name for name, value in ways.items() if value is not None]
     if len(given) != 1:
         raise GenerationError(
-            f"speculative decoding drafts in one way, and {' and '.join(given) or 'none'} is given: "
+            f"speculative decoding drafts in one way, and this call names {' and '.join(given) or 'none'}: "
             f"choose one of {', '.join(ways)}"
         )
     if parameters.prompt_lookup_num_tokens is not None:
@@ -95,6 +95,12 @@ def _refuse_what_cannot_be(session: Session, parameters: SpeculativeParameters) 
         raise GenerationError(
             f"guidance_scale={parameters.guidance_scale} runs the model in step with the text, and drafts run ahead "
             "of it: leave one of the two out"
+        )
+    remembering = [type(one).__name__ for one in session.settings.processors if getattr(one, "remembers", False)]
+    if remembering:
+        raise GenerationError(
+            f"{', '.join(remembering)} remembers what it was shown, and would be shown drafts that are never said: "
+            "leave the drafts out, or use a watermark that depends on the text alone"
         )
     if parameters.use_mtp:
         raise GenerationError("use_mtp: drafts by a model's own prediction layers are not offered; see assistant_model")

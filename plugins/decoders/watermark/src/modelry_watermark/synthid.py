@@ -50,6 +50,8 @@ class SynthIDTextWatermarkLogitsProcessor(LogitsProcessor):
     A context that was marked already is left alone, so that repeated text does not repeat its chances.
     """
 
+    remembers = True
+
     def __init__(self, config: SynthIDTextWatermarkingConfig) -> None:
         self.config = config
         self.referees: Referees | None = None

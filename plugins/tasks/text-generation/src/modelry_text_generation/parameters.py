@@ -16,6 +16,7 @@ NOT_HERE = frozenset(
 
 OBJECTS = (
     "assistant_model",
+    "assistant_tokenizer",
     "generation_config",
     "generator",
     "logits_processor",

@@ -1,13 +1,16 @@
 """An answer in parts: the model runs in a thread of its own, the caller iterates."""
 
 import threading
+import warnings
 from collections.abc import Iterator, Mapping
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from modelry.errors import ModelryWarning
 from modelry.generation import GenerationConfig, TextIteratorStreamer
+from modelry.generation.precedence import combined
 from modelry.generation.strategy import choose_strategy
 from modelry.model import PreTrainedModel
 from modelry_registry import get_registry
@@ -68,7 +71,10 @@ def stream_text(
 def can_stream(model: PreTrainedModel, parameters: Mapping[str, Any]) -> bool:
     """Whether these parameters ask for one sequence, and choose a strategy that knows its text before the end."""
     fields = {name: value for name, value in parameters.items() if name in GenerationConfig.model_fields}
-    config = (parameters.get("generation_config") or model.generation_config).updated(**fields)
+    given = parameters.get("generation_config")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ModelryWarning)  # generate says it again
+        config = combined(fields, given, model.generation_config, model.config, parameters)
     strategy, _ = choose_strategy(config, parameters)
     return (config.num_return_sequences or 1) == 1 and get_registry().get("decoders", strategy).streams
 

@@ -1,0 +1,67 @@
+"""What a failure in the middle of generation leaves behind: nothing. The model is usable, its memory free again."""
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from modelry.errors import OutOfMemory
+from modelry.generation.session import Session
+
+_SAYS_SO = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
+"""How torch says it: of CUDA and MPS, of a CPU on Linux, of a CPU on Windows, of cuBLAS. Lower case."""
+
+
+@contextmanager
+def nothing_half_kept(session: Session, cache: Any) -> Iterator[None]:
+    """Let a cache that the caller brought forget what a failed run read, and say in words that memory ran out.
+
+    Args:
+        cache: None where the caller brought none.
+
+    Raises:
+        OutOfMemory: instead of what torch raises.
+    """
+    held = 0 if cache is None else cache.seen
+    prompts = session.rows
+    try:
+        yield
+    except BaseException as error:
+        if cache is not None and cache.seen > held and not _forgotten(session, cache, held, prompts):
+            error.add_note(f"past_key_values held {held} positions before and now {cache.seen}: start with a new one")
+        if _is_out_of_memory(error):
+            raise OutOfMemory(_in_words(session, prompts, error)) from error
+        raise
+
+
+def release(error: BaseException) -> None:
+    """Let go what the frames of an error about memory hold, so that a smaller try has room while it is handled."""
+    if isinstance(error, OutOfMemory):
+        for one in (error, error.__cause__):
+            traceback.clear_frames(one.__traceback__ if one is not None else None)
+
+
+def _forgotten(session: Session, cache: Any, held: int, prompts: int) -> bool:
+    """Roll the cache back, if its rows are still those of the prompts in their order."""
+    if session.prompts.tolist() != list(range(prompts)):
+        return False
+    try:
+        cache.rollback(cache.seen - held)
+    except ValueError:  # a sliding window has dropped what would be needed
+        return False
+    return True
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, MemoryError):
+        return not isinstance(error, OutOfMemory)
+    return isinstance(error, RuntimeError) and any(one in str(error).lower() for one in _SAYS_SO)
+
+
+def _in_words(session: Session, prompts: int, error: BaseException) -> str:
+    new = session.ids.shape[1] - session.prompt_length
+    return (
+        f"memory ran out after {new} of {session.settings.ends.max_length - session.prompt_length} new tokens of "
+        f"{session.rows} rows ({prompts} prompts of {session.prompt_length} tokens): give fewer prompts at once, fewer "
+        f"beams or sequences, or a smaller max_new_tokens ({' '.join(str(error).split())[:200]})"
+    )

@@ -1,0 +1,46 @@
+"""How long a text may become: what the caller says, and what the model's context leaves room for."""
+
+import warnings
+from typing import Any
+
+from torch import Tensor
+
+from modelry.errors import GenerationError, ModelryWarning
+from modelry.generation.configuration import GenerationConfig
+from modelry.generation.prompt import Prompt, context_length
+
+
+def greatest_length(config: GenerationConfig, model: Any, prompt: Prompt, start: Tensor) -> int:
+    """Positions at which rows end, counted in the text (an embedded prompt is not in it).
+
+    Raises:
+        GenerationError: the prompt leaves no room.
+    """
+    have = start.shape[1]
+    unwritten = 0 if model.config.is_encoder_decoder else prompt.width - have
+    context = context_length(model.config)
+    longest = prompt.width if prompt.mask is None else int(prompt.mask.sum(dim=1).max())
+    room = None if context is None or model.config.is_encoder_decoder else context - longest
+    if config.max_new_tokens is not None:
+        said, new = f"max_new_tokens={config.max_new_tokens}", config.max_new_tokens
+    elif "max_length" in config.model_fields_set and config.max_length is not None:
+        said, new = f"max_length={config.max_length}", config.max_length - unwritten - have
+        if new <= 0:
+            raise GenerationError(
+                f"the prompt has {have + unwritten} tokens and max_length={config.max_length} counts them: "
+                "nothing can be generated. Set max_new_tokens instead"
+            )
+    else:
+        said, new = "", 20
+    if room is not None and new > room:
+        if room <= 0:
+            raise GenerationError(f"the prompt fills all {context} positions of the model: nothing can be generated")
+        if said:
+            warnings.warn(
+                f"{said} goes beyond the {context} positions the model was made for: generation ends there, after "
+                f"{room} tokens",
+                ModelryWarning,
+                stacklevel=4,
+            )
+        new = room
+    return have + new
