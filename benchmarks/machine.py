@@ -19,6 +19,7 @@ def describe_machine() -> dict[str, str]:
         "python": platform.python_version(),
         "torch": version("torch"),
         "transformers": version("transformers"),
+        "llama_cpp_python": version("llama-cpp-python"),
         "modelry": version("modelry-core"),
         "day": datetime.date.today().isoformat(),
     }

@@ -4,50 +4,68 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any, Self
 
+from benchmarks.weights import REPOSITORY
 from benchmarks.worker import THREADS
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": str(THREADS),
+    "MKL_NUM_THREADS": str(THREADS),
+    "TOKENIZERS_PARALLELISM": "false",
+    "HF_HUB_OFFLINE": "1",
+    "PYTHONWARNINGS": "ignore",
+}
+"""Of every process that is measured."""
+
+
+def start(module: str, *arguments: str) -> subprocess.Popen[str]:
+    """A Python process that runs a module of ours, with pipes to talk through."""
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        cwd=REPOSITORY,
+        env={**os.environ, **ENVIRONMENT},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def read_line(process: subprocess.Popen[str]) -> str:
+    """What the process says next.
+
+    Raises:
+        SystemExit: it ended before it answered; with its standard error.
+    """
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        _, told = process.communicate()
+        raise SystemExit(f"{' '.join(map(str, process.args))} failed:\n{told[-4000:]}")  # type: ignore[arg-type]
+    return line
 
 
 class Side:
-    """One worker, ready to be asked. Use as a context manager; its standard error is shown when it fails.
+    """One worker, ready to be asked. Use as a context manager.
+
+    Args:
+        arguments: of benchmarks.worker: the side, the work and its arguments.
 
     Raises:
         SystemExit: the worker ended before it answered.
     """
 
-    def __init__(self, name: str, work: str, *arguments: str) -> None:
-        self.name = name
-        threads = {"OMP_NUM_THREADS": str(THREADS), "MKL_NUM_THREADS": str(THREADS)}
-        quiet = {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "ignore"}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", name, work, *arguments],
-            cwd=REPOSITORY,
-            env={**os.environ, **threads, **quiet},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self._read()
+    def __init__(self, *arguments: str) -> None:
+        self.process = start("benchmarks.worker", *arguments)
+        read_line(self.process)
 
-    def measure(self) -> dict[str, Any]:
+    def measure(self, *question: Any) -> dict[str, Any]:
         """Ask for one measurement and wait for it."""
         assert self.process.stdin is not None
-        self.process.stdin.write("measure\n")
+        self.process.stdin.write(json.dumps(question) + "\n")
         self.process.stdin.flush()
-        return self._read()
-
-    def _read(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            _, told = self.process.communicate()
-            raise SystemExit(f"{' '.join(map(str, self.process.args))} failed:\n{told[-4000:]}")
-        answer: dict[str, Any] = json.loads(line)
+        answer: dict[str, Any] = json.loads(read_line(self.process))
         return answer
 
     def __enter__(self) -> Self:

@@ -1,0 +1,16 @@
+"""The questions that are measured, by the name that --only takes, in the order of the page."""
+
+from benchmarks.part import Part
+from benchmarks.parts import batches, engines, first_token, generate, gguf, growth, imports, lookup, memory
+
+PARTS: dict[str, Part] = {
+    "engines": engines.PART,
+    "batches": batches.PART,
+    "first_token": first_token.PART,
+    "lookup": lookup.PART,
+    "growth": growth.PART,
+    "generate": generate.PART,
+    "memory": memory.PART,
+    "gguf": gguf.PART,
+    "imports": imports.PART,
+}

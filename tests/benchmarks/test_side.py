@@ -1,0 +1,18 @@
+"""A worker answers questions, and one that fails tells why."""
+
+import pytest
+
+from benchmarks.side import Side
+
+
+def test_a_worker_answers_until_it_is_left():
+    with Side("ours", "imports", "import", "") as side:
+        first, again = side.measure(), side.measure()
+    assert first["torch"] is False
+    assert again["cpu_seconds"] < 1
+    assert side.process.returncode == 0
+
+
+def test_a_worker_that_fails_tells_why():
+    with pytest.raises(SystemExit, match="no_such_work"):
+        Side("ours", "no_such_work")
