@@ -195,7 +195,7 @@ class CompiledStep:
         except torch._dynamo.exc.TorchDynamoException as error:
             raise GenerationError(
                 f"compile=True: one step of {type(self._model).__name__} cannot be compiled "
-                f"({str(error).strip().splitlines()[0]}): leave compile out"
+                f"({' '.join(str(error).split())[:200]}): leave compile out"
             ) from error
         cache.advance(1)
         if ids.device.type == "cuda":  # the next replay of the recorded step writes over them

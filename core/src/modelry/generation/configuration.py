@@ -66,9 +66,15 @@ class GenerationConfig(BaseModel):
 
     # Cache
     use_cache: bool | None = True
-    cache_implementation: str | None = None
-    cache_config: dict[str, Any] | None = None
-    prefill_chunk_size: Positive | None = Field(None, description="prompt tokens fed at once")
+    cache_implementation: str | None = Field(None, description="kind of the cache; generate's cache=... is the same")
+    cache_config: dict[str, Any] | None = Field(None, description="options of that kind")
+    max_cache_len: Positive | None = Field(None, description="positions of a static cache; unset: as many as needed")
+    prefill_chunk_size: Positive | None = Field(None, description="prompt tokens fed at once; unset: 2,048")
+
+    # Compilation
+    compile: bool | None = Field(None, description="compile the decode step; unset: only where compile_config is")
+    compile_config: dict[str, Any] | None = Field(None, description="arguments of torch.compile")
+    disable_compile: bool | None = None
 
     # Scores
     temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = 1.0

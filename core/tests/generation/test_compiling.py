@@ -1,0 +1,165 @@
+"""compile=True: one program for all steps, the same tokens, and nothing compiled where nobody asks.
+
+Most tests trace only (`backend="eager"`); one builds machine code.
+"""
+
+import copy
+import pickle
+import shutil
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch._dynamo.utils import counters
+
+from modelry.cache import Cache, GrowingLayerCache
+from modelry.errors import GenerationError
+from modelry.generation import GenerationConfig
+from modelry.generation.compiling import CompiledStep, CompiledSteps, compile_options
+from modelry_testing.toys.configuration import ToyConfig
+from modelry_testing.toys.modeling import ToyForCausalLM
+
+PROMPTS = torch.tensor([[0, 0, 0, 11, 12], [21, 22, 23, 24, 25]])
+MASK = (PROMPTS != 0).long()
+TRACED = {"compile": True, "compile_config": {"backend": "eager"}}
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    made = ToyForCausalLM(ToyConfig(vocab_size=64, num_hidden_layers=1)).eval()
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.normal_(0, 0.5)
+    return made
+
+
+def run(model, rows=slice(None), **options):
+    fixed = {"max_new_tokens": 12, "eos_token_id": None, "pad_token_id": 0, "attention_mask": MASK[rows]}
+    return model.generate(PROMPTS[rows], **{**fixed, **options})
+
+
+def graphs():
+    assert not counters["graph_break"]
+    return counters["stats"]["unique_graphs"]
+
+
+def test_one_program_for_all_steps(model):
+    before = graphs()
+    expected = run(model)
+    assert graphs() == before
+    assert torch.equal(run(model, **TRACED), expected)
+    assert graphs() == before + 1
+    assert torch.equal(run(model, **TRACED, max_new_tokens=40)[:, : expected.shape[1]], expected)
+    assert torch.equal(run(model, **TRACED, do_sample=True, seed=1), run(model, do_sample=True, seed=1))
+    assert graphs() == before + 1
+    assert torch.equal(run(model, slice(1, 2), **TRACED), run(model, slice(1, 2)))
+    assert graphs() == before + 2
+
+
+def test_another_model_is_another_program(model):
+    run(model, **TRACED)
+    steps = CompiledSteps.of(model)
+    assert len(steps) == 1
+    other = copy.deepcopy(model)
+    assert len(CompiledSteps.of(other)) == 0
+    assert len(CompiledSteps.of(pickle.loads(pickle.dumps(model)))) == 0
+    with torch.no_grad():
+        other.lm_head.weight.neg_()
+        model.lm_head.weight.mul_(1.0)
+    assert not torch.equal(run(other, **TRACED), run(model, **TRACED))
+    assert len(CompiledSteps.of(model)) == 1  # weights changed in place are read where they are
+    model.double()
+    assert len(CompiledSteps.of(model)) == 0
+    assert torch.equal(run(model, **TRACED), run(model))
+    model.base_model.layers[0].up_proj = copy.deepcopy(model.base_model.layers[0].up_proj)
+    assert len(CompiledSteps.of(model)) == 0
+
+
+def test_hidden_states_come_along(model):
+    options = {"output_hidden_states": True, "return_dict_in_generate": True}
+    found, expected = run(model, **TRACED, **options), run(model, **options)
+    assert torch.equal(found.sequences, expected.sequences)
+    torch.testing.assert_close(found.hidden_states, expected.hidden_states, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler")
+def test_machine_code_says_the_same(model):
+    assert torch.equal(run(model, slice(1, 2), compile=True), run(model, slice(1, 2)))
+
+
+def test_who_asks(model):
+    def options(**fields):
+        return compile_options(GenerationConfig(**fields), model)
+
+    assert options() is None
+    assert options(disable_compile=True, compile_config={"backend": "eager"}) is None
+    assert options(compile=False, compile_config={"backend": "eager"}) is None
+    assert options(compile_config={"backend": "eager", "mode": None, "_private": 1}) == {"backend": "eager"}
+    assert options(compile=True, compile_config={"backend": "eager", "dynamic": False})["dynamic"] is False
+
+
+def test_the_ecosystem_s_configuration_object(model):
+    from transformers import CompileConfig
+
+    found = compile_options(GenerationConfig(compile_config=CompileConfig(backend="eager", mode="default")), model)
+    assert found == {"backend": "eager", "mode": "default", "fullgraph": False}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"disable_compile": True}, "compile=True and disable_compile=True contradict each other"),
+        ({"compile_config": {"mood": "max"}}, "compile_config has no mood; it has backend, dynamic, fullgraph, mode"),
+        ({"use_cache": False}, "use_cache=False leaves none"),
+        ({"cache": "quantized"}, "needs the static cache, and this one has QuantizedLayerCache"),
+        ({"past_key_values": Cache([GrowingLayerCache()])}, "this one has GrowingLayerCache"),
+        ({"compile": "yes, please"}, "compile='yes, please'"),
+    ],
+)
+def test_bad_input_is_refused(model, options, message):
+    before = graphs()
+    with pytest.raises(GenerationError, match=message):
+        run(model, **{**TRACED, **options})
+    assert graphs() == before
+    assert run(model).shape == (2, 17)
+
+
+def test_an_encoder_decoder_is_refused(model):
+    other = SimpleNamespace(config=SimpleNamespace(is_encoder_decoder=True))
+    with pytest.raises(GenerationError, match="compile=True is for decoder-only models"):
+        compile_options(GenerationConfig(compile=True), other)
+
+
+def test_a_missing_compiler_is_named(model, monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler -O2")
+    with pytest.raises(GenerationError, match=r"needs a C\+\+ compiler, and 'no-such-compiler -O2' is not found"):
+        run(model, compile=True)
+
+
+def test_what_cannot_be_compiled_is_said_once(model):
+    def broken(graph, inputs):
+        raise ArithmeticError("no such kernel")
+
+    with pytest.raises(GenerationError, match=r"one step of ToyForCausalLM cannot be compiled .*no such kernel"):
+        run(model, compile=True, compile_config={"backend": broken})
+    assert run(model).shape == (2, 17)
+
+
+def test_a_full_cache_makes_room(model):
+    """As when rows that advance by different numbers of tokens use more columns than their texts have."""
+    cache, dynamic = model.make_cache(kind="static", max_cache_len=7), model.make_cache()
+    step = CompiledStep(model, cache, {"backend": "eager"})
+    with torch.inference_mode():
+        for held in (cache, dynamic):
+            model(input_ids=PROMPTS[1:], past_key_values=held)
+        for count in range(3):
+            ids, at = torch.tensor([[7 + count]]), torch.tensor([[5 + count]])
+            if step.fits:
+                found = step(ids, mask=None, positions=at, flags={}).logits
+            else:
+                found = model(input_ids=ids, position_ids=at, past_key_values=cache).logits
+            expected = model(input_ids=ids, position_ids=at, past_key_values=dynamic).logits
+            torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+        assert step.fits
+    assert cache.layers[0].capacity == 64
