@@ -35,10 +35,14 @@ def nothing_half_kept(session: Session, cache: Any) -> Iterator[None]:
 
 
 def release(error: BaseException) -> None:
-    """Let go what the frames of an error about memory hold, so that a smaller try has room while it is handled."""
+    """Let go what the frames of an error about memory hold, so that a smaller try has room while it is handled.
+
+    Those of its cause go altogether: a cleared frame still holds what its function closes over.
+    """
     if isinstance(error, OutOfMemory):
-        for one in (error, error.__cause__):
-            traceback.clear_frames(one.__traceback__ if one is not None else None)
+        traceback.clear_frames(error.__traceback__)
+        if error.__cause__ is not None:
+            error.__cause__.__traceback__ = None
 
 
 def _forgotten(session: Session, cache: Any, held: int, prompts: int) -> bool:
