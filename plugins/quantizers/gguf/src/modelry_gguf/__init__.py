@@ -10,14 +10,16 @@ if TYPE_CHECKING:
     from modelry_gguf.parameters import GgufParameters as GgufParameters
     from modelry_gguf.quantizing import GgufQuantizer as GgufQuantizer
     from modelry_gguf.reader import GgufReader as GgufReader
+    from modelry_gguf.saving import save_gguf as save_gguf
 
 _ROOMS = {
     "GgufParameters": "parameters",
     "GgufQuantizer": "quantizing",
     "GgufReader": "reader",
+    "save_gguf": "saving",
 }
 
-__all__ = ["GgufParameters", "GgufQuantizer", "GgufReader"]
+__all__ = ["GgufParameters", "GgufQuantizer", "GgufReader", "save_gguf"]
 
 
 def __getattr__(name: str) -> Any:
