@@ -206,14 +206,24 @@ def _same_memory(one: Tensor, other: Tensor) -> bool:
 
 
 def _assign(model: nn.Module, name: str, tensor: Tensor) -> None:
-    path, _, attribute = name.rpartition(".")
-    module = model.get_submodule(path)
+    module, attribute = _owner(model, name)
     if attribute in module._parameters:
         old = module._parameters[attribute]
         trained = tensor.is_floating_point() and (old is None or old.requires_grad)
         module._parameters[attribute] = nn.Parameter(tensor, requires_grad=trained)
     else:
         module._buffers[attribute] = tensor
+
+
+def _owner(model: nn.Module, name: str) -> tuple[nn.Module, str]:
+    """The module of a tensor and its name there, which may have dots: published ones do ("weight.absmax")."""
+    path, _, attribute = name.rpartition(".")
+    while True:
+        try:
+            return model.get_submodule(path), attribute
+        except AttributeError:
+            path, _, more = path.rpartition(".")
+            attribute = f"{more}.{attribute}"
 
 
 def _move_computed(model: nn.Module, placement: Placement) -> None:

@@ -1,0 +1,70 @@
+"""A linear layer in LLM.int8: rows of 8-bit integers; inputs with outliers in 16 bits (https://arxiv.org/abs/2208.07339).
+
+I input width   O output width
+"""
+
+from collections.abc import Mapping
+
+import bitsandbytes
+import torch
+from bitsandbytes import functional as kernels
+from torch import Tensor
+
+from modelry.errors import QuantizationError
+from modelry_bitsandbytes.bits_linear import BitsLinear, Kept, on_its_device
+
+LARGEST = 127
+
+
+def kept(outputs: int, inputs: int) -> Kept:
+    """The tensors that `pack` makes; published files have them so."""
+    return {
+        "weight": ((outputs, inputs), torch.int8),
+        "SCB": ((outputs,), torch.float32),
+        "weight_format": ((), torch.uint8),
+    }
+
+
+def pack(weight: Tensor, *, name: str) -> Mapping[str, Tensor]:
+    """(O, I) floats to the tensors of `kept`.
+
+    Raises:
+        QuantizationError: a value is beyond float16.
+    """
+    half = weight.to(torch.float16)
+    if not torch.isfinite(half).all():
+        raise QuantizationError(f"{name} has a value that is no float16, which LLM.int8 starts from")
+    packed, largest, _ = on_its_device(weight.device, lambda: kernels.int8_vectorwise_quant(half))
+    rows = torch.zeros((), dtype=torch.uint8, device=weight.device)  # the format: row by row
+    return {"weight": packed, "SCB": largest, "weight_format": rows}
+
+
+class EightBitLinear(BitsLinear):
+    """LLM.int8.
+
+    Args:
+        threshold: inputs with a larger value are multiplied in 16 bits; 0: none.
+    """
+
+    def __init__(
+        self, in_features: int, out_features: int, *, tensors: Kept, bias: Tensor | None, threshold: float
+    ) -> None:
+        super().__init__(in_features, out_features, tensors=tensors, bias=bias)
+        self.threshold = threshold
+
+    def multiply(self, x: Tensor) -> Tensor:
+        state = bitsandbytes.MatmulLtState()
+        state.CB, state.SCB = self.integers, self._buffers["SCB"]
+        state.threshold, state.has_fp16_weights = self.threshold, False
+        y: Tensor = on_its_device(x.device, lambda: bitsandbytes.matmul(x, self.integers, state=state))
+        return y.to(x.dtype)
+
+    def dequantized(self, dtype: torch.dtype = torch.float32) -> Tensor:
+        """(O, I) float weight."""
+        largest = self._buffers["SCB"]
+        assert largest is not None
+        return (self.integers * (largest.float() / LARGEST).unsqueeze(1)).to(dtype)
+
+    def extra_repr(self) -> str:
+        """Sizes, and that it cannot be trained."""
+        return f"{self.in_features}, {self.out_features}, bias={self.bias is not None}, LLM.int8, not trainable"

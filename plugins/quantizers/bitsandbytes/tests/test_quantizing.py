@@ -1,0 +1,173 @@
+"""Models are packed while they load, published layouts are read and written, and what contradicts itself is refused."""
+
+import json
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from modelry import AutoModelForCausalLM
+from modelry.errors import QuantizationError
+from modelry_bitsandbytes.bits_linear import BitsLinear
+from modelry_bitsandbytes.four_bits import FourBitLinear
+
+NF4 = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
+KINDS = {
+    "nf4": NF4,
+    "nf4-double": {**NF4, "bnb_4bit_use_double_quant": True},
+    "fp4": {**NF4, "bnb_4bit_quant_type": "fp4", "bnb_4bit_compute_dtype": "bfloat16"},
+    "int8": {"quant_method": "bitsandbytes", "load_in_8bit": True},
+}
+IDS = torch.tensor([[1, 5, 9, 20], [7, 3, 2, 8]])
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return dict(KINDS[request.param])
+
+
+def names(model: torch.nn.Module) -> set[str]:
+    return {name for name, part in model.named_modules() if isinstance(part, BitsLinear)}
+
+
+def edit(folder: Path, **values: object) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, **values}))
+
+
+def peer(folder: Path, **options: Any) -> Any:
+    """transformers' model of a folder, packed by the same package."""
+    from transformers import AutoModelForCausalLM as Peer
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return Peer.from_pretrained(folder, device_map="cpu", **options).eval()
+
+
+def test_declared_without_the_package() -> None:
+    code = (
+        "import sys, modelry_bitsandbytes._plugin, modelry_bitsandbytes.parameters\n"
+        "assert not {'torch', 'bitsandbytes'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def test_what_is_packed(folder: Path, kind: dict[str, Any]) -> None:
+    model = AutoModelForCausalLM.from_pretrained(folder, quantization=kind)
+    assert len(names(model)) == 14
+    assert model.lm_head.weight is model.model.embed_tokens.weight
+    some = AutoModelForCausalLM.from_pretrained(folder, quantization={**kind, "llm_int8_skip_modules": ["q_proj"]})
+    assert names(some) == {name for name in names(model) if "q_proj" not in name} | {"lm_head"}
+
+
+def test_reads_what_others_have_packed(folder: Path, tmp_path: Path, kind: dict[str, Any]) -> None:
+    from transformers import BitsAndBytesConfig
+
+    settings = {key: value for key, value in kind.items() if key != "quant_method"}
+    theirs = peer(folder, quantization_config=BitsAndBytesConfig(**settings))
+    theirs.save_pretrained(tmp_path / "theirs")
+    ours = AutoModelForCausalLM.from_pretrained(tmp_path / "theirs")
+    assert len(names(ours)) == 14
+    with torch.no_grad():
+        assert torch.allclose(ours(IDS).logits, theirs(IDS).logits.float(), atol=2e-3)
+    ours.save_pretrained(tmp_path / "again")
+    before, after = (load_file(tmp_path / name / "model.safetensors") for name in ("theirs", "again"))
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_others_read_what_we_have_packed(folder: Path, tmp_path: Path, kind: dict[str, Any]) -> None:
+    ours = AutoModelForCausalLM.from_pretrained(folder, quantization=kind)
+    ours.save_pretrained(tmp_path / "ours")
+    theirs = peer(tmp_path / "ours")
+    with torch.no_grad():
+        assert torch.allclose(ours(IDS).logits, theirs(IDS).logits.float(), atol=2e-3)
+
+
+def test_moving_and_casting_keep_the_bits(folder: Path, kind: dict[str, Any]) -> None:
+    model = AutoModelForCausalLM.from_pretrained(folder, quantization=kind)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items() if ".layers." in name}
+    model.to(torch.bfloat16)
+    packed = tuple(names(model))
+    after = model.state_dict()
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items() if name.startswith(packed))
+    assert torch.isfinite(model(IDS).logits).all()
+    other = AutoModelForCausalLM.from_pretrained(folder, quantization=kind)
+    other.load_state_dict(model.state_dict())
+    assert all(torch.equal(tensor, after[name]) for name, tensor in other.state_dict().items() if name in before)
+
+
+def test_gradients_reach_what_stands_below(folder: Path, kind: dict[str, Any]) -> None:
+    model = AutoModelForCausalLM.from_pretrained(folder, quantization=kind)
+    layer = model.model.layers[0].mlp.up_proj
+    x = torch.randn(3, 64, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    layer(x).sum().backward()
+    assert x.grad is not None
+    assert torch.allclose(x.grad[0], layer.dequantized().sum(0), atol=1e-4)
+
+
+def test_a_config_that_lies(folder: Path, tmp_path: Path) -> None:
+    edit(folder, quantization_config=NF4)
+    with pytest.raises(QuantizationError, match="bitsandbytes in 4 bits, and no layer in the checkpoint is packed so"):
+        AutoModelForCausalLM.from_pretrained(folder)
+    edit(folder, quantization_config=None)
+    AutoModelForCausalLM.from_pretrained(folder, quantization=NF4).save_pretrained(tmp_path / "packed")
+    edit(tmp_path / "packed", quantization_config=KINDS["int8"])
+    with pytest.raises(QuantizationError, match="bitsandbytes in 8 bits, and no layer"):
+        AutoModelForCausalLM.from_pretrained(tmp_path / "packed")
+    edit(tmp_path / "packed", quantization_config=None)
+    with pytest.raises(QuantizationError, match="packed already .*load it without quantization="):
+        AutoModelForCausalLM.from_pretrained(tmp_path / "packed", quantization=NF4)
+
+
+def test_a_layer_that_says_it_is_another(folder: Path, tmp_path: Path) -> None:
+    AutoModelForCausalLM.from_pretrained(folder, quantization=NF4).save_pretrained(tmp_path / "packed")
+    path = tmp_path / "packed" / "model.safetensors"
+    tensors = load_file(path)
+    one, other = (
+        f"model.layers.0.{layer}.weight.quant_state.bitsandbytes__nf4" for layer in ("mlp.up_proj", "mlp.down_proj")
+    )
+    swapped = {**tensors, one: tensors[other].clone(), other: tensors[one].clone()}
+    save_file(swapped, path)
+    with pytest.raises(QuantizationError, match=r"down_proj: .* says that it is \(96, 64\).* \(64, 96\)"):
+        AutoModelForCausalLM.from_pretrained(tmp_path / "packed")
+    save_file({**tensors, one: torch.zeros_like(tensors[one])}, path)
+    with pytest.raises(QuantizationError, match="up_proj: .* damaged"):
+        AutoModelForCausalLM.from_pretrained(tmp_path / "packed")
+
+
+def test_neither_or_both(folder: Path) -> None:
+    with pytest.raises(QuantizationError, match="load_in_4bit is False and load_in_8bit is False: exactly one"):
+        AutoModelForCausalLM.from_pretrained(folder, quantization="bitsandbytes")
+
+
+def test_values_beyond_float16(folder: Path) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    tensors["model.layers.1.mlp.up_proj.weight"][3, 4] = 1e6
+    save_file(tensors, folder / "model.safetensors")
+    with pytest.raises(QuantizationError, match=r"up_proj\.weight has a value that is no float16"):
+        AutoModelForCausalLM.from_pretrained(folder, quantization=KINDS["int8"])
+
+
+def test_a_device_it_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    from modelry_bitsandbytes import four_bits
+
+    def refuse(*arguments: object, **named: object) -> None:
+        raise NotImplementedError("no kernel for the backend 'mps'")
+
+    monkeypatch.setattr(four_bits.kernels, "quantize_4bit", refuse)
+    with pytest.raises(QuantizationError, match=r"bitsandbytes \d.* cannot do this on cpu: no kernel .*int4 and int8"):
+        four_bits.pack(torch.ones(4, 64), table="nf4", double=False)
+
+
+def test_the_state_of_a_layer(folder: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(folder, quantization=KINDS["nf4-double"])
+    layer = model.model.layers[0].mlp.down_proj
+    assert isinstance(layer, FourBitLinear)
+    assert layer.said()["shape"] == [64, 96]
+    assert layer.said()["quant_type"] == "nf4"
