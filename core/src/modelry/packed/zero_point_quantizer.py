@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from modelry.checkpoint.reader import TensorInfo
     from modelry.checkpoint.shards import Checkpoint
 
-OPTIONAL = (ZEROS, GROUP_OF_INPUT)
-"""What some files leave out: zero points that are all the middle, groups of neighbours."""
 FLOATING = ("float16", "bfloat16", "float32")
 """What scales are stored in."""
 
@@ -39,7 +37,7 @@ class ZeroPointQuantizer(Quantizer):
     group_size: int
     """Of the file; -1: a row is one group."""
     symmetric: bool
-    """For packing a float model: the zero point is the middle."""
+    """The zero point is the middle; a file may leave it out, and its own is read in any case."""
     keep: list[str] | None
     """For packing a float model: layers that stay, as in `found_layers`."""
 
@@ -148,7 +146,7 @@ class ZeroPointQuantizer(Quantizer):
         if not isinstance(model, PreTrainedModel):
             return {}
         found: dict[str, dict[str, TensorInfo]] = {}
-        for stored, name in fit_names(self._stored, model, table_of(model)).items():
+        for stored, name in fit_names(sorted(self._stored), model, table_of(model)).items():
             layer, _, part = (name or "").rpartition(".")
             if layer and f"{stored.rpartition('.')[0]}.{INTEGERS}" in self._stored:
                 found.setdefault(layer, {})[part] = self._stored[stored]
@@ -165,7 +163,8 @@ class ZeroPointQuantizer(Quantizer):
         tensors = self.form().tensors(inputs=layer.in_features, outputs=layer.out_features, groups=groups)
         if stored is None:
             return tensors
-        return {name: kept for name, kept in tensors.items() if name not in OPTIONAL or name in stored}
+        may_lack = {GROUP_OF_INPUT, ZEROS} if self.symmetric else {GROUP_OF_INPUT}
+        return {name: kept for name, kept in tensors.items() if name in stored or name not in may_lack}
 
     def _check_layer(self, name: str, layer: nn.Linear, stored: "Mapping[str, TensorInfo]") -> None:
         wrong = self._unfit(layer)
