@@ -7,10 +7,12 @@ is a 4-bit one of twice the inputs, which are given twice. One product, one sum 
 (49152, 576), two cores: 10 ms where the bfloat16 product takes 12 and one 8-bit product for each group 620.
 """
 
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from modelry.packed.int4_layouts import FileLayout, Layout, layout_for
 from modelry.packed.int4_packing import LEVELS, MIDDLE, fold
@@ -38,6 +40,9 @@ class GroupedInt8Linear(PackedLinear):
 
     weight_scale: Tensor
     """(I / G, O)."""
+    halves_scale_and_zero: Tensor | None
+    """(2 I / G, O, 2) of the halves, made of the scales when the layer is laid out."""
+    output_dims: ClassVar[Mapping[str, int]] = {"weight": 0, "weight_scale": 1, "halves_scale_and_zero": 1}
 
     def __init__(
         self,
@@ -51,41 +56,54 @@ class GroupedInt8Linear(PackedLinear):
         super().__init__(in_features, out_features, bias=bias)
         self.group_size = group_size
         self.layout: Layout = FileLayout()
-        self._of_halves: Tensor | None = None
         self.register_buffer("weight", torch.empty(out_features, in_features, dtype=torch.int8))
         scale = torch.empty(in_features // group_size, out_features, dtype=scale_dtype)
         self.register_buffer("weight_scale", scale)
+        self.register_buffer("halves_scale_and_zero", None, persistent=False)
 
     def multiply(self, x: Tensor) -> Tensor:
         rows = x.reshape(-1, self.in_features)
-        y = None
-        if self._of_halves is not None and x.dtype != torch.float32 and rows.shape[0] <= MOST_ROWS_OF_KERNEL:
+        y, scales = None, self.halves_scale_and_zero
+        if scales is not None and x.dtype != torch.float32 and rows.shape[0] <= MOST_ROWS_OF_KERNEL:
             twice = torch.cat([rows, rows], dim=1)
-            y = self.layout.multiply(twice, self.integers, self._of_halves, group_size=self.group_size)
+            y = self.layout.multiply(twice, self.integers, scales.contiguous(), group_size=self.group_size)
         if y is None:
-            y = rows @ self._whole(x.dtype)
+            y = F.linear(rows, self._whole(x.dtype))
         return y.view(*x.shape[:-1], self.out_features)
 
     def dequantized(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """(O, I) float weight."""
-        return self._whole(dtype).t().contiguous()
+        return self._whole(dtype).contiguous()
 
     def _whole(self, dtype: torch.dtype) -> Tensor:
-        """(I, O), transposed."""
-        integers = self._transposed().to(dtype).view(-1, self.group_size, self.out_features)
-        return (integers * self.weight_scale.to(dtype).unsqueeze(1)).view(self.in_features, self.out_features)
+        """(O, I), perhaps a view of the transposed."""
+        scale = self.weight_scale.to(dtype)
+        if isinstance(self.layout, FileLayout):
+            groups = self.integers.to(dtype).view(self.out_features, -1, self.group_size)
+            return groups.mul_(scale.t().unsqueeze(-1)).view(self.out_features, self.in_features)
+        transposed = self._transposed().to(dtype).view(-1, self.group_size, self.out_features)
+        return transposed.mul_(scale.unsqueeze(1)).view(self.in_features, self.out_features).t()
 
     def _transposed(self) -> Tensor:
-        """(I, O) int8."""
-        if isinstance(self.layout, FileLayout):
-            return self.integers.t().contiguous()
+        """(I, O) int8, of the halves."""
         sizes = {"outputs": self.out_features, "inputs": 2 * self.in_features}
         high, low = torch.split(self.layout.centred(self.integers, dtype=torch.int8, **sizes), self.in_features)
         return high.mul_(LEVELS).add_(low).add_(MIDDLE)
 
+    def same_kind(self, other: PackedLinear) -> bool:
+        """Whether another layer has the same groups, and both are halves in the same layout."""
+        alike = isinstance(other, GroupedInt8Linear) and (self.group_size, self.layout) == (
+            other.group_size,
+            other.layout,
+        )
+        return alike and not isinstance(self.layout, FileLayout) and super().same_kind(other)
+
     def lay_out(self) -> None:
-        """Bring the integers from the file's layout into halves for the kernel of their device."""
-        if not isinstance(self.layout, FileLayout):
+        """Bring the integers from the file's layout into halves for the kernel of their device.
+
+        With float32 scales they stay: the product of halves is slower in float32 than one with the weight made whole.
+        """
+        if not isinstance(self.layout, FileLayout) or self.weight_scale.dtype == torch.float32:
             return
         layout = layout_for(self.integers.device, outputs=self.out_features, inputs=2 * self.in_features)
         if isinstance(layout, FileLayout):
@@ -93,7 +111,7 @@ class GroupedInt8Linear(PackedLinear):
         self._buffers["weight"] = layout.lay(_halves(self.integers))
         scale = self.weight_scale
         high, low = torch.stack([scale * LEVELS, scale * MIDDLE], -1), torch.stack([scale, torch.zeros_like(scale)], -1)
-        self._of_halves = torch.cat([high, low])  # (2 I / G, O, 2)
+        self.halves_scale_and_zero = torch.cat([high, low])
         self.layout = layout
 
     def packed(self) -> Tensor:
@@ -102,7 +120,7 @@ class GroupedInt8Linear(PackedLinear):
 
     def _leave_layout(self) -> None:
         self._buffers["weight"] = self.packed()
-        self.layout, self._of_halves = FileLayout(), None
+        self.layout, self.halves_scale_and_zero = FileLayout(), None
 
     def _apply(self, fn: Any, recurse: bool = True) -> Self:
         """Move; a change of dtype is for activations and keeps the scale's bits."""
