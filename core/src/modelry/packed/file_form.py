@@ -5,6 +5,7 @@ I input width   O output width   Q groups of inputs in a row
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,12 +14,22 @@ Kept = Mapping[str, tuple[tuple[int, ...], torch.dtype]]
 """Name of a tensor in the file to its shape and dtype."""
 
 INTEGERS, ZEROS, SCALES, GROUP_OF_INPUT = "qweight", "qzeros", "scales", "g_idx"
-"""The ecosystem's names."""
+"""GPTQ's and AWQ's names."""
+
+
+class Names(NamedTuple):
+    """Of a layer's tensors in the file."""
+
+    integers: str = INTEGERS
+    zeros: str = ZEROS
+    scales: str = SCALES
+    group_of_input: str = GROUP_OF_INPUT
 
 
 class FileForm(ABC):
     """One way to keep a layer. Every method has an inverse, bit by bit."""
 
+    names: ClassVar[Names] = Names()
     bits: int
     """Of an integer: 4 or 8."""
     lowest_zero: int = 0

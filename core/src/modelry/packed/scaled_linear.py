@@ -82,6 +82,11 @@ class ScaledLinear(PackedLinear):
         able = fits and self.quantizes_input and self.numbers.dtype == E4M3
         return able and self._scale_of_rows() is not None and float8_product.multiplies_float8(self.numbers.device)
 
+    def makes_weights_whole(self) -> bool:
+        """Whether a product needs the weight in a float dtype."""
+        of_integers = self.numbers.dtype == torch.int8 and self._scale_of_rows() is not None
+        return not of_integers and not self.runs_on_hardware()
+
     def dequantized(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """(O, I) float weight that the numbers stand for, computed in float32."""
         weight = torch.empty(self.numbers.shape, dtype=dtype, device=self.numbers.device)

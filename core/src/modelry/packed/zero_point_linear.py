@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from modelry.errors import QuantizationError
-from modelry.packed.file_form import GROUP_OF_INPUT, INTEGERS, SCALES, ZEROS, FileForm, Kept
+from modelry.packed.file_form import FileForm, Kept
 from modelry.packed.int4_layouts import FileLayout, Layout, layout_for
 from modelry.packed.int4_linear import product, whole
 from modelry.packed.packed_linear import PackedLinear, moved_bits
@@ -45,7 +45,6 @@ class ZeroPointLinear(PackedLinear):
     """
 
     output_dims: ClassVar[Mapping[str, int]] = {"weight": 0, "scale_and_zero": 1}
-    shared_buffers: ClassVar[frozenset[str]] = frozenset(("order", ZEROS, SCALES, GROUP_OF_INPUT))
 
     scale_and_zero: Tensor
     """(I bits / 4 K, O, 2), computed from the file's. Never stored."""
@@ -73,6 +72,11 @@ class ZeroPointLinear(PackedLinear):
             self.register_buffer(name, torch.empty(shape, dtype=stored))
         for name in ("weight", "scale_and_zero", "order"):
             self.register_buffer(name, None, persistent=False)
+
+    @property
+    def shared_buffers(self) -> frozenset[str]:  # type: ignore[override]
+        """The file's, which a product does not read, and the order of the inputs."""
+        return frozenset(self._buffers) - self.output_dims.keys()
 
     @property
     def groups(self) -> int:
@@ -118,18 +122,20 @@ class ZeroPointLinear(PackedLinear):
         Raises:
             QuantizationError: the groups of act-order are not what group_size says.
         """
-        room = self._buffers[INTEGERS]
+        room = self._buffers[self.form.names.integers]
         assert room is not None
         self._buffers["order"] = self._found_order()
         self._lay(for_kernel(self._sorted(), bits=self.form.bits))
         if room.is_contiguous() and room.nbytes == self.integers.nbytes:
             self._buffers["weight"] = room.view(self.integers.dtype).view(self.integers.shape).copy_(self.integers)
-        self._buffers[INTEGERS] = None
+        del self._buffers[
+            self.form.names.integers
+        ]  # and not None: PEFT asks a module that has a qweight for its device
         self._make_scales()
 
     def _sorted(self) -> Tensor:
         """(O, I) bytes, inputs in `order`."""
-        stored = self._buffers[INTEGERS]
+        stored = self._buffers.get(self.form.names.integers)
         if stored is None:
             return from_kernel(self._in_file_layout(), bits=self.form.bits)
         integers = self.form.integers(stored)
@@ -140,7 +146,7 @@ class ZeroPointLinear(PackedLinear):
         return self.layout.as_in_files(self.integers, outputs=self.out_features, inputs=inputs)
 
     def _found_order(self) -> Tensor | None:
-        group_of = self._buffers.get(GROUP_OF_INPUT)
+        group_of = self._buffers.get(self.form.names.group_of_input)
         if group_of is None:
             return None
         if int(group_of.min()) < 0 or int(group_of.max()) >= self.groups:
@@ -159,13 +165,13 @@ class ZeroPointLinear(PackedLinear):
         return None if trivial else order
 
     def _zeros(self) -> Tensor:
-        stored = self._buffers.get(ZEROS)
+        stored = self._buffers.get(self.form.names.zeros)
         if stored is None:
             return self._scales().new_full((), 2 ** (self.form.bits - 1)).expand(self.groups, self.out_features)
         return self.form.zeros(stored, groups=self.groups)
 
     def _scales(self) -> Tensor:
-        stored = self._buffers[SCALES]
+        stored = self._buffers[self.form.names.scales]
         assert stored is not None
         return self.form.scales(stored, groups=self.groups)
 
@@ -189,18 +195,18 @@ class ZeroPointLinear(PackedLinear):
 
     def _apply(self, fn: Any, recurse: bool = True) -> Self:
         """Move. A change of dtype is for activations: the file's bits stay, and what is made of them follows it."""
-        scales = self._buffers[SCALES]
+        scales = self._buffers[self.form.names.scales]
         assert scales is not None
         probe = torch.empty(0, dtype=self.dtype, device=scales.device)
         laid = self._buffers["weight"] is not None
         if laid:
             self._buffers["weight"], self.layout = self._in_file_layout(), FileLayout()
-        self._buffers[SCALES] = self._buffers["scale_and_zero"] = None
+        self._buffers[self.form.names.scales] = self._buffers["scale_and_zero"] = None
         try:
             super()._apply(fn, recurse)
             scales, self.dtype = moved_bits(scales, fn), fn(probe).dtype
         finally:
-            self._buffers[SCALES] = scales
+            self._buffers[self.form.names.scales] = scales
             if laid:
                 self._lay(self.integers)
                 self._make_scales()
@@ -209,11 +215,11 @@ class ZeroPointLinear(PackedLinear):
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)
         if self._buffers["weight"] is not None:
-            destination[f"{prefix}{INTEGERS}"] = self.form.stored_integers(self.unpacked())
+            destination[f"{prefix}{self.form.names.integers}"] = self.form.stored_integers(self.unpacked())
 
     def _load_from_state_dict(self, *arguments: Any, **named: Any) -> None:
         if self._buffers["weight"] is not None:
-            self._buffers[INTEGERS] = self.form.stored_integers(self.unpacked())
+            self._buffers[self.form.names.integers] = self.form.stored_integers(self.unpacked())
         super()._load_from_state_dict(*arguments, **named)
         self.lay_out()
 
