@@ -84,6 +84,7 @@ def test_hidden_states_come_along(model):
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler")
+@pytest.mark.filterwarnings("ignore:.torch.jit.script_method:DeprecationWarning")  # of what torch imports for it
 def test_machine_code_says_the_same(model):
     assert torch.equal(run(model, slice(1, 2), compile=True), run(model, slice(1, 2)))
 
