@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.option("--json-input", is_flag=True, help="Inputs are JSON: a chat, a question with its context …")
 @click.option("--lines", is_flag=True, help="Each line of standard input is an input of its own.")
 @click.option("--batch-size", type=click.IntRange(1), default=1, show_default=True, help="Inputs worked on at once.")
+@click.option("--assistant-model", metavar="REF", help="A smaller model that drafts for this one (text-generation).")
 @generation_options
 @placement_options
 @fails_in_one_line
@@ -33,12 +34,15 @@ def run(
     json_input: bool,
     lines: bool,
     batch_size: int,
+    assistant_model: str | None,
     **options: Any,
 ) -> None:
     """Run TASK on each INPUT; '-' or none reads standard input.
 
     \b
     modelry run text-generation -m model.gguf "Once upon a time" --max-new-tokens 40
+    modelry run text-generation -m some/model "My phone:" --set regex="[0-9]{3}-[0-9]{4}"
+    modelry run text-generation -m some/model "My phone:" --strategy beam-search --set num_beams=4
     cat reviews.txt | modelry run text-classification -m some/model --lines --json
     """
     items = read_items(inputs, json_input=json_input, lines=lines)
@@ -48,7 +52,12 @@ def run(
     from modelry.pipelines import pipeline
 
     pipe = pipeline(task, model=model, batch_size=batch_size, **read_placement(options))
+    if assistant_model is not None:
+        parameters["assistant_model"] = assistant_model
     pipe.parameters(**parameters)
+    if isinstance(parameters.get("assistant_model"), str):
+        drafting = pipeline(task, model=parameters["assistant_model"], **read_placement(options))
+        parameters |= {"assistant_model": drafting.model, "assistant_tokenizer": drafting.tokenizer}
     if as_json or batch_size > 1:
         show_answers(pipe, items, parameters, as_json=as_json)
     else:

@@ -45,6 +45,36 @@ def test_run_json_input(pipe: Pipeline[Any], folder: Path) -> None:
     assert done.stdout == new_text(pipe, messages) + "\n"
 
 
+STRATEGIES: dict[str, dict[str, Any]] = {
+    "beam-search": {"num_beams": 3},
+    "diverse-beam-search": {"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": 0.5},
+    "constrained-beam-search": {"num_beams": 4, "force_words_ids": [[5, 6]]},
+    "contrastive-search": {"penalty_alpha": 0.6, "top_k": 4},
+    "dola": {"dola_layers": "low"},
+    "speculative": {"prompt_lookup_num_tokens": 3},
+    "constrained": {"regex": "[a-c]{8}"},
+    "watermark": {"watermarking_config": {"bias": 2.5}},
+}
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_run_with_a_strategy(pipe: Pipeline[Any], folder: Path, strategy: str, named: bool) -> None:
+    fields = STRATEGIES[strategy]
+    settings = [part for name, value in fields.items() for part in ("--set", f"{name}={json.dumps(value)}")]
+    choice = ["--strategy", strategy] if named else []
+    done = call(run, "text-generation", "-m", folder, "the quick", *choice, *settings)
+    (answer,) = pipe("the quick", return_full_text=False, **fields)
+    assert (done.exit_code, done.stdout) == (0, f"{answer['generated_text']}\n"), done.stderr
+
+
+@pytest.mark.parametrize("way", [["--assistant-model", "{folder}"], ["--set", "assistant_model={folder}"]])
+def test_run_with_a_model_that_drafts(pipe: Pipeline[Any], folder: Path, way: list[str]) -> None:
+    options = [part.format(folder=folder) for part in way]
+    done = call(run, "text-generation", "-m", folder, "the quick", *options)
+    assert (done.exit_code, done.stdout) == (0, new_text(pipe, "the quick") + "\n"), done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -52,6 +82,10 @@ def test_run_json_input(pipe: Pipeline[Any], folder: Path) -> None:
         (["text-generation", "-m", "{folder}/nowhere", "x"], "nowhere"),
         (["text-generation", "-m", "{folder}", "x", "--set", "max_new_token=1"], "Did you mean 'max_new_tokens'"),
         (["text-generation", "-m", "{folder}", "x", "--strategy", "no-such"], "no-such"),
+        (["text-generation", "-m", "{folder}", "x", "--strategy", "speculative"], "this call names none"),
+        (["text-generation", "-m", "{folder}", "x", "--set", "regex=("], "unclosed group"),
+        (["text-generation", "-m", "{folder}", "x", "--set", "num_beams=2", "--set", "regex=a"], "without beams"),
+        (["text-generation", "-m", "{folder}", "x", "--assistant-model", "{folder}/nowhere"], "nowhere"),
         (["text-generation", "-m", "{folder}", "x", "--dtype", "float31"], "float31"),
         (["no-such-task", "-m", "{folder}", "x"], "no-such-task"),
     ],
