@@ -76,6 +76,9 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
     keep_in_float32: ClassVar[tuple[str, ...]] = ()
     """Endings of the names of parameters that stay in float32 whatever dtype the model is loaded in."""
     supports_gradient_checkpointing: ClassVar[bool] = True
+    reads_packed: ClassVar[bool] = False
+    """Of a base model: texts that lie one behind the other in one row are kept apart, where attention_mask numbers
+    them and position_ids count each; all masks are those of `causal_mask`, and nothing else mixes positions."""
 
     config: Any
     quantizer: "Quantizer | None" = None

@@ -36,7 +36,7 @@ def likeliest(scores: Tensor) -> Tensor:
     return chosen
 
 
-def draw(scores: Tensor, generator: torch.Generator | None = None) -> Tensor:
+def draw(scores: Tensor, generator: torch.Generator | None = None, *, at: Tensor | None = None) -> Tensor:
     """Draw a token of each row from softmax(scores).
 
     The cumulated probabilities are inverted at one random number a row. torch.multinomial draws a number for every
@@ -46,13 +46,15 @@ def draw(scores: Tensor, generator: torch.Generator | None = None) -> Tensor:
     Args:
         scores: (R, V).
         generator: on the scores' device; None is torch's global one.
+        at: (R, 1) float64 in [0, 1), numbers drawn already (`Session.random`).
 
     Returns:
         (R,) int64; never a token of probability 0. A row that is no distribution (NaN, infinity, nothing but -inf)
         gives its likeliest token, whose score tells the caller what is wrong.
     """
     shares = scores.softmax(dim=-1, dtype=torch.float32).cumsum(dim=-1, dtype=torch.float64)
-    at = torch.rand(scores.shape[0], 1, dtype=torch.float64, device=scores.device, generator=generator)
+    if at is None:
+        at = torch.rand(scores.shape[0], 1, dtype=torch.float64, device=scores.device, generator=generator)
     total = shares[:, -1:]
     below = torch.minimum(at * total, total.nextafter(torch.zeros_like(total)))
     found = torch.searchsorted(shares, below, right=True)[:, 0].clamp_(max=scores.shape[-1] - 1)

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from modelry.generation.compiling import CompiledStep
+from modelry.generation.packing import can_pack, lengths_of, read_packed
 from modelry.generation.prompt import Prompt
 
 
@@ -22,6 +24,8 @@ class InputSide(ABC):
     """Columns the model remembers."""
     flags: dict[str, bool]
     """Arguments of every forward pass (output_hidden_states, ...)."""
+    lent: bool = False
+    """The cache is the caller's, who wants every row in it afterwards."""
 
     @abstractmethod
     def prefill(self) -> Any:
@@ -53,17 +57,35 @@ class InputSide(ABC):
 class DecoderInput(InputSide):
     """Feeds a decoder-only model.
 
+    Where it can, it reads prompts without their padding and has them lie by length in the model: attention then goes
+    by neighbours of like length (`modelry.nn.parts`). Everybody else sees them in their own order.
+
     Args:
         cache: an empty one, or one that holds the beginning of the prompt; None: everything is read anew each time.
         chunk: prompt positions fed at once; None: all.
+        lent: the cache is the caller's.
+        compiled: runs passes over one new position, where it can.
     """
 
-    def __init__(self, model: Any, prompt: Prompt, cache: Any, *, chunk: int | None = None) -> None:
-        self.flags = {}
+    def __init__(
+        self,
+        model: Any,
+        prompt: Prompt,
+        cache: Any,
+        *,
+        chunk: int | None = None,
+        lent: bool = False,
+        compiled: CompiledStep | None = None,
+    ) -> None:
+        self.flags, self.lent, self._compiled = {}, lent, compiled
         self.seen = 0 if cache is None else cache.seen
         self._model, self._cache, self._chunk, self.prompt = model, cache, chunk, prompt
         self._rows = prompt.rows
         self._fed = prompt.ids[:, :0]
+        self._order: Tensor | None = None
+        """(R,) the row that lies in each place of the model; None where they are the same."""
+        self._places: Tensor | None = None
+        """(R,) the place of each row: the inverse."""
         self._mask: Tensor | None = None
         room = prompt.width + self.seen + 256
         self._positions = torch.arange(room, device=prompt.ids.device).expand(prompt.rows, room)
@@ -77,16 +99,53 @@ class DecoderInput(InputSide):
         prompt = self.prompt
         if prompt.embeds is not None:
             return self._forward(None, prompt.embeds, prompt.width, 1)
+        if self._cache is not None and self.seen == 0 and not self.flags and can_pack(self._model, prompt):
+            lengths = lengths_of(prompt)
+            if lengths is not None:
+                return self._read_packed(lengths)
         unread = prompt.ids[:, prompt.cached :]
         size = unread.shape[1]
-        chunk = size if self._chunk is None or self.flags else self._chunk
+        chunk = size if self._chunk is None or self.flags or self._cache is None else self._chunk
         for begin in range(0, size, chunk):
             part = unread[:, begin : begin + chunk]
             output = self._forward(part, None, part.shape[1], 1)
         return output
 
+    def _read_packed(self, lengths: list[int]) -> Any:
+        output, order = read_packed(self._model, self.prompt, lengths, self._cache, chunk=self._chunk)
+        self.seen = self.prompt.width
+        placed = torch.tensor(order, device=self.prompt.ids.device)
+        self._lie(placed, placed)
+        if self.lent:
+            self._straighten()
+        return self._in_order(output) if self._places is not None else output
+
     def step(self, ids: Tensor) -> Any:
-        return self._forward(ids, None, ids.shape[1], ids.shape[1])
+        if self._order is None:
+            return self._forward(ids, None, ids.shape[1], ids.shape[1])
+        return self._in_order(self._forward(ids[self._order], None, ids.shape[1], ids.shape[1]))
+
+    def _in_order(self, output: Any) -> Any:
+        """What the model says in its order, in ours."""
+        assert self._places is not None
+        output.logits = output.logits.index_select(0, self._places.to(output.logits.device))
+        return output
+
+    def _lie(self, order: Tensor, kept: Tensor) -> None:
+        """Let the model's places hold the rows `order`, and their masks and positions be those of places `kept`."""
+        self._rows = order.shape[0]
+        straight = bool((order.diff() > 0).all())
+        self._order, self._places = (None, None) if straight else (order, order.argsort())
+        if self._mask is None:
+            self._positions = self._positions[:1].expand(self._rows, -1)
+        else:
+            self._mask, self._positions = self._mask[kept], self._positions[kept]
+
+    def _straighten(self) -> None:
+        """Let the places be the rows."""
+        if self._places is not None:
+            self._cache.keep(self._places)
+            self._lie(torch.arange(self._rows, device=self._places.device), self._places)
 
     def _forward(self, ids: Tensor | None, embeds: Tensor | None, new: int, wanted: int) -> Any:
         start, end = self.seen, self.seen + new
@@ -98,29 +157,39 @@ class DecoderInput(InputSide):
         extras = self.prompt.extras if self.seen == 0 or self._cache is None else {}
         if embeds is not None:
             extras = {**extras, "inputs_embeds": embeds}
-        output = self._model(
-            input_ids=ids,
-            attention_mask=None if self._mask is None else self._mask[:, :end],
-            position_ids=self._positions[:, start:end],
-            past_key_values=self._cache,
-            use_cache=self._cache is not None,
-            logits_to_keep=wanted,
-            **self.flags,
-            **extras,
-        )
+        mask = None if self._mask is None else self._mask[:, :end]
+        positions = self._positions[:, start:end]
+
+        def forward() -> Any:
+            return self._model(
+                input_ids=ids,
+                attention_mask=mask,
+                position_ids=positions,
+                past_key_values=self._cache,
+                use_cache=self._cache is not None,
+                logits_to_keep=wanted,
+                **self.flags,
+                **extras,
+            )
+
+        if ids is None or new > 1 or extras:
+            output = forward()
+        elif self._compiled is not None and self._compiled.fits:
+            output = self._compiled(ids, mask=mask, positions=positions, flags=self.flags)
+        else:
+            output = forward()
         self.seen = end
         return output
 
     def keep(self, rows: Tensor) -> None:
-        self._rows = rows.shape[0]
+        order, kept = torch.arange(rows.shape[0], device=rows.device), rows
+        if self._places is not None:
+            kept, order = self._places[rows].sort(stable=True)  # still by length
         if self._cache is None:
-            self._fed = self._fed[rows]
+            self._fed = self._fed[kept]
         else:
-            self._cache.keep(rows)
-        if self._mask is None:
-            self._positions = self._positions[:1].expand(self._rows, -1)
-        else:
-            self._mask, self._positions = self._mask[rows], self._positions[rows]
+            self._cache.keep(kept)
+        self._lie(order, kept)
 
     @property
     def can_rollback(self) -> bool:
@@ -128,6 +197,7 @@ class DecoderInput(InputSide):
 
     @property
     def cache(self) -> Any:
+        self._straighten()
         return self._cache
 
     def rollback(self, count: int | Tensor) -> None:
@@ -135,6 +205,7 @@ class DecoderInput(InputSide):
         if isinstance(count, Tensor):
             least = int(count.min())
             more = count.to(self._positions.device) - least
+            more = more if self._order is None else more[self._order]
             count = least
         if count:
             if self._cache is not None:

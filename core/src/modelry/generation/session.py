@@ -25,8 +25,9 @@ from modelry.errors import GenerationError
 from modelry.generation.endings import Endings, EndRules
 from modelry.generation.generated_output import GenerateOutput
 from modelry.generation.input_side import DecoderInput, InputSide
-from modelry.generation.processors.processor import LogitsProcessorList
+from modelry.generation.processors.processor import LogitsProcessor, LogitsProcessorList
 from modelry.generation.prompt import Prompt, check_ids, vocabulary_of
+from modelry.generation.seats import Seats
 from modelry.generation.streamers import BaseStreamer
 
 
@@ -71,6 +72,7 @@ class Session:
         self._tokens[:, : self._length] = ids
         self._endings = Endings(settings.ends, self.rows, ids.device)
         self._lengths: list[int] | None = None
+        self._seats: Seats | None = None
         self._scored: Tensor | None = None
         self._output: Any = None
         self._collected: dict[str, list[Any]] = {name: [] for name in settings.wanted}
@@ -100,6 +102,12 @@ class Session:
     def generator(self) -> torch.Generator | None:
         """For every random draw; None is torch's global one."""
         return self.settings.generator
+
+    def random(self) -> Tensor:
+        """(R, 1) float64 in [0, 1), for `draw`. Rows that have left take theirs along: leaving changes no text."""
+        rows = self.rows if self._seats is None else self._seats.count
+        found = torch.rand(rows, 1, dtype=torch.float64, device=self._tokens.device, generator=self.generator)
+        return found if self._seats is None else self._seats.mine(found)
 
     @property
     def can_rollback(self) -> bool:
@@ -190,6 +198,23 @@ class Session:
         self._lengths = None if self._lengths is None else [self._lengths[row] for row in order]
         self.rows, self._scored = len(order), None
 
+    def drop_finished(self) -> None:
+        """Let finished rows leave the batch, so that they cost nothing more; to be called between `emit` and `step`.
+
+        Their texts come back in the result. They leave when a quarter of the rows has finished, since the others are
+        moved together; and never where somebody may count on all of them: a record (its cache holds every row), a
+        cache of the caller's, criteria and processors that are plain functions.
+        """
+        over, settings = self._endings.over, self.settings
+        if not self._endings.some or 4 * sum(over) < self.rows or settings.as_record or self._side.lent:
+            return
+        if settings.ends.criteria or not all(isinstance(one, LogitsProcessor) for one in settings.processors):
+            return
+        live = torch.tensor([row for row, ended in enumerate(over) if not ended], device=self._tokens.device)
+        self._seats = self._seats or Seats(self._tokens)
+        self._seats.leave(self._tokens, live)
+        self.keep(live)
+
     def rollback(self, count: int | Tensor) -> None:
         """Make the model forget the last positions it read: one count, or (R,) counts. The text does not change.
 
@@ -268,7 +293,8 @@ class Session:
             ids = ids.masked_fill(self.finished, self.settings.pad_token)
         self.append(ids)
         if self.settings.streamer is not None:
-            self.settings.streamer.put(ids.cpu())
+            every = ids if self._seats is None else self._seats.spread(ids, self.settings.pad_token)
+            self.settings.streamer.put(every.cpu())
         self._endings.after_token(ids.tolist(), self._tokens, self._length, self._collected.get("scores"))
         return self.finished
 
@@ -348,7 +374,8 @@ class Session:
 
     def result(self) -> Tensor | GenerateOutput:
         """What generate() returns: ids (R, P), or a record with what was asked for."""
-        chosen = self._final or {"sequences": self.ids}
+        tokens = self._tokens if self._seats is None else self._seats.whole(self._tokens)
+        chosen = self._final or {"sequences": tokens[:, : self._length]}
         sequences: Tensor = chosen["sequences"].clone()  # outside inference mode: an ordinary tensor
         if not self.settings.as_record:
             return sequences

@@ -70,6 +70,7 @@ class LlamaModel(PreTrainedModel):
     """Embeddings, layers and the last norm."""
 
     config_class = LlamaConfig
+    reads_packed = True
 
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__(config)
