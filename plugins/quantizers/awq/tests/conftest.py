@@ -137,7 +137,7 @@ def rounded(
 def gemm(
     integers: list[list[int]], zeros: list[list[int]], scales: torch.Tensor, bits: int, group_size: int
 ) -> dict[str, torch.Tensor]:
-    """Along the outputs; the fields of a 32-bit integer have the outputs 0, 2, 4, 6, 1, 3, 5, 7 of eight, for 4 bits."""
+    """Along the outputs; of 4 bits a 32-bit integer has the outputs 0, 2, 4, 6, 1, 3, 5, 7 of eight, in this order."""
     place = {4: [0, 2, 4, 6, 1, 3, 5, 7], 8: [0, 2, 1, 3]}[bits]
     outputs, fields = len(integers), 32 // bits
 
