@@ -110,6 +110,7 @@ def test_a_cast_keeps_the_files_bits_and_prepares_for_the_dtype(make: Callable, 
 def test_state_dict_is_the_files(make: Callable) -> None:
     layer = make(ordered=True)
     assert sorted(layer.state_dict()) == ["bias", "g_idx", "qweight", "qzeros", "scales"]
+    assert not hasattr(layer, "qweight")
     other = make(ordered=False)
     other.load_state_dict(layer.state_dict())
     x = torch.randn(3, 128, generator=torch.Generator().manual_seed(1))

@@ -128,9 +128,7 @@ class ZeroPointLinear(PackedLinear):
         self._lay(for_kernel(self._sorted(), bits=self.form.bits))
         if room.is_contiguous() and room.nbytes == self.integers.nbytes:
             self._buffers["weight"] = room.view(self.integers.dtype).view(self.integers.shape).copy_(self.integers)
-        del self._buffers[
-            self.form.names.integers
-        ]  # and not None: PEFT asks a module that has a qweight for its device
+        del self._buffers[self.form.names.integers]  # PEFT asks a qweight, where there is one, for its device
         self._make_scales()
 
     def _sorted(self) -> Tensor:
