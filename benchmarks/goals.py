@@ -28,9 +28,12 @@ class Row:
 
     what: str
     ours: str
-    beside: str
+    other: str
+    """Whose figure is beside ours."""
+    theirs: str
     ratio: float
     spread: str
+    """Ratios of single runs, and how many there were."""
     goal: Goal | None = None
     judged: float | None = None
     """The number that the goal is about, where it is not the ratio."""
@@ -41,7 +44,7 @@ class Row:
         return None if self.goal is None else self.goal.met(self.ratio if self.judged is None else self.judged)
 
 
-HEAD = ("| | modelry | beside | ratio | single runs | goal | met |", "|---|---|---|---|---|---|---|")
+HEAD = ("| | modelry | beside | ratio | single runs (how many) | goal | met |", "|---|---|---|---|---|---|---|")
 VERDICTS = {None: "", True: "yes", False: "**no**"}
 
 
@@ -73,9 +76,10 @@ def compare(
     return Row(
         what,
         form.format(mine),
-        f"{name}: {form.format(other)}",
+        name,
+        form.format(other),
         mine / other,
-        f"{ratios[0]:.2f} to {ratios[-1]:.2f}",
+        f"{ratios[0]:.2f} to {ratios[-1]:.2f} ({len(ratios)})",
         goal,
         mine if absolute else None,
     )
@@ -86,13 +90,14 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
     yield from HEAD
     for row in rows:
         goal = "" if row.goal is None else str(row.goal)
-        cells = (row.what, row.ours, row.beside, f"**{row.ratio:.2f}**", row.spread, goal, VERDICTS[row.met])
+        ratio, beside = f"**{row.ratio:.2f}**", f"{row.other}: {row.theirs}"
+        cells = (row.what, row.ours, beside, ratio, row.spread, goal, VERDICTS[row.met])
         yield f"| {' | '.join(cells)} |"
 
 
 def summary(rows: Sequence[Row]) -> str:
     """How many goals were met, and which were not."""
     judged = [row for row in rows if row.met is not None]
-    missed = [row.what for row in judged if not row.met]
+    missed = [f"{row.what} (beside {row.other}, {row.goal})" for row in judged if not row.met]
     told = f"{len(judged) - len(missed)} of {len(judged)} goals were met"
     return f"{told}; missed: {'; '.join(missed)}." if missed else f"{told}."

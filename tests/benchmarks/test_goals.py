@@ -20,8 +20,8 @@ def test_a_limit_itself_keeps_the_goal():
 
 def test_a_ratio_is_ours_over_theirs_with_the_spread_of_runs_that_followed_each_other():
     row = compare("decode", ENTRY, "speed", goal=Goal(at_least=1.5))
-    assert (row.ratio, row.spread, row.met) == (1.5, "1.40 to 1.60", True)
-    assert row.beside == "transformers: 20 tokens/s"
+    assert (row.ratio, row.spread, row.met) == (1.5, "1.40 to 1.60 (2)", True)
+    assert (row.other, row.theirs) == ("transformers", "20 tokens/s")
 
 
 def test_a_goal_may_be_about_our_number_alone():
@@ -40,5 +40,5 @@ def test_the_table_tells_goal_and_verdict():
     assert fast.endswith("| ≥ 1.0 × | yes |")
     assert slow.endswith("| ≥ 2.0 × | **no** |")
     assert free.endswith("|  |  |")
-    assert summary(rows) == "1 of 2 goals were met; missed: slow."
+    assert summary(rows) == "1 of 2 goals were met; missed: slow (beside transformers, ≥ 2.0 ×)."
     assert summary(rows[:1]) == "1 of 1 goals were met."
