@@ -2,6 +2,7 @@
 
 from typing import final
 
+import torch
 from torch import Tensor
 
 from modelry.cache.buffers import new_buffer, whole_blocks, write_behind
@@ -31,4 +32,15 @@ class GrowingLayerCache(LayerCache):
         width = self.width_after(keys.shape[2])
         self.keys = write_behind(self.keys, keys, drop=0, held=held, width=width)
         self.values = write_behind(self.values, values, drop=0, held=held, width=width)
+        return self.keys, self.values
+
+    def reserve(self, new: int) -> tuple[Tensor, Tensor] | None:
+        if self.length == 0 or self.keys is None or self.values is None:
+            return None
+        width = self.width_after(new)
+        frozen = self.keys.is_inference() and not torch.is_inference_mode_enabled()
+        if frozen or self.keys.shape[2] != width:
+            nothing = self.keys.narrow(2, 0, 0)
+            self.keys = write_behind(self.keys, nothing, drop=0, held=self.length, width=width)
+            self.values = write_behind(self.values, nothing, drop=0, held=self.length, width=width)
         return self.keys, self.values

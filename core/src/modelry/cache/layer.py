@@ -44,6 +44,15 @@ class LayerCache(ABC):
             ValueError: B is not the number of rows held.
         """
 
+    def reserve(self, new: int) -> tuple[Tensor, Tensor] | None:
+        """Make room for T new positions behind remembered ones, for a caller that writes them itself, then `advance`s.
+
+        Returns:
+            The buffers (B, K, W, E), W >= `length` + T, to be written from slot `length` on; those behind are finite.
+            None where this kind keeps its positions another way, or remembers none yet: `extend` is the way then.
+        """
+        return None
+
     def first_after(self, new: int) -> int:
         """Slot of the first key that `extend` will return for `new` positions."""
         return 0

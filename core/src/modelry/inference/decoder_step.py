@@ -1,0 +1,80 @@
+"""One decode step of a whole decoder: a token id for each row in, logits out.
+
+R rows   W keys offered   V vocabulary   D width of the residual stream   N rotated width   E head width
+"""
+
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+from modelry.cache import Cache
+from modelry.inference.layer_step import Buffers, Moment, layer_step, norm_into
+from modelry.inference.parts import DecoderParts
+from modelry.nn.masks import causal_mask
+
+
+@final
+class DecoderStep:
+    """Runs steps of one generation; its buffers are not for two at a time.
+
+    Args:
+        parts: what the model is made of.
+        rows: R.
+    """
+
+    def __init__(self, parts: DecoderParts, *, rows: int) -> None:
+        dtype = parts.norm.weight.dtype
+        self.rows = rows
+        self._parts = parts
+        buffers = self._buffers = Buffers.make(parts.layers[0], rows=rows, dtype=dtype)
+        self._width = buffers.turned.shape[2]
+        self._rotated = parts.rotary.width
+        self._layers = [layer_step(layer, buffers, rotated=self._rotated) for layer in parts.layers]
+        self._normalise = norm_into(parts.norm, buffers.x, buffers.normal)
+        self._plain_embedding = type(parts.embedding) is nn.Embedding
+
+    def __call__(self, ids: Tensor, positions: Tensor, attention_mask: Tensor | None, cache: Cache) -> Tensor | None:
+        """Run one position, without counting it as remembered: `cache.advance` is the caller's.
+
+        Args:
+            ids: (R, 1).
+            positions: (R, 1).
+            attention_mask: (R, S + 1), or None where nothing is padded.
+
+        Returns:
+            (R, 1, V) logits; None where the cache keeps its positions another way: nothing has happened then.
+        """
+        buffers, parts, seen = self._buffers, self._parts, cache.seen
+        places: list[tuple[Tensor, Tensor]] = []
+        for part in cache.layers:
+            place = part.reserve(1)
+            if place is None or place[0].shape[0] != self.rows or place[0].dtype is not buffers.x.dtype:
+                return None
+            places.append(place)
+        now = self._moment(positions, attention_mask, seen=seen, width=places[0][0].shape[2])
+        if self._plain_embedding:
+            torch.index_select(parts.embedding.weight, 0, ids.view(-1), out=buffers.x)
+        else:
+            buffers.x.copy_(parts.embedding(ids.view(-1)))
+        for layer, (keys, values) in zip(self._layers, places, strict=True):
+            layer(keys, values, now)
+        self._normalise()
+        logits: Tensor = parts.head(buffers.normal.unsqueeze(1))
+        return logits
+
+    def _moment(self, positions: Tensor, attention_mask: Tensor | None, *, seen: int, width: int) -> Moment:
+        dtype, half = self._buffers.x.dtype, self._rotated // 2
+        angles = self._parts.rotary(positions, dtype)
+        cos, sin = angles.cos.squeeze(1), angles.sin.squeeze(1)  # (R, 1, N)
+        if self._rotated < self._width:
+            ones = cos.new_ones(*cos.shape[:2], self._width - self._rotated)
+            cos = torch.cat((cos, ones), dim=-1)
+        tail = torch.zeros(1, 1, 1, width, dtype=dtype, device="cpu")
+        tail[..., seen + 1 :] = float("-inf")
+        mask = None
+        if attention_mask is not None:
+            mask = causal_mask(attention_mask, new=1, seen=seen, width=width, device=tail.device)
+        elif self.rows > 1:
+            mask = causal_mask(new=1, seen=seen, width=width, device=tail.device)
+        return Moment(seen, cos, sin[..., :half], sin[..., half:], mask, tail)

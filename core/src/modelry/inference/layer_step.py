@@ -1,0 +1,156 @@
+"""One layer of one decode step, between buffers that all layers share.
+
+R rows   W keys offered   D width of the residual stream   F width inside the MLP
+H query heads   K key/value heads   E head width   N rotated width
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from modelry.inference.parts import LayerParts
+from modelry.inference.products import Work, product_into, product_onto
+from modelry.nn.masks import Mask
+from modelry.nn.norm import RMSNorm
+from modelry.nn.sdpa import sdpa_attention
+
+_attend_on_cpu = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
+
+
+class Moment(NamedTuple):
+    """What is the same for all layers of one step."""
+
+    slot: int
+    """Where the new position's keys and values go."""
+    cos: Tensor
+    """(R, 1, E), one beyond N."""
+    sin_of_first: Tensor
+    """(R, 1, N / 2), negated."""
+    sin_of_second: Tensor
+    """(R, 1, N / 2)."""
+    mask: Mask | None
+    """None for one row without padding, which has `tail` instead."""
+    tail: Tensor
+    """(1, 1, 1, W): -inf in slots behind the new one, 0 before."""
+
+
+@dataclass(frozen=True)
+class Buffers:
+    """What the layers of a step hand on. Views are made once, not in every layer of every step."""
+
+    x: Tensor
+    """(R, D) the residual stream."""
+    normal: Tensor
+    """(R, D) its normalised copy."""
+    joint: Tensor
+    """(R, (H + 2 K) E) queries, keys and values as projected."""
+    turned: Tensor
+    """(R, H + K, E) queries and keys, rotated."""
+    gate_up: Tensor
+    """(R, 2 F)."""
+    opened: Tensor
+    """(R, F)."""
+
+    @classmethod
+    def make(cls, layer: LayerParts, *, rows: int, dtype: torch.dtype) -> "Buffers":
+        """Buffers for layers like this one."""
+
+        def empty(*shape: int) -> Tensor:
+            return torch.empty(rows, *shape, dtype=dtype, device="cpu")
+
+        size, inner = layer.down.out_features, layer.down.in_features
+        width = layer.output.in_features // layer.heads
+        heads = layer.heads + layer.kv_heads
+        return cls(
+            empty(size),
+            empty(size),
+            empty((heads + layer.kv_heads) * width),
+            empty(heads, width),
+            empty(2 * inner),
+            empty(inner),
+        )
+
+
+def norm_into(norm: RMSNorm, x: Tensor, out: Tensor) -> Work:
+    """`modelry.nn.norm.rms_norm` of (R, D) into a buffer."""
+    weight, eps, size = norm.weight.detach(), norm.eps, x.shape[1]
+    if x.shape[0] > 1:
+
+        def of_rows() -> None:
+            scales = x.float().square().mean(-1, keepdim=True).add_(eps).rsqrt_()
+            torch.mul(x, scales, out=out)
+            out.mul_(weight)
+
+        return of_rows
+    row, result = x.view(-1), out.view(-1)
+    if x.dtype is torch.float32 and weight.dtype is torch.float32:
+        zero = torch.zeros((), device="cpu")
+
+        def of_one_float_row() -> None:
+            square = torch.dot(row, row).item()
+            torch.addcmul(zero, row, weight, value=(square / size + eps) ** -0.5, out=result)
+
+        return of_one_float_row
+
+    def of_one_row() -> None:
+        length = torch.linalg.vector_norm(row, dtype=torch.float32).item()
+        torch.mul(row, (length * length / size + eps) ** -0.5, out=result)
+        result.mul_(weight)
+
+    return of_one_row
+
+
+def layer_step(layer: LayerParts, buffers: Buffers, *, rotated: int) -> Callable[[Tensor, Tensor, Moment], None]:
+    """One layer, changing `buffers.x`.
+
+    Args:
+        rotated: N.
+
+    Returns:
+        What takes the layer's buffers of keys and values (R, K, W, E), writes the new position, and runs the layer.
+    """
+    x, normal, half = buffers.x, buffers.normal, rotated // 2
+    rows, heads, kv_heads, scale, attend = x.shape[0], layer.heads, layer.kv_heads, layer.scale, layer.attend
+    every = buffers.joint.view(rows, heads + 2 * kv_heads, -1)
+    unturned, fresh_values = every[:, : heads + kv_heads], every[:, heads + kv_heads :]
+    first, second = unturned[..., :half], unturned[..., half:rotated]
+    turned = buffers.turned
+    turned_first, turned_second = turned[..., :half], turned[..., half:rotated]
+    queries, fresh_keys = turned[:, :heads].unsqueeze(2), turned[:, heads:]
+    folded = turned[:, :heads].unflatten(1, (kv_heads, heads // kv_heads))
+    gate, up = buffers.gate_up.chunk(2, dim=1)
+    opened, act = buffers.opened, layer.act
+    merged = torch.empty(rows, layer.output.in_features, dtype=x.dtype, device="cpu")
+    merged_heads = merged.view(rows, kv_heads, -1, turned.shape[2])
+    normalise = norm_into(layer.attention_norm, x, normal)
+    project = product_into(layer.query_key_value, normal, buffers.joint)
+    add_attention = product_onto(layer.output, merged, x)
+    normalise_again = norm_into(layer.mlp_norm, x, normal)
+    widen = product_into(layer.gate_up, normal, buffers.gate_up)
+    add_mlp = product_onto(layer.down, opened, x)
+    alone = rows == 1 and attend is sdpa_attention
+
+    def step(keys: Tensor, values: Tensor, now: Moment) -> None:
+        normalise()
+        project()
+        torch.mul(unturned, now.cos, out=turned)
+        turned_first.addcmul_(second, now.sin_of_first)
+        turned_second.addcmul_(first, now.sin_of_second)
+        keys.select(2, now.slot).copy_(fresh_keys)
+        values.select(2, now.slot).copy_(fresh_values)
+        if alone and now.mask is None:
+            mixed = _attend_on_cpu(folded, keys, values, 0.0, False, attn_mask=now.tail, scale=scale)[0]
+            merged_heads.copy_(mixed)
+        else:
+            mask = Mask(now.tail == 0) if now.mask is None else now.mask
+            merged.copy_(attend(queries, keys, values, mask, scale=scale).view(rows, -1))
+        add_attention()
+        normalise_again()
+        widen()
+        torch.mul(act(gate), up, out=opened)
+        add_mlp()
+
+    return step

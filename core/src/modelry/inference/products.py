@@ -1,0 +1,73 @@
+"""Products of linear layers between buffers that stay where they are.
+
+R rows   I input width   O output width
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from modelry.nn.linear import Joint, Linear
+
+Work = Callable[[], object]
+"""Reads and writes the buffers it was made with."""
+
+
+def product_into(layers: tuple[nn.Linear, ...], x: Tensor, out: Tensor) -> Work:
+    """Apply several layers to one input, in one product where they lie together.
+
+    Args:
+        x: (R, I).
+        out: (R, sum of O), written by the work.
+    """
+    joint: Joint | None = getattr(layers[0], "joint", None)
+    if joint is not None and joint.holds(layers):
+        layers = (joint.whole,)
+    if len(layers) == 1:
+        return _into(layers[0], x, out)
+    parts = out.split([layer.out_features for layer in layers], dim=1)
+    works = [_into(layer, x, part) for layer, part in zip(layers, parts, strict=True)]
+
+    def all_of_them() -> None:
+        for work in works:
+            work()
+
+    return all_of_them
+
+
+def _into(layer: nn.Linear, x: Tensor, out: Tensor) -> Work:
+    weight, bias = layer.weight, layer.bias
+    if not _is_float(layer, x):
+        return lambda: out.copy_(layer(x))
+    if x.shape[0] > 1:
+        turned = weight.detach().t()
+        if bias is None:
+            return lambda: torch.mm(x, turned, out=out)
+        return lambda: torch.addmm(bias, x, turned, out=out)
+    row, result = x.view(-1), out.view(-1)
+    if bias is None:
+        return lambda: torch.mv(weight, row, out=result)
+    return lambda: torch.addmv(bias, weight, row, out=result)
+
+
+def product_onto(layer: nn.Linear, x: Tensor, stream: Tensor) -> Work:
+    """Add a layer's outputs to the residual stream.
+
+    Args:
+        x: (R, I).
+        stream: (R, O), changed by the work.
+    """
+    weight = layer.weight
+    if not _is_float(layer, x) or layer.bias is not None:
+        return lambda: stream.add_(layer(x))
+    if x.shape[0] > 1:
+        turned = weight.detach().t()
+        return lambda: stream.addmm_(x, turned)
+    row, result = x.view(-1), stream.view(-1)
+    return lambda: result.addmv_(weight, row)
+
+
+def _is_float(layer: nn.Linear, x: Tensor) -> bool:
+    """Whether its product is torch's plain one."""
+    return type(layer) in (Linear, nn.Linear) and layer.weight.dtype == x.dtype
