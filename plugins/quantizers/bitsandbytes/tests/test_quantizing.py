@@ -65,6 +65,13 @@ def test_what_is_packed(folder: Path, kind: dict[str, Any]) -> None:
     assert names(some) == {name for name in names(model) if "q_proj" not in name} | {"lm_head"}
 
 
+def apart(ours: Any, theirs: Any) -> float:
+    """Relative distance of the logits. On a CPU with AVX512 the package's own layers multiply in bfloat16."""
+    with torch.no_grad():
+        expected, found = theirs(IDS).logits.float(), ours(IDS).logits
+    return float((found - expected).norm() / expected.norm())
+
+
 def test_reads_what_others_have_packed(folder: Path, tmp_path: Path, kind: dict[str, Any]) -> None:
     from transformers import BitsAndBytesConfig
 
@@ -73,8 +80,7 @@ def test_reads_what_others_have_packed(folder: Path, tmp_path: Path, kind: dict[
     theirs.save_pretrained(tmp_path / "theirs")
     ours = AutoModelForCausalLM.from_pretrained(tmp_path / "theirs")
     assert len(names(ours)) == 14
-    with torch.no_grad():
-        assert torch.allclose(ours(IDS).logits, theirs(IDS).logits.float(), atol=2e-3)
+    assert apart(ours, theirs) < 0.03
     ours.save_pretrained(tmp_path / "again")
     before, after = (load_file(tmp_path / name / "model.safetensors") for name in ("theirs", "again"))
     assert before.keys() == after.keys()
@@ -85,8 +91,10 @@ def test_others_read_what_we_have_packed(folder: Path, tmp_path: Path, kind: dic
     ours = AutoModelForCausalLM.from_pretrained(folder, quantization=kind)
     ours.save_pretrained(tmp_path / "ours")
     theirs = peer(tmp_path / "ours")
-    with torch.no_grad():
-        assert torch.allclose(ours(IDS).logits, theirs(IDS).logits.float(), atol=2e-3)
+    found = theirs.state_dict()
+    same = {name: tensor for name, tensor in ours.state_dict().items() if ".quant_state." not in name}
+    assert all(torch.equal(found[name], tensor) for name, tensor in same.items())
+    assert apart(ours, theirs) < 0.03
 
 
 def test_moving_and_casting_keep_the_bits(folder: Path, kind: dict[str, Any]) -> None:
@@ -121,7 +129,7 @@ def test_a_config_that_lies(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(QuantizationError, match="bitsandbytes in 8 bits, and no layer"):
         AutoModelForCausalLM.from_pretrained(tmp_path / "packed")
     edit(tmp_path / "packed", quantization_config=None)
-    with pytest.raises(QuantizationError, match="packed already .*load it without quantization="):
+    with pytest.raises(QuantizationError, match=r"packed already .*load it without quantization="):
         AutoModelForCausalLM.from_pretrained(tmp_path / "packed", quantization=NF4)
 
 
@@ -134,10 +142,10 @@ def test_a_layer_that_says_it_is_another(folder: Path, tmp_path: Path) -> None:
     )
     swapped = {**tensors, one: tensors[other].clone(), other: tensors[one].clone()}
     save_file(swapped, path)
-    with pytest.raises(QuantizationError, match=r"down_proj: .* says that it is \(96, 64\).* \(64, 96\)"):
+    with pytest.raises(QuantizationError, match=r"up_proj: .* says that it is \(64, 128\).* \(128, 64\)"):
         AutoModelForCausalLM.from_pretrained(tmp_path / "packed")
     save_file({**tensors, one: torch.zeros_like(tensors[one])}, path)
-    with pytest.raises(QuantizationError, match="up_proj: .* damaged"):
+    with pytest.raises(QuantizationError, match=r"up_proj: .* damaged"):
         AutoModelForCausalLM.from_pretrained(tmp_path / "packed")
 
 
@@ -169,5 +177,5 @@ def test_the_state_of_a_layer(folder: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(folder, quantization=KINDS["nf4-double"])
     layer = model.model.layers[0].mlp.down_proj
     assert isinstance(layer, FourBitLinear)
-    assert layer.said()["shape"] == [64, 96]
+    assert layer.said()["shape"] == [64, 128]
     assert layer.said()["quant_type"] == "nf4"

@@ -55,8 +55,9 @@ class EightBitLinear(BitsLinear):
     def multiply(self, x: Tensor) -> Tensor:
         state = bitsandbytes.MatmulLtState()
         state.CB, state.SCB = self.integers, self._buffers["SCB"]
-        state.threshold, state.has_fp16_weights = self.threshold, False
-        y: Tensor = on_its_device(x.device, lambda: bitsandbytes.matmul(x, self.integers, state=state))
+        state.threshold, state.has_fp16_weights, state.is_training = self.threshold, False, self.training
+        half = x.to(torch.float16)  # it would do so itself, and log a warning for each product
+        y: Tensor = on_its_device(x.device, lambda: bitsandbytes.matmul(half, self.integers, state=state))
         return y.to(x.dtype)
 
     def dequantized(self, dtype: torch.dtype = torch.float32) -> Tensor:
