@@ -322,6 +322,7 @@ BAD = [
     ({"inputs": PROMPT, "do_sample": True, "temperature": float("inf")}, "temperature=inf"),
     ({"inputs": PROMPT, "repetition_penalty": -1.0}, "repetition_penalty=-1.0"),
     ({"inputs": PROMPT, "num_return_sequences": 0}, "num_return_sequences=0"),
+    ({"inputs": PROMPT, "seed": 2**64}, "seed=18446744073709551616"),
     ({"inputs": PROMPT, "max_time": 0.0}, "max_time=0.0"),
     ({"inputs": PROMPT, "forced_eos_token_id": 30}, r"forced_eos_token_id names \[30\]"),
     ({"inputs": PROMPT, "cache_implementation": "no-such"}, "no-such"),

@@ -57,6 +57,7 @@ def test_both_lengths_at_once_warn():
         ({"num_beams": 4, "num_beam_groups": 3}, "not a multiple"),
         ({"do_sample": True, "temperature": 0.0}, "do_sample=False"),
         ({"top_k": -1}, "top_k=-1"),
+        ({"min_new_tokens": 9, "max_new_tokens": 5}, "min_new_tokens=9 is more than max_new_tokens=5"),
     ],
 )
 def test_what_excludes_each_other_is_refused(call, message):
@@ -65,6 +66,7 @@ def test_what_excludes_each_other_is_refused(call, message):
 
 
 def test_halves_from_two_sources_are_no_error():
+    assert merged({"max_new_tokens": 5}, stored={"min_new_tokens": 9}).min_new_tokens == 9
     assert merged({"do_sample": True}, stored={"num_return_sequences": 2}).num_return_sequences == 2
 
 

@@ -62,14 +62,14 @@ class GenerationConfig(BaseModel):
     regex: str | None = Field(None, description="what matches the whole answer")
     grammar: str | None = Field(None, description="context-free, of the answer")
     choices: list[str] | None = Field(None, description="texts, one of which is the answer")
-    seed: int | None = Field(None, description="unset: draws come from torch's global generator")
+    seed: int | None = Field(None, ge=-(2**63), lt=2**64, description="unset: draws come from torch's global generator")
 
     # Cache
     use_cache: bool | None = True
     cache_implementation: str | None = Field(None, description="kind of the cache; generate's cache=... is the same")
     cache_config: dict[str, Any] | None = Field(None, description="options of that kind")
     max_cache_len: Positive | None = Field(None, description="positions of a static cache; unset: as many as needed")
-    prefill_chunk_size: Positive | None = Field(None, description="prompt tokens fed at once; unset: 2,048")
+    prefill_chunk_size: Positive | None = Field(None, description="prompt tokens fed at once; unset: 1,024")
 
     # Compilation
     compile: bool | None = Field(None, description="compile the decode step; unset: only where compile_config is")

@@ -38,6 +38,8 @@ def combined(
     for layer in (stored.set_fields(), {} if given is None else given.set_fields()):
         _lay_over(values, {name: value for name, value in layer.items() if value is not None})
     _lay_over(values, dict(call), beside)
+    for layer in (call, {} if given is None else given.set_fields()):
+        _refuse_no_length(layer)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ModelryWarning)  # unknown names of a file were reported when it was read
         config = GenerationConfig(**values)
@@ -59,6 +61,13 @@ def _lay_over(values: dict[str, Any], layer: Mapping[str, Any], beside: Mapping[
         elif layer.get(one) is not None:
             values.pop(other, None)
     values.update(layer)
+
+
+def _refuse_no_length(layer: Mapping[str, Any]) -> None:
+    for least, most in (("min_length", "max_length"), ("min_new_tokens", "max_new_tokens")):
+        low, high = layer.get(least), layer.get(most)
+        if isinstance(low, int) and isinstance(high, int) and low > high:
+            raise GenerationError(f"{least}={low} is more than {most}={high}: no text is so long and so short")
 
 
 def check_together(config: GenerationConfig) -> None:

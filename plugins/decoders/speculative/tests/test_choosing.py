@@ -66,6 +66,14 @@ def test_a_draft_model_that_reads_another_input(llama):
         llama(0).generate(IDS, assistant_model=other)
 
 
+@pytest.mark.parametrize("other", ["a/name", torch.nn.Linear(2, 2)])
+def test_a_draft_model_that_is_none(llama, other):
+    with refused(llama(0), r"assistant_model is a (str|Linear), which does not score next tokens"):
+        llama(0).generate(IDS, assistant_model=other)
+    with refused(llama(0), "a LlamaModel, which does not score"):
+        llama(0).generate(IDS, assistant_model=llama(0, 0.1).model)
+
+
 def test_caches_that_cannot_forget(llama):
     cache = llama(0).make_cache()
     cache.layers[0].can_rollback = False

@@ -35,6 +35,11 @@ def make_drafter(session: Session, parameters: SpeculativeParameters) -> Drafter
     if parameters.prompt_lookup_num_tokens is not None:
         return PromptLookup(session, ngram=parameters.max_matching_ngram_size)
     _refuse_draft_models(session, given[0])
+    if assistant is not None and not (hasattr(assistant, "can_generate") and assistant.can_generate()):
+        raise GenerationError(
+            f"assistant_model is a {type(assistant).__name__}, which does not score next tokens: give a model, as "
+            "AutoModelForCausalLM.from_pretrained(...) makes it"
+        )
     if parameters.assistant_early_exit is not None:
         assistant = first_layers(session.model, parameters.assistant_early_exit)
     elif _by_text(session, assistant):
