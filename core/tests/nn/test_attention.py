@@ -54,6 +54,23 @@ def test_against_a_loop(attend: Attend, kv_heads: int, new: int, seen: int, widt
 
 
 @BACKENDS
+@pytest.mark.parametrize("kv_heads", [1, 2, 4])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 2e-2)])
+def test_a_chunk_behind_others(attend: Attend, kv_heads: int, dtype: torch.dtype, tolerance: float) -> None:
+    q, k, v = (one.to(dtype) for one in heads(70, 128, kv_heads))
+    mask = causal_mask(new=70, seen=40, width=128, device=CPU)
+    assert mask.earlier == 40
+    assert mask.allowed is not None
+    with torch.no_grad():
+        out = attend(q, k, v, mask, scale=0.3)
+    torch.testing.assert_close(out.float(), by_loop(q, k, v, mask.allowed, 0.3), atol=tolerance, rtol=tolerance)
+
+
+def test_a_chunk_in_a_window_is_no_simple_one() -> None:
+    assert causal_mask(new=70, seen=40, width=128, window=50, device=CPU).earlier is None
+
+
+@BACKENDS
 @pytest.mark.parametrize("new", [1, 6, FEW_ROWS + 9])
 def test_causal_without_a_tensor(attend: Attend, new: int) -> None:
     q, k, v = heads(new, new, 2)

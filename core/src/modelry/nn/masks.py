@@ -25,6 +25,8 @@ class Mask:
             `causal`, at everything up to themselves. Every query may look somewhere, so no softmax is empty.
         causal: W = T and query i sees keys 0 to i. A backend may then use its own causal form instead of a tensor.
         weights: a list to which the layers append their attention weights (B, H, T, W); None where nobody wants them.
+        earlier: where not None, what `allowed` says in fewer words: every query sees the first `earlier` keys, and
+            of the T behind them those up to itself. A backend may then do without a tensor.
         parts: the same in pieces, for backends that can go by them: what lies outside of all parts is padding, whose
             result nobody reads. None where it is better done at once.
     """
@@ -35,11 +37,13 @@ class Mask:
         *,
         causal: bool = False,
         weights: list[Tensor] | None = None,
+        earlier: int | None = None,
         parts: list[Part] | None = None,
     ) -> None:
         self.allowed = allowed
         self.causal = causal
         self.weights = weights
+        self.earlier = earlier
         self.parts = parts
         self._additive: dict[torch.dtype, Tensor] = {}
         self._folded: dict[tuple[torch.dtype, int], Tensor] = {}
@@ -122,7 +126,8 @@ def causal_mask(
     if window is not None:
         allowed = allowed & (keys > queries - window)
     if padding is None:
-        return Mask(allowed.expand(1, 1, new, width), weights=weights)
+        earlier = seen if window is None and first == 0 else None
+        return Mask(allowed.expand(1, 1, new, width), weights=weights, earlier=earlier)
     # A padded position sees itself, so that no row of the softmax is empty; nobody else sees it.
     allowed = allowed & (_columns(padding, first, width)[:, None, None] | (keys == queries))
     if numbers is not None:

@@ -3,11 +3,14 @@
 B batch   T new positions   W keys offered   H query heads   K key/value heads   E head width
 """
 
+import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from modelry.nn.masks import Mask
 from modelry.nn.parts import Part
+
+_flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 
 FEW_ROWS = 16
 """Up to so many new positions, the queries that share a key/value head are folded into one longer query."""
@@ -35,6 +38,8 @@ def sdpa_attention(q: Tensor, k: Tensor, v: Tensor, mask: Mask, *, scale: float,
     if mask.parts is not None:
         return _by_parts(q, k, v, mask.parts, scale=scale, dropout=dropout)
     rows, heads, new, size = q.shape
+    if mask.earlier and new > FEW_ROWS and q.is_cpu and not dropout and not torch.is_grad_enabled():
+        return _earlier_and_own(q, k, v, mask.earlier, scale=scale)
     kv_heads = k.shape[1]
     if heads == kv_heads or new > FEW_ROWS or (mask.causal and new > 1):
         return scaled_dot_product_attention(
@@ -52,6 +57,24 @@ def sdpa_attention(q: Tensor, k: Tensor, v: Tensor, mask: Mask, *, scale: float,
     forbidden = mask.folded(q.dtype, group)
     mixed = scaled_dot_product_attention(folded, k, v, attn_mask=forbidden, dropout_p=dropout, scale=scale)
     return mixed.reshape(rows, heads, new, size)
+
+
+def _earlier_and_own(q: Tensor, k: Tensor, v: Tensor, earlier: int, *, scale: float) -> Tensor:
+    """A chunk of a prompt: over the keys before it, over its own, and the two averages weighed by their masses.
+
+    Neither needs a mask tensor, whose reading takes a quarter of the time (bfloat16, 1,024 queries behind 7,168
+    positions, 9 heads on 3, one CPU core: 132 to 100 milliseconds).
+    """
+    rows, heads, new, size = q.shape
+    kv_heads = k.shape[1]
+    group = heads // kv_heads
+    folded = q.reshape(rows, kv_heads, group * new, size)  # (B, K, H/K T, E)
+    before, mass_before = _flash(folded, k[:, :, :earlier], v[:, :, :earlier], 0.0, False, scale=scale)
+    own_keys, own_values = (one.narrow(2, earlier, new).repeat_interleave(group, dim=1) for one in (k, v))
+    own, mass_own = _flash(q, own_keys, own_values, 0.0, True, scale=scale)
+    share = torch.sigmoid(mass_before.reshape(rows, heads, new) - mass_own)  # the masses are logarithms
+    mixed = torch.lerp(own.float(), before.reshape(rows, heads, new, size).float(), share.float().unsqueeze(-1))
+    return mixed.to(q.dtype)
 
 
 def _by_parts(q: Tensor, k: Tensor, v: Tensor, parts: list[Part], *, scale: float, dropout: float) -> Tensor:
