@@ -38,7 +38,8 @@ def sdpa_attention(q: Tensor, k: Tensor, v: Tensor, mask: Mask, *, scale: float,
     if mask.parts is not None:
         return _by_parts(q, k, v, mask.parts, scale=scale, dropout=dropout)
     rows, heads, new, size = q.shape
-    if mask.earlier and new > FEW_ROWS and q.is_cpu and not dropout and not torch.is_grad_enabled():
+    plain = q.is_cpu and size == v.shape[3] and not dropout and not torch.is_grad_enabled()
+    if plain and mask.earlier and new > FEW_ROWS:
         return _earlier_and_own(q, k, v, mask.earlier, scale=scale)
     kv_heads = k.shape[1]
     if heads == kv_heads or new > FEW_ROWS or (mask.causal and new > 1):
@@ -73,8 +74,9 @@ def _earlier_and_own(q: Tensor, k: Tensor, v: Tensor, earlier: int, *, scale: fl
     own_keys, own_values = (one.narrow(2, earlier, new).repeat_interleave(group, dim=1) for one in (k, v))
     own, mass_own = _flash(q, own_keys, own_values, 0.0, True, scale=scale)
     share = torch.sigmoid(mass_before.reshape(rows, heads, new) - mass_own)  # the masses are logarithms
-    mixed = torch.lerp(own.float(), before.reshape(rows, heads, new, size).float(), share.float().unsqueeze(-1))
-    return mixed.to(q.dtype)
+    wide = torch.promote_types(q.dtype, torch.float32)
+    before = before.reshape(rows, heads, new, size).to(wide)
+    return torch.lerp(own.to(wide), before, share.to(wide).unsqueeze(-1)).to(q.dtype)
 
 
 def _by_parts(q: Tensor, k: Tensor, v: Tensor, parts: list[Part], *, scale: float, dropout: float) -> Tensor:
