@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from modelry import AutoModelForCausalLM
 from modelry.errors import QuantizationError
-from modelry_bitsandbytes.bits_linear import BitsLinear
+from modelry.packed.stored_linear import StoredLinear
 from modelry_bitsandbytes.four_bits import FourBitLinear
 
 NF4 = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
@@ -32,7 +32,7 @@ def kind(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 
 def names(model: torch.nn.Module) -> set[str]:
-    return {name for name, part in model.named_modules() if isinstance(part, BitsLinear)}
+    return {name for name, part in model.named_modules() if isinstance(part, StoredLinear)}
 
 
 def edit(folder: Path, **values: object) -> None:

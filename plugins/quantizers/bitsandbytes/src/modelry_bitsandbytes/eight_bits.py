@@ -11,12 +11,13 @@ from bitsandbytes import functional as kernels
 from torch import Tensor
 
 from modelry.errors import QuantizationError
-from modelry_bitsandbytes.bits_linear import BitsLinear, Kept, on_its_device
+from modelry.packed.stored_linear import StoredLinear, StoredTensors
+from modelry_bitsandbytes.devices import on_its_device
 
 LARGEST = 127
 
 
-def kept(outputs: int, inputs: int) -> Kept:
+def kept(outputs: int, inputs: int) -> StoredTensors:
     """The tensors that `pack` makes; published files have them so."""
     return {
         "weight": ((outputs, inputs), torch.int8),
@@ -39,7 +40,7 @@ def pack(weight: Tensor, *, name: str) -> Mapping[str, Tensor]:
     return {"weight": packed, "SCB": largest, "weight_format": rows}
 
 
-class EightBitLinear(BitsLinear):
+class EightBitLinear(StoredLinear):
     """LLM.int8.
 
     Args:
@@ -47,7 +48,7 @@ class EightBitLinear(BitsLinear):
     """
 
     def __init__(
-        self, in_features: int, out_features: int, *, tensors: Kept, bias: Tensor | None, threshold: float
+        self, in_features: int, out_features: int, *, tensors: StoredTensors, bias: Tensor | None, threshold: float
     ) -> None:
         super().__init__(in_features, out_features, tensors=tensors, bias=bias)
         self.threshold = threshold

@@ -13,7 +13,8 @@ from bitsandbytes import functional as kernels
 from torch import Tensor
 
 from modelry.errors import QuantizationError
-from modelry_bitsandbytes.bits_linear import BitsLinear, Kept, on_its_device
+from modelry.packed.stored_linear import StoredLinear, StoredTensors
+from modelry_bitsandbytes.devices import on_its_device
 
 BLOCK = 64
 """Weights that share a scale, as published files have it."""
@@ -25,7 +26,7 @@ STATE_BYTES = 256
 """Its length in what we write: filled up with spaces, which JSON allows, so that it is known before it is written."""
 
 
-def kept(outputs: int, inputs: int, *, table: str, double: bool) -> Kept:
+def kept(outputs: int, inputs: int, *, table: str, double: bool) -> StoredTensors:
     """The tensors that `pack` makes."""
     weights = outputs * inputs
     blocks = -(-weights // BLOCK)
@@ -55,7 +56,7 @@ def pack(weight: Tensor, *, table: str, double: bool) -> Mapping[str, Tensor]:
     return {"weight": packed, **parts}
 
 
-class FourBitLinear(BitsLinear):
+class FourBitLinear(StoredLinear):
     """NF4 or FP4.
 
     Args:
@@ -67,7 +68,7 @@ class FourBitLinear(BitsLinear):
         in_features: int,
         out_features: int,
         *,
-        tensors: Kept,
+        tensors: StoredTensors,
         bias: Tensor | None,
         compute_dtype: torch.dtype | None,
     ) -> None:

@@ -10,9 +10,9 @@ from modelry.checkpoint.naming import fit_names, table_of
 from modelry.errors import QuantizationError
 from modelry.model import PreTrainedModel
 from modelry.packed.replacing import found_layers, refuse_packed
+from modelry.packed.stored_linear import StoredLinear, StoredTensors
 from modelry.quantization import Quantizer
 from modelry_bitsandbytes import eight_bits, four_bits
-from modelry_bitsandbytes.bits_linear import BitsLinear, Kept
 from modelry_bitsandbytes.parameters import BitsAndBytesParameters
 
 if TYPE_CHECKING:
@@ -97,13 +97,13 @@ class BitsAndBytesQuantizer(Quantizer):
     def _table(self) -> str:
         return self.parameters.bnb_4bit_quant_type
 
-    def _kept(self, layer: nn.Linear) -> Kept:
+    def _kept(self, layer: nn.Linear) -> StoredTensors:
         if self.parameters.load_in_8bit:
             return eight_bits.kept(layer.out_features, layer.in_features)
         double = self.parameters.bnb_4bit_use_double_quant
         return four_bits.kept(layer.out_features, layer.in_features, table=self._table, double=double)
 
-    def _packed(self, layer: nn.Linear, tensors: Kept) -> BitsLinear:
+    def _packed(self, layer: nn.Linear, tensors: StoredTensors) -> StoredLinear:
         sizes = (layer.in_features, layer.out_features)
         if self.parameters.load_in_8bit:
             threshold = self.parameters.llm_int8_threshold
@@ -112,13 +112,13 @@ class BitsAndBytesQuantizer(Quantizer):
         compute = None if said is None else getattr(torch, said)
         return four_bits.FourBitLinear(*sizes, tensors=tensors, bias=layer.bias, compute_dtype=compute)
 
-    def _packed_layers(self, model: nn.Module) -> dict[str, Kept]:
+    def _packed_layers(self, model: nn.Module) -> dict[str, StoredTensors]:
         """The tensors of each layer that the file has packed, by names in this model."""
         if not isinstance(model, PreTrainedModel):
             return {}
         mark = ".SCB" if self.parameters.load_in_8bit else f".{four_bits.STATE}{self._table}"
         names = {name: stored for stored, name in fit_names(self._stored, model, table_of(model)).items() if name}
-        found: dict[str, Kept] = {}
+        found: dict[str, StoredTensors] = {}
         for name in names:
             if name.endswith(mark):
                 layer = f"{name.removesuffix(mark)}."
