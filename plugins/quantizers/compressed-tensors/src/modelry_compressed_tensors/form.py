@@ -55,10 +55,10 @@ class PackedForm(FileForm):
         return self._gathered(integers)
 
     def zeros(self, stored: Tensor, *, groups: int) -> Tensor:
-        return spread(stored.t(), bits=self.bits).flatten(1)[:, : self.outputs].contiguous()
+        return spread(_turned(stored), bits=self.bits).flatten(1)[:, : self.outputs].contiguous()
 
     def stored_zeros(self, zeros: Tensor) -> Tensor:
-        return self._gathered(zeros).t().contiguous()
+        return _turned(self._gathered(zeros))
 
     def scales(self, stored: Tensor, *, groups: int) -> Tensor:
         scales = stored.expand(self.outputs, 1) if self.one_scale else stored
@@ -71,3 +71,8 @@ class PackedForm(FileForm):
         """(N, M) bytes to (N, M / F) int32."""
         filled = pad(integers, (0, -integers.shape[1] % self.fields))
         return gather(filled.view(filled.shape[0], -1, self.fields), bits=self.bits)
+
+
+def _turned(matrix: Tensor) -> Tensor:
+    """Transposed, with strides of a new tensor: `contiguous` keeps those of sides of 1, and some allow no view."""
+    return matrix.t().clone(memory_format=torch.contiguous_format)

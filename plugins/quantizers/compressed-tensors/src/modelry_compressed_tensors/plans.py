@@ -77,16 +77,17 @@ class Plan:
 
     def tensors(self, stored: "Mapping[str, TensorInfo] | None" = None) -> Kept:
         """What a file has for the layer, the bias apart; with the dtypes and the optional tensors of `stored`."""
+        there = stored or {}
         if self.packed:
             groups = self.inputs // min(self.block[1], self.inputs)
             kept = dict(self.form.tensors(inputs=self.inputs, outputs=self.outputs, groups=groups))
             group_of_input = self.form.names.group_of_input
-            if not self.weights.reordered and group_of_input not in (stored or ()):
+            if not self.weights.reordered and group_of_input not in there:
                 del kept[group_of_input]
         else:
             floating = self.weights.type == "float"
             grid = blocks(self.outputs, self.block[0]), blocks(self.inputs, self.block[1])
-            shape = (1,) if self.weights.scope == "tensor" else grid
+            shape: tuple[int, ...] = (1,) if self.weights.scope == "tensor" else grid
             kept = {
                 "weight": ((self.outputs, self.inputs), E4M3 if floating else torch.int8),
                 SCALE: (shape, torch.float32 if floating else torch.float16),
@@ -94,8 +95,8 @@ class Plan:
             }
         if self.weights.symmetric:
             del kept[ZERO]
-        for name, (shape, dtype) in kept.items() if stored else ():
-            kept[name] = self._as_stored(name, shape, dtype, stored[name]) if name in stored else (shape, dtype)
+        for name in kept.keys() & there.keys():
+            kept[name] = self._as_stored(name, *kept[name], there[name])
         return kept
 
     def _as_stored(
