@@ -84,10 +84,10 @@ def _by_parts(q: Tensor, k: Tensor, v: Tensor, parts: list[Part], *, scale: floa
     rows, heads, new, size = q.shape
     mixed = q.new_zeros(rows, new, heads, size).transpose(1, 2)  # laid out as the next layer reads it
     for part in parts:
-        here = q.narrow(0, *part.rows)
-        seen = (one.narrow(0, *part.rows).narrow(2, *part.keys) for one in (k, v))
-        place = mixed.narrow(0, *part.rows)
+        here, place = q.narrow(0, *part.rows), mixed.narrow(0, *part.rows)
         if part.queries[1] < new:
             here, place = here.narrow(2, *part.queries), place.narrow(2, *part.queries)
-        place.copy_(sdpa_attention(here, *seen, part.mask, scale=scale, dropout=dropout))
+        keys = k.narrow(0, *part.rows).narrow(2, *part.keys)
+        values = v.narrow(0, *part.rows).narrow(2, *part.keys)
+        place.copy_(sdpa_attention(here, keys, values, part.mask, scale=scale, dropout=dropout))
     return mixed
