@@ -105,6 +105,11 @@ def test_several_sequences(pipe: Pipeline[Any]) -> None:
     assert len({entry["generated_text"] for entry in answers[1]}) > 1
 
 
+@pytest.mark.parametrize("options", [{"cache": "quantized"}, {"cache_implementation": "static"}])
+def test_another_cache(pipe: Pipeline[Any], options: dict[str, Any]) -> None:
+    assert pipe("the quick", **options) == pipe("the quick")
+
+
 def test_a_seed_repeats(pipe: Pipeline[Any]) -> None:
     sampled = {"do_sample": True, "temperature": 2.0}
     assert pipe("the", seed=3, **sampled) == pipe("the", seed=3, **sampled)

@@ -17,6 +17,7 @@ NOT_HERE = frozenset(
 OBJECTS = (
     "assistant_model",
     "assistant_tokenizer",
+    "cache",
     "generation_config",
     "generator",
     "logits_processor",
