@@ -29,7 +29,9 @@ def pack(rows: list[list[int]], bits: int) -> Tensor:
     return torch.tensor(packed, dtype=torch.int64).to(torch.int32)
 
 
-def packed_layer(shape: torch.Size, *, bits: int, size: int, symmetric: bool = True, reordered: bool = False) -> Made:
+def packed_layer(
+    shape: torch.Size, *, bits: int, size: int, symmetric: bool = True, reordered: bool = False, older: bool = False
+) -> Made:
     outputs, inputs = shape
     size = inputs if size == -1 else size
     groups, middle = inputs // size, 2 ** (bits - 1)
@@ -48,7 +50,9 @@ def packed_layer(shape: torch.Size, *, bits: int, size: int, symmetric: bool = T
         "weight_scale": scale,
         "weight_shape": torch.tensor([outputs, inputs]),
     }
-    if not symmetric:
+    if older:
+        tensors["weight_zero_point"] = zero.to(torch.int8)
+    elif not symmetric:
         tensors["weight_zero_point"] = pack((zero + middle).t().tolist(), bits).t().contiguous()
     if reordered:
         tensors["weight_g_idx"] = group_of.int()
@@ -88,6 +92,16 @@ CASES: dict[str, tuple[str, dict[str, object], Callable[[torch.Size], Made]]] = 
         "pack-quantized",
         int4(symmetric=False, zp_dtype="torch.int8"),
         lambda shape: packed_layer(shape, bits=4, size=32, symmetric=False),
+    ),
+    "int4 zero points of older files": (
+        "pack-quantized",
+        int4(symmetric=False),
+        lambda shape: packed_layer(shape, bits=4, size=32, symmetric=False, older=True),
+    ),
+    "int8 zero points of older files": (
+        "pack-quantized",
+        int4(num_bits=8, symmetric=False),
+        lambda shape: packed_layer(shape, bits=8, size=32, symmetric=False, older=True),
     ),
     "int4 rows": (
         "pack-quantized",

@@ -55,6 +55,8 @@ class PackedForm(FileForm):
         return self._gathered(integers)
 
     def zeros(self, stored: Tensor, *, groups: int) -> Tensor:
+        if stored.dtype == torch.int8:  # (O, Q), as older files have them
+            return (_turned(stored) + 2 ** (self.bits - 1)).view(torch.uint8)
         return spread(_turned(stored), bits=self.bits).flatten(1)[:, : self.outputs].contiguous()
 
     def stored_zeros(self, zeros: Tensor) -> Tensor:

@@ -105,6 +105,8 @@ class Plan:
         """Scales are of any floating dtype, and of fewer dimensions where each stands for a row or for all."""
         if name == SHAPE and found.dtype == "int32":
             return shape, torch.int32
+        if name == ZERO and self.packed and found.dtype == "int8":  # older files do not pack them
+            return (self.outputs, shape[1]), torch.int8
         if (
             name in (SCALE, ZERO)
             and not self.packed
