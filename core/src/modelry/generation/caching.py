@@ -11,9 +11,9 @@ from modelry.generation.configuration import GenerationConfig
 from modelry.generation.prompt import Prompt
 
 CHUNK = 1024
-"""Prompt positions fed at once, so that what a pass needs for its activations does not grow with the prompt: 67 MB above
-the model for 8,192 tokens instead of 116, and no more time (six layers, D 576, bfloat16, one CPU core, PyTorch 2.13:
-3.4 seconds; chunks of 512 took 3.9 and 48 MB)."""
+"""Prompt positions fed at once, so that what a pass needs for its activations does not grow with the prompt: 67 MB
+above the model for 8,192 tokens instead of 116, and no more time (six layers, D 576, bfloat16, one CPU core, PyTorch
+2.13: 3.4 seconds; chunks of 512 took 3.9 and 48 MB)."""
 
 _ROOM_AT_ONCE = ("static", "offloaded_static")
 
