@@ -68,10 +68,10 @@ class ZeroPointLinear(PackedLinear):
         self.kernel_group = group_of_kernel(group_size, inputs=in_features)
         self.dtype = dtype
         self.layout: Layout = FileLayout()
-        for name, (shape, stored) in tensors.items():
-            self.register_buffer(name, torch.empty(shape, dtype=stored))
         for name in ("weight", "scale_and_zero", "order"):
             self.register_buffer(name, None, persistent=False)
+        for name, (shape, stored) in tensors.items():
+            self.register_buffer(name, torch.empty(shape, dtype=stored))
 
     @property
     def shared_buffers(self) -> frozenset[str]:  # type: ignore[override]
