@@ -38,8 +38,9 @@ def combined(
     for layer in (stored.set_fields(), {} if given is None else given.set_fields()):
         _lay_over(values, {name: value for name, value in layer.items() if value is not None})
     _lay_over(values, dict(call), beside)
-    for layer in (call, {} if given is None else given.set_fields()):
-        _refuse_no_length(layer)
+    _refuse_no_length(call)
+    if given is not None:
+        _refuse_no_length(given.set_fields())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ModelryWarning)  # unknown names of a file were reported when it was read
         config = GenerationConfig(**values)

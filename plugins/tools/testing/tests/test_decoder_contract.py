@@ -27,6 +27,22 @@ def test_the_installed_strategy_is_greedy(outcomes: Callable) -> None:
     assert not [one for one in found if one.status not in (PASSED, SKIPPED)]
 
 
+_HALF = """\
+    for weight in session.model.__dict__.pop("half", ()):
+        weight.data.neg_()
+    session.model.__dict__["half"] = [session.model.get_output_embeddings().weight]
+"""
+"""Changes the model while it runs, and back at the end."""
+_QUIET = """\
+
+
+def _quiet(session, ids):
+    try:
+        return session.step(ids)
+    except BaseException:
+        return session.step(ids)
+"""
+
 SEEDS = {
     "ignores-seed": ("test_seed", [(DECODING, "generator=session.generator", "generator=None")]),
     "never-draws": ("test_seed", [(DECODING, DRAW, "        ids = kept.argmax(-1, keepdim=True)\n")]),
@@ -48,6 +64,20 @@ SEEDS = {
     "stops-early": (
         "test_decodes",
         [(DECODING, "if session.done:", "if session.done or session.ids.shape[1] - session.prompt_length > 4:")],
+    ),
+    "keeps-half": (
+        "test_interrupted",
+        [
+            (DECODING, "    while True:", _HALF + "    while True:"),
+            (DECODING, "if session.done:", "if session.done and session.model.__dict__.pop('half', True):"),
+        ],
+    ),
+    "swallows": (
+        "test_interrupted",
+        [
+            (DECODING, "logits = session.step(", "logits = _quiet(session, "),
+            (DECODING, "\n\ndef decode(", _QUIET + "\n\ndef decode("),
+        ],
     ),
     "not-greedy": ("test_greedy_sequence", [(DECODING, "mass=parameters.mass)", "mass=max(parameters.mass, 0.9))")]),
     "three-arguments": (

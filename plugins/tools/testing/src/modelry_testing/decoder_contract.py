@@ -61,6 +61,11 @@ class DecoderContract(PluginContract):
         """The same seed gives the same sequence, whatever else the process draws."""
         promises.seed(self.strategy(), draws=self.draws)
 
+    @check(after=("test_seed",))
+    def test_interrupted(self) -> None:
+        """What fails or is interrupted in the middle leaves the model as it was."""
+        promises.interrupted(self.strategy())
+
     @check(after=_RUNS)
     def test_certain_sequence(self) -> None:
         """Where the model leaves no choice, the strategy says what the model says."""

@@ -1,12 +1,13 @@
 """What a strategy promises whatever it decides: typed parameters, a whole answer, and one answer for one seed."""
 
+import copy
 import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
 
-from modelry.errors import ModelryError
+from modelry.errors import ModelryError, OutOfMemory
 from modelry.generation import DecoderParameters
 from modelry_registry import resolve
 from modelry_testing.decoding.strategy import Strategy
@@ -50,6 +51,36 @@ def decodes(strategy: Strategy) -> None:
             raise ContractBroken(f"{strategy.spec.name} does not begin with the prompt")
         if not (int(found.min()) >= 0 and int(found.max()) < VOCABULARY):
             raise ContractBroken(f"{strategy.spec.name} says tokens that the vocabulary does not have")
+
+
+def interrupted(strategy: Strategy) -> None:
+    """A second pass of the model is interrupted, another runs out of memory; then it says what it said before."""
+    model = copy.deepcopy(strategy.tempting)
+    expected = strategy.continue_row(model, max_new_tokens=NEW)
+    for error in (KeyboardInterrupt(), MemoryError()):
+        passes: list[object] = []
+
+        def fail(module: object, inputs: object, passes: list[object] = passes, error: BaseException = error) -> None:
+            passes.append(inputs)
+            if len(passes) == 2:
+                raise error
+
+        handle = model.register_forward_pre_hook(fail)
+        try:
+            strategy.continue_row(model, max_new_tokens=NEW)
+        except (KeyboardInterrupt, OutOfMemory):
+            pass
+        else:
+            if len(passes) > 1:
+                raise ContractBroken(f"{strategy.spec.name} swallows {type(error).__name__}: let it through")
+        finally:
+            handle.remove()
+        found = strategy.continue_row(model, max_new_tokens=NEW)
+        if found != expected:
+            raise ContractBroken(
+                f"{strategy.spec.name} says {found} after it was stopped in the middle, and {expected} before: keep "
+                "what changes in the session"
+            )
 
 
 def seed(strategy: Strategy, *, draws: bool) -> None:
