@@ -132,3 +132,22 @@ def test_a_config_that_lies(tmp_path: Path, write_model: Callable[..., Any]) -> 
     (folder / "config.json").write_text(json.dumps(values))
     with pytest.raises(CheckpointError, match="weight"):
         AutoModelForCausalLM.from_pretrained(folder)
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong", "message"),
+    [
+        (b"llama.attention.key_length\x04\0\0\0\x40", b"llama.attention.key_length\x04\0\0\0\x50", "in the model"),
+        (b"llama.feed_forward_length\x04\0\0\0\0\x01", b"llama.feed_forward_length\x04\0\0\0\0\x02", "up_proj"),
+    ],
+)
+def test_shapes_that_lie(
+    tmp_path: Path, write_model: Callable[..., Any], key: bytes, wrong: bytes, message: str
+) -> None:
+    path = tmp_path / "tiny.gguf"
+    write_model(path, kind=Type.Q4_0)
+    raw = path.read_bytes()
+    assert key in raw
+    path.write_bytes(raw.replace(key, wrong))
+    with pytest.raises(CheckpointError, match=message):
+        AutoModelForCausalLM.from_pretrained(path, quantization="gguf")
