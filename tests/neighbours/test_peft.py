@@ -34,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def load(folder: Path, scheme: str | None, **options: Any) -> Any:
+def load(folder: Path, scheme: str | dict[str, Any] | None, **options: Any) -> Any:
     return AutoModelForCausalLM.from_pretrained(folder, quantization=scheme, **options)
 
 
@@ -92,6 +92,25 @@ def test_lora_trains_is_saved_and_generates(folder: Path, tmp_path: Path, scheme
     with again.disable_adapter():
         assert torch.equal(again(input_ids=IDS).logits, plain_logits)
     assert torch.equal(model.unload()(input_ids=IDS).logits, plain_logits)
+
+
+OTHERS: tuple[dict[str, Any], ...] = (
+    {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"},
+    {"quant_method": "bitsandbytes", "load_in_8bit": True},
+    {"quant_method": "torchao", "quant_type": "int8_weight_only"},
+)
+
+
+@pytest.mark.parametrize("scheme", OTHERS, ids=lambda one: "-".join(map(str, one.values())))
+def test_schemes_of_other_packages(folder: Path, scheme: dict[str, Any]) -> None:
+    torch.manual_seed(1)
+    model: Any = get_peft_model(load(folder, scheme), lora())
+    with unchanged(model):
+        losses = train(model)
+    assert losses[-1] < losses[0] - 0.5
+    assert model.generate(input_ids=IDS, max_new_tokens=2, do_sample=False, eos_token_id=None).shape == (2, 10)
+    with pytest.raises(QuantizationError, match="merge it into the float model"):
+        model.merge_and_unload(safe_merge=True)
 
 
 @pytest.mark.parametrize("scheme", ["int8", "int4"])

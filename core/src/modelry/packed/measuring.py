@@ -93,7 +93,7 @@ class Measured(Quantizer):
         if not isinstance(layer, PackedLinear):
             return None
         filled = copy.copy(layer)
-        filled._buffers = {**layer._buffers, **{name.rpartition(".")[2]: part for name, part in parts.items()}}
+        filled._buffers = {**layer._buffers, **{name.removeprefix(f"{path}."): part for name, part in parts.items()}}
         if any(buffer is not None and buffer.is_meta for buffer in filled._buffers.values()):
             return None
         difference = filled.dequantized(torch.float32).sub_(weight)

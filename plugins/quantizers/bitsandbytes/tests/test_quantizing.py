@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 import torch
+from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 
 from modelry import AutoModelForCausalLM
+from modelry.cli.quantize import quantize
 from modelry.errors import QuantizationError
 from modelry.packed.stored_linear import StoredLinear
 from modelry_bitsandbytes.four_bits import FourBitLinear
@@ -179,3 +181,13 @@ def test_the_state_of_a_layer(folder: Path) -> None:
     assert isinstance(layer, FourBitLinear)
     assert layer.said()["shape"] == [64, 128]
     assert layer.said()["quant_type"] == "nf4"
+
+
+def test_from_the_command_line(folder: Path, tmp_path: Path) -> None:
+    words = ["--scheme", "bitsandbytes", "--load-in-4bit", "--bnb-4bit-quant-type", "nf4", "--json"]
+    done = CliRunner().invoke(quantize, [str(folder), str(tmp_path / "out"), *words])
+    assert done.exit_code == 0, done.output
+    assert 0.05 < json.loads(done.stdout)["total"]["relative_error"] < 0.12
+    ours = AutoModelForCausalLM.from_pretrained(tmp_path / "out").state_dict()
+    theirs = AutoModelForCausalLM.from_pretrained(folder, quantization=NF4).state_dict()
+    assert all(torch.equal(tensor, ours[name]) for name, tensor in theirs.items())

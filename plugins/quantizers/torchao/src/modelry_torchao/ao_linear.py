@@ -27,6 +27,14 @@ class AoLinear(StoredLinear):
         super().__init__(in_features, out_features, tensors=tensors, bias=bias)
         self.form = form
 
+    @property
+    def integers(self) -> Tensor:
+        """The first of the parts."""
+        first = next(iter(self._buffers.values()), None)
+        if first is None:
+            raise AttributeError(f"{type(self).__name__} has no integers yet")
+        return first
+
     def whole(self) -> Tensor:
         """The (O, I) tensor that computes; it shares the memory of the parts."""
         parts = {name.removeprefix(PREFIX): part for name, part in self._buffers.items() if part is not None}

@@ -78,7 +78,11 @@ def convert(weight: Tensor, config: Any) -> tuple[Form, dict[str, Tensor]]:
         ) from error
     made: Any = layer.weight
     if not hasattr(made, "__tensor_flatten__"):
-        raise QuantizationError(f"torchao's {type(config).__name__} leaves a weight of {tuple(weight.shape)} as it is")
+        outputs, inputs = weight.shape
+        raise QuantizationError(
+            f"torchao's {type(config).__name__} leaves a weight of {outputs} outputs and {inputs} inputs as it is: "
+            "take a group size that divides the inputs, or name the layer in modules_to_not_convert"
+        )
     names, told = made.__tensor_flatten__()
     parts = {name: getattr(made, name) for name in names}
     shapes = {name: (tuple(part.shape), part.dtype) for name, part in parts.items()}
