@@ -56,7 +56,7 @@ class PackedForm(FileForm):
 
     def zeros(self, stored: Tensor, *, groups: int) -> Tensor:
         if stored.dtype == torch.int8:  # (O, Q), as older files have them
-            return (_turned(stored) + 2 ** (self.bits - 1)).view(torch.uint8)
+            return _turned(stored).add_(1 << (self.bits - 1)).view(torch.uint8)
         return spread(_turned(stored), bits=self.bits).flatten(1)[:, : self.outputs].contiguous()
 
     def stored_zeros(self, zeros: Tensor) -> Tensor:
