@@ -13,6 +13,7 @@ from torch import Tensor
 from modelry.generation.compiling import CompiledStep
 from modelry.generation.packing import can_pack, lengths_of, read_packed
 from modelry.generation.prompt import Prompt
+from modelry.inference import PreparedStep, prepared_step
 
 
 class InputSide(ABC):
@@ -78,6 +79,7 @@ class DecoderInput(InputSide):
         compiled: CompiledStep | None = None,
     ) -> None:
         self.flags, self.lent, self._compiled = {}, lent, compiled
+        self._prepared: tuple[PreparedStep | None] | None = None
         self.seen = 0 if cache is None else cache.seen
         self._model, self._cache, self._chunk, self.prompt = model, cache, chunk, prompt
         self._rows = prompt.rows
@@ -177,9 +179,18 @@ class DecoderInput(InputSide):
         elif self._compiled is not None and self._compiled.fits:
             output = self._compiled(ids, mask=mask, positions=positions, flags=self.flags)
         else:
-            output = forward()
+            prepared = self._prepared_step()
+            output = forward() if prepared is None else prepared(ids, positions, mask, self._cache, forward)
         self.seen = end
         return output
+
+    def _prepared_step(self) -> PreparedStep | None:
+        """The fast way for one new position, found out when it is first asked for."""
+        if self._cache is None or self.flags or self.seen == 0 or torch.is_grad_enabled():
+            return None
+        if self._prepared is None:
+            self._prepared = (prepared_step(self._model),)
+        return self._prepared[0]
 
     def keep(self, rows: Tensor) -> None:
         order, kept = torch.arange(rows.shape[0], device=rows.device), rows

@@ -32,7 +32,8 @@ class DecoderStep:
         self._rotated = parts.rotary.width
         self._layers = [layer_step(layer, buffers, rotated=self._rotated) for layer in parts.layers]
         self._normalise = norm_into(parts.norm, buffers.x, buffers.normal)
-        self._plain_embedding = type(parts.embedding) is nn.Embedding
+        embedding = parts.embedding
+        self._table = embedding.weight.detach() if type(embedding) is nn.Embedding else None
 
     def __call__(self, ids: Tensor, positions: Tensor, attention_mask: Tensor | None, cache: Cache) -> Tensor | None:
         """Run one position, without counting it as remembered: `cache.advance` is the caller's.
@@ -53,10 +54,10 @@ class DecoderStep:
                 return None
             places.append(place)
         now = self._moment(positions, attention_mask, seen=seen, width=places[0][0].shape[2])
-        if self._plain_embedding:
-            torch.index_select(parts.embedding.weight, 0, ids.view(-1), out=buffers.x)
-        else:
+        if self._table is None:
             buffers.x.copy_(parts.embedding(ids.view(-1)))
+        else:
+            torch.index_select(self._table, 0, ids.view(-1), out=buffers.x)
         for layer, (keys, values) in zip(self._layers, places, strict=True):
             layer(keys, values, now)
         self._normalise()

@@ -120,7 +120,7 @@ def layer_step(layer: LayerParts, buffers: Buffers, *, rotated: int) -> Callable
     turned = buffers.turned
     turned_first, turned_second = turned[..., :half], turned[..., half:rotated]
     queries, fresh_keys = turned[:, :heads].unsqueeze(2), turned[:, heads:]
-    folded = turned[:, :heads].unflatten(1, (kv_heads, heads // kv_heads))
+    folded = turned[:, :heads].view(rows, kv_heads, heads // kv_heads, turned.shape[2])
     gate, up = buffers.gate_up.chunk(2, dim=1)
     opened, act = buffers.opened, layer.act
     merged = torch.empty(rows, layer.output.in_features, dtype=x.dtype, device="cpu")

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules import module as torch_modules
 
 from modelry.heads.causal_lm import CausalLM
@@ -71,7 +71,10 @@ def decoder_parts(model: nn.Module) -> DecoderParts | None:
     if len(known) != len(layers) or not known:
         return None
     embedding, head = cast(nn.Module, parts["embed_tokens"]), model.lm_head
-    weights = [norm.weight, *(one.weight for layer in known for one in (layer.attention_norm, layer.mlp_norm))]
+    weights: list[Tensor] = [
+        norm.weight,
+        *(one.weight for layer in known for one in (layer.attention_norm, layer.mlp_norm)),
+    ]
     if type(embedding) is nn.Embedding:
         weights.append(embedding.weight)
     if len({weight.dtype for weight in weights}) > 1:

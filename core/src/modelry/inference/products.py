@@ -26,7 +26,7 @@ def product_into(layers: tuple[nn.Linear, ...], x: Tensor, out: Tensor) -> Work:
         layers = (joint.whole,)
     if len(layers) == 1:
         return _into(layers[0], x, out)
-    parts = out.split([layer.out_features for layer in layers], dim=1)
+    parts = torch.split_with_sizes(out, [layer.out_features for layer in layers], dim=1)
     works = [_into(layer, x, part) for layer, part in zip(layers, parts, strict=True)]
 
     def all_of_them() -> None:

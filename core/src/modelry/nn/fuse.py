@@ -103,7 +103,9 @@ def _joined(layers: Sequence[nn.Linear]) -> Linear:
     for name, _ in first.named_parameters():
         parameters = [layer.get_parameter(name) for layer in layers]
         joint = torch.cat([parameter.detach() for parameter in parameters])
-        for parameter, rows in zip(parameters, joint.split([one.shape[0] for one in parameters]), strict=True):
+        for parameter, rows in zip(
+            parameters, torch.split_with_sizes(joint, [one.shape[0] for one in parameters]), strict=True
+        ):
             parameter.data = rows
         whole._parameters[name] = nn.Parameter(joint, requires_grad=False)
     return whole

@@ -108,7 +108,7 @@ class Int4Linear(PackedLinear):
         bits = self._buffers.pop("weight_scale_and_zero")
         assert bits is not None
         try:
-            super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+            super()._apply(fn, recurse)
             bits = moved_bits(bits, fn)
         finally:
             self._buffers["weight_scale_and_zero"] = bits

@@ -78,7 +78,7 @@ class Int8Linear(PackedLinear):
         bits = self._buffers.pop("weight_scale")
         assert bits is not None
         try:
-            super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+            super()._apply(fn, recurse)
             bits = moved_bits(bits, fn)
         finally:
             self._buffers["weight_scale"] = bits

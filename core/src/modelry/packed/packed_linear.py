@@ -60,7 +60,7 @@ class PackedLinear(nn.Linear):
 
     @property
     def integers(self) -> Tensor:
-        """The integers."""
+        """The integers; a layer that has them under another name says so here."""
         integers = self._buffers.get("weight")
         if integers is None:
             raise AttributeError(f"{type(self).__name__} has no integers yet")
@@ -108,7 +108,8 @@ class PackedLinear(nn.Linear):
         for name, dim in self.output_dims.items():
             whole._buffers[name] = _laid_together([layer._buffers for layer in layers], name, dim)
         if self.bias is not None:
-            whole._parameters["bias"] = _laid_together([layer._parameters for layer in layers], "bias", 0)
+            bias = _laid_together([layer._parameters for layer in layers], "bias", 0)
+            whole._parameters["bias"] = nn.Parameter(bias, requires_grad=False)
         return whole
 
     def _apply(self, fn: Any, recurse: bool = True) -> Self:
@@ -134,7 +135,9 @@ def _laid_together(places: Sequence[dict[str, Any]], name: str, dim: int) -> Ten
     """Tensors of one name as one tensor, each of them then a view of it."""
     parts = [place[name] for place in places]
     whole = torch.cat([part.detach() for part in parts], dim)
-    for place, part, rows in zip(places, parts, whole.split([one.shape[dim] for one in parts], dim), strict=True):
+    for place, part, rows in zip(
+        places, parts, torch.split_with_sizes(whole, [one.shape[dim] for one in parts], dim), strict=True
+    ):
         if isinstance(part, nn.Parameter):
             part.data = rows
         else:
