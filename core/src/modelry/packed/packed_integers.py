@@ -24,5 +24,5 @@ class PackedIntegers(Tensor):
 
     __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]  # results are plain tensors
 
-    data = property(_refuse, _refuse)  # type: ignore[assignment]
-    __add__ = __radd__ = __iadd__ = _refuse  # type: ignore[assignment]
+    data = property(_refuse, _refuse)
+    __add__ = __radd__ = __iadd__ = _refuse
