@@ -37,7 +37,7 @@ def from_llama_cpp(path: Path) -> str:
     from llama_cpp import Llama
 
     threads = int(os.environ["OMP_NUM_THREADS"])
-    model = Llama(str(path), n_threads=threads, n_threads_batch=threads, verbose=False)
+    model: Any = Llama(str(path), n_threads=threads, n_threads_batch=threads, verbose=False)
     return str(model(PROMPT, max_tokens=1, temperature=0.0)["choices"][0]["text"])
 
 

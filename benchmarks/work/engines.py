@@ -96,7 +96,9 @@ def llama_cpp() -> Engine:
     from llama_cpp import Llama
 
     library("ours")  # the same threads for torch as everywhere
-    model = Llama(str(GGUF), n_ctx=1024, n_batch=LLAMA_BATCH, n_threads=THREADS, n_threads_batch=THREADS, verbose=False)
+    model: Any = Llama(
+        str(GGUF), n_ctx=1024, n_batch=LLAMA_BATCH, n_threads=THREADS, n_threads_batch=THREADS, verbose=False
+    )
 
     def run(ids: Tensor, mask: Tensor, new: int) -> Run:
         prompt: list[int] = ids[0].tolist()
