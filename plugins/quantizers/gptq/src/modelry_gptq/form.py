@@ -48,7 +48,8 @@ class GptqForm(FileForm):
         return gather(fields.transpose(0, 1), bits=self.bits)
 
     def zeros(self, stored: Tensor, *, groups: int) -> Tensor:
-        return (spread(stored, bits=self.bits).flatten(1) + self.less) & (2**self.bits - 1)
+        zeros: Tensor = (spread(stored, bits=self.bits).flatten(1) + self.less) & (2**self.bits - 1)
+        return zeros
 
     def stored_zeros(self, zeros: Tensor) -> Tensor:
         fields = (zeros - self.less) & (2**self.bits - 1)
