@@ -23,8 +23,8 @@ MOST_ROWS_OF_KERNEL = 32
 cores: 0.1 and 1.6 ms for one row, 1.2 and 1.7 ms for 32. The 4-bit product in float32 is slower than either."""
 SIGN = 128
 """What makes a signed byte one of 0 ... 255."""
-WEIGHTS_AT_A_TIME = 1 << 20
-"""Bounds the memory that laying out takes beside the results."""
+WEIGHTS_AT_A_TIME = 1 << 15
+"""Bounds the memory that laying out takes beside the results, and keeps it in the calling thread."""
 
 
 class GroupedInt8Linear(PackedLinear):

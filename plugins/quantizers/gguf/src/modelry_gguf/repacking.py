@@ -15,8 +15,9 @@ from modelry_gguf.parameters import PackedType
 BLOCK = 32
 BYTES: Mapping[PackedType, int] = MappingProxyType({"Q4_0": 18, "Q4_1": 20, "Q8_0": 34})
 """Of a block."""
-WEIGHTS_AT_A_TIME = 1 << 18
-"""Bounds the memory that repacking takes beside the results."""
+WEIGHTS_AT_A_TIME = 1 << 15
+"""Bounds the memory that repacking takes beside the results. Up to 2^15 numbers PyTorch works in the calling thread;
+above, its threads meet after every operation, which on a busy machine costs milliseconds each time."""
 LOWER = 15
 
 
