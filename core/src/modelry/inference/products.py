@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from modelry.nn.linear import Joint, Linear
+from modelry.packed.packed_linear import PackedLinear
 
 Work = Callable[[], object]
 """Reads and writes the buffers it was made with."""
@@ -39,7 +40,8 @@ def product_into(layers: tuple[nn.Linear, ...], x: Tensor, out: Tensor) -> Work:
 def _into(layer: nn.Linear, x: Tensor, out: Tensor) -> Work:
     weight, bias = layer.weight, layer.bias
     if not _is_float(layer, x):
-        return lambda: out.copy_(layer(x))
+        outputs = _bound(layer, x)
+        return lambda: out.copy_(outputs())
     if x.shape[0] > 1:
         turned = weight.detach().t()
         if bias is None:
@@ -60,12 +62,17 @@ def product_onto(layer: nn.Linear, x: Tensor, stream: Tensor) -> Work:
     """
     weight = layer.weight
     if not _is_float(layer, x) or layer.bias is not None:
-        return lambda: stream.add_(layer(x))
+        outputs = _bound(layer, x)
+        return lambda: stream.add_(outputs())
     if x.shape[0] > 1:
         turned = weight.detach().t()
         return lambda: stream.addmm_(x, turned)
     row, result = x.view(-1), stream.view(-1)
     return lambda: result.addmv_(weight, row)
+
+
+def _bound(layer: nn.Linear, x: Tensor) -> Callable[[], Tensor]:
+    return layer.bound(x) if isinstance(layer, PackedLinear) else lambda: layer(x)
 
 
 def _is_float(layer: nn.Linear, x: Tensor) -> bool:

@@ -5,6 +5,7 @@ A layout is chosen when a layer is placed (`layout_for`) and left when it is sav
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -35,6 +36,10 @@ class Layout(ABC):
 
     def multiply(self, x: Tensor, kept: Tensor, scale_and_zero: Tensor, *, group_size: int) -> Tensor | None:
         """(M, I) to (M, O), or None where this layout has no kernel for it."""
+        return None
+
+    def bound(self, x: Tensor, kept: Tensor, scale_and_zero: Tensor, *, group_size: int) -> Callable[[], Tensor] | None:
+        """`multiply` for a buffer (M, I) whose values change between calls; None where there is no kernel for it."""
         return None
 
     def as_in_files(self, kept: Tensor, *, outputs: int, inputs: int) -> Tensor:
@@ -85,6 +90,12 @@ class CpuLayout(Layout):
             return None
         y: Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(x, kept, group_size, scale_and_zero.to(x.dtype))
         return y
+
+    def bound(self, x: Tensor, kept: Tensor, scale_and_zero: Tensor, *, group_size: int) -> Callable[[], Tensor] | None:
+        if not (0 < x.shape[0] <= MOST_ROWS_OF_KERNEL and x.is_contiguous()):
+            return None
+        kernel, scale_and_zero = torch.ops.aten._weight_int4pack_mm_for_cpu.default, scale_and_zero.to(x.dtype)
+        return lambda: kernel(x, kept, group_size, scale_and_zero)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 M rows of the input   I input width   O output width   G inputs in a group
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
 import torch
@@ -73,6 +73,11 @@ class Int4Linear(PackedLinear):
 
     def multiply(self, x: Tensor) -> Tensor:
         return product(x, self.integers, self.weight_scale_and_zero, self.layout, self.group_size)
+
+    def bound(self, x: Tensor) -> Callable[[], Tensor]:
+        scales = self.weight_scale_and_zero.contiguous()
+        work = self.layout.bound(x, self.integers, scales, group_size=self.group_size)
+        return super().bound(x) if work is None or self.bias is not None else work
 
     def dequantized(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """(O, I) float weight."""

@@ -3,7 +3,7 @@
 M rows of the input   I input width   O output width
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
 import torch
@@ -68,6 +68,14 @@ class Int8Linear(PackedLinear):
 
     def multiply(self, x: Tensor) -> Tensor:
         return product(x, self.integers, self.weight_scale)
+
+    def bound(self, x: Tensor) -> Callable[[], Tensor]:
+        rows, width = x.shape
+        fits = x.is_cpu and x.is_contiguous() and 0 < rows <= MOST_ROWS_OF_KERNEL and width % KERNEL_WIDTH == 0
+        if not fits or self.bias is not None:
+            return super().bound(x)
+        kernel, weight, scale = torch.ops.aten._weight_int8pack_mm.default, self.integers, self.weight_scale.to(x.dtype)
+        return lambda: kernel(x, weight, scale)
 
     def dequantized(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """(O, I) float weight."""

@@ -5,7 +5,7 @@ I input width   O output width
 
 import copy
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
@@ -73,6 +73,10 @@ class PackedLinear(nn.Linear):
     @abstractmethod
     def dequantized(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """(O, I) float weight that the integers stand for."""
+
+    def bound(self, x: Tensor) -> Callable[[], Tensor]:
+        """Outputs (R, O) for a buffer (R, I) whose values change between calls: what can be done once, is."""
+        return lambda: self.forward(x)
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., I) -> (..., O)."""
