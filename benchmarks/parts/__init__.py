@@ -1,7 +1,7 @@
 """The questions that are measured, by the name that --only takes, in the order of the page."""
 
 from benchmarks.part import Part
-from benchmarks.parts import batches, engines, first_token, generate, gguf, growth, imports, lookup, memory
+from benchmarks.parts import batches, compiled, engines, first_token, generate, gguf, growth, imports, lookup, memory
 
 PARTS: dict[str, Part] = {
     "engines": engines.PART,
@@ -13,4 +13,5 @@ PARTS: dict[str, Part] = {
     "memory": memory.PART,
     "gguf": gguf.PART,
     "imports": imports.PART,
+    "compiled": compiled.PART,
 }

@@ -62,5 +62,16 @@ def test_a_part_leaves_the_numbers_of_others(tmp_path):
 
 
 def test_every_part_has_a_name_on_the_command_line():
-    wanted = {"engines", "batches", "first_token", "lookup", "growth", "generate", "memory", "gguf", "imports"}
+    wanted = {
+        "engines",
+        "batches",
+        "first_token",
+        "lookup",
+        "growth",
+        "generate",
+        "memory",
+        "gguf",
+        "imports",
+        "compiled",
+    }
     assert set(PARTS) == wanted
