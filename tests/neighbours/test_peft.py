@@ -22,7 +22,7 @@ SIZES = {
     "initializer_range": 0.2,
     "tie_word_embeddings": True,
 }
-SCHEMES = (None, "int8", "int4")
+SCHEMES = (None, "int8", "int4", "gptq", "awq")
 IDS = torch.tensor([[1, 5, 9, 20, 31, 4, 8, 2], [7, 3, 2, 8, 90, 11, 12, 13]])
 
 

@@ -36,7 +36,8 @@ def decode(session: Session, parameters: WatermarkParameters) -> None:
     logits = session.start(copies=parameters.num_return_sequences)  # (R, 1, V)
     while True:
         scores = session.scores(logits[:, -1])  # (R, V)
-        session.emit(draw(scores, session.generator) if parameters.do_sample else likeliest(scores))
+        session.emit(draw(scores, at=session.random()) if parameters.do_sample else likeliest(scores))
         if session.done:
             return
+        session.drop_finished()
         logits = session.step(session.last[:, None])
