@@ -29,8 +29,9 @@ METADATA := $(addsuffix /pyproject.toml,$(PACKAGES))
 	$(PIP) --requirement requirements/test.txt
 	touch $@
 
+# llama.cpp is built from source for this machine's processor; needs a C++ compiler and cmake, and some minutes.
 .venv/bench: .venv/test requirements/bench.txt
-	$(PIP) --requirement requirements/bench.txt
+	CMAKE_ARGS="-DGGML_NATIVE=ON" $(PIP) --no-binary llama-cpp-python --requirement requirements/bench.txt
 	touch $@
 
 install: .venv/test
