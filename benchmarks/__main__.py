@@ -53,18 +53,25 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=OUTPUT)
     arguments = parser.parse_args()
 
-    numbers = arguments.output / "results.json"
+    numbers, failed = arguments.output / "results.json", []
     if not arguments.draw:
         prepare()
         conditions = {**describe_machine(), "threads": THREADS}
         for name in arguments.only or PARTS:
             started = time.monotonic()
-            measured = dict(PARTS[name].measure(arguments.runs))
+            try:
+                measured = dict(PARTS[name].measure(arguments.runs))
+            except SystemExit as error:  # the other parts are worth their numbers
+                say(f"{name}: {error}")
+                failed.append(name)
+                continue
             keep(numbers, **{name: measured, "conditions": conditions})
             say(f"{name}: {time.monotonic() - started:.0f} s")
     write(read(numbers), arguments.output)
     print((arguments.output / "README.md").read_text())
     say(f"written to {arguments.output}")
+    if failed:
+        raise SystemExit(f"not measured, see above: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from typing import Any, Self
 
 from benchmarks.weights import REPOSITORY
@@ -19,31 +20,43 @@ ENVIRONMENT = {
 """Of every process that is measured."""
 
 
-def start(module: str, *arguments: str) -> subprocess.Popen[str]:
-    """A Python process that runs a module of ours, with pipes to talk through."""
-    return subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
-        cwd=REPOSITORY,
-        env={**os.environ, **ENVIRONMENT},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+class Process(subprocess.Popen[str]):
+    """A Python process that runs a module of ours, with pipes to talk through.
 
-
-def read_line(process: subprocess.Popen[str]) -> str:
-    """What the process says next.
-
-    Raises:
-        SystemExit: it ended before it answered; with its standard error.
+    Its standard error goes to a file: a pipe that nobody reads holds 64 KB, and a process that says more would wait.
     """
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    if not line:
-        _, told = process.communicate()
-        raise SystemExit(f"{' '.join(map(str, process.args))} failed:\n{told[-4000:]}")  # type: ignore[arg-type]
-    return line
+
+    def __init__(self, module: str, *arguments: str) -> None:
+        self.said = tempfile.TemporaryFile("w+")  # noqa: SIM115 - lives as long as the process
+        super().__init__(
+            [sys.executable, "-m", module, *arguments],
+            cwd=REPOSITORY,
+            env={**os.environ, **ENVIRONMENT},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.said,
+            text=True,
+        )
+        self.named = " ".join((module, *arguments))
+
+    def read_line(self) -> str:
+        """What the process says next.
+
+        Raises:
+            SystemExit: it ended before it answered; with the end of its standard error.
+        """
+        assert self.stdout is not None
+        line = self.stdout.readline()
+        if not line:
+            raise SystemExit(f"{self.named} failed:\n{self.end()[-4000:]}")
+        return line
+
+    def end(self) -> str:
+        """Close its standard input, at whose end a worker ends, and wait; its standard error."""
+        self.communicate()
+        with self.said:
+            self.said.seek(0)
+            return self.said.read()
 
 
 class Side:
@@ -57,19 +70,19 @@ class Side:
     """
 
     def __init__(self, *arguments: str) -> None:
-        self.process = start("benchmarks.worker", *arguments)
-        read_line(self.process)
+        self.process = Process("benchmarks.worker", *arguments)
+        self.process.read_line()
 
     def measure(self, *question: Any) -> dict[str, Any]:
         """Ask for one measurement and wait for it."""
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(question) + "\n")
         self.process.stdin.flush()
-        answer: dict[str, Any] = json.loads(read_line(self.process))
+        answer: dict[str, Any] = json.loads(self.process.read_line())
         return answer
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.process.communicate()  # closes standard input, at whose end the worker ends
+        self.process.end()

@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.alternating import Measure, entry, in_turn
 from benchmarks.goals import Goal, compare
 from benchmarks.part import Entries, Part, Section
-from benchmarks.side import read_line, start
+from benchmarks.side import Process
 from benchmarks.weights import GGUF
 
 MOST_RUNS = 3
@@ -21,10 +21,10 @@ def timed(side: str) -> Measure:
 
     def measure() -> dict[str, Any]:
         started = time.perf_counter()
-        process = start("benchmarks.first_token", side, str(GGUF))
-        token = read_line(process)
+        process = Process("benchmarks.first_token", side, str(GGUF))
+        token = process.read_line()
         seconds = time.perf_counter() - started
-        process.communicate()
+        process.end()
         return {"seconds": seconds, "token": token.strip()}
 
     return measure

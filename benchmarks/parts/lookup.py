@@ -32,7 +32,7 @@ def section(entries: Entries) -> Section:
         rows.append(versus(f"{name}, whole call", key="seconds", form="{:.2f} s"))
     return Section(
         "Prompt lookup",
-        f"Code that says the same of one thing after the other, {PROMPT_TOKENS} tokens, {NEW_TOKENS} new ones; up to "
+        f"One function, written again and again, {PROMPT_TOKENS} tokens, {NEW_TOKENS} new ones; up to "
         f"{DRAFT_TOKENS} drafted at a time. The output is the same, token by token.",
         rows,
     )

@@ -11,38 +11,24 @@ from benchmarks.worker import Result
 
 PROMPT_TOKENS, NEW_TOKENS, DRAFT_TOKENS = 512, 64, 10
 
-PASSAGE = """def area_of_{0}(width, height):
+PASSAGE = """def area_of_room(width, height):
     if width < 0 or height < 0:
-        raise ValueError("a {0} has no negative sides")
+        raise ValueError("a room has no negative sides")
     return width * height
 
 
 """
-"""What code is like: the same lines with another name."""
-NAMES = (
-    "room",
-    "door",
-    "wall",
-    "table",
-    "garden",
-    "window",
-    "carpet",
-    "page",
-    "field",
-    "screen",
-    "roof",
-    "path",
-    "stage",
-)
+"""Said again and again: every token of what follows is certain, so that rounding in bfloat16, which is another for one
+position than for several, cannot change the choice."""
 
 
 def prepare(side: str, weights: str, how: str) -> Callable[[], Result]:
-    """Of text that says the same of one thing after the other.
+    """Of one passage, said again and again.
 
     Args:
         how: "plain", or "lookup" for prompt lookup.
     """
-    text = "".join(PASSAGE.format(name) for name in (*NAMES, *NAMES[:3]))
+    text = PASSAGE * 16
     ids = library(side).AutoTokenizer.from_pretrained(GGUF)(text, return_tensors="pt")["input_ids"][:, -PROMPT_TOKENS:]
     assert ids.shape[1] == PROMPT_TOKENS, f"the text has only {ids.shape[1]} tokens"
     run = engine(side, weights, **({"prompt_lookup_num_tokens": DRAFT_TOKENS} if how == "lookup" else {}))
