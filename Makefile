@@ -29,9 +29,10 @@ METADATA := $(addsuffix /pyproject.toml,$(PACKAGES))
 	$(PIP) --requirement requirements/test.txt
 	touch $@
 
-# llama.cpp is built from source for this machine's processor; needs a C++ compiler and cmake, and some minutes.
+# llama.cpp is built from source for this machine's processor; needs a C++ compiler and cmake, and some minutes. GCC 12
+# takes the stores that configure AMX's tiles for dead, and llama.cpp then dies of an illegal instruction: hence the flags.
 .venv/bench: .venv/test requirements/bench.txt
-	CMAKE_ARGS="-DGGML_NATIVE=ON" $(PIP) --no-binary llama-cpp-python --requirement requirements/bench.txt
+	CMAKE_ARGS='-DGGML_NATIVE=ON -DCMAKE_CXX_FLAGS="-fno-tree-dse -fno-dse"' $(PIP) --no-binary llama-cpp-python --requirement requirements/bench.txt
 	touch $@
 
 install: .venv/test
