@@ -78,7 +78,9 @@ def project_jointly(x: Tensor, linears: tuple[nn.Linear, ...]) -> Tensor | None:
         (B, T, sum of O), or None where they do not lie together or a gradient is wanted.
     """
     joint: Joint | None = getattr(linears[0], "joint", None)
-    if joint is None or torch.is_grad_enabled() or torch.compiler.is_compiling() or not joint.holds(linears):
+    if joint is None or torch.is_grad_enabled():
+        return None
+    if not torch.compiler.is_compiling() and not joint.holds(linears):  # compiled steps are dropped when weights move
         return None
     y: Tensor = joint.whole.forward(x)
     return y

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from modelry.packed.int4_packing import LEVELS, MIDDLE, fold, unfold
+from modelry.packed.kernels import int4_product
 
 MOST_ROWS_OF_KERNEL = 32
 """Up to so many rows the CPU takes the 4-bit product, whose cost grows with the rows; above it a product with the
@@ -88,8 +89,7 @@ class CpuLayout(Layout):
     def multiply(self, x: Tensor, kept: Tensor, scale_and_zero: Tensor, *, group_size: int) -> Tensor | None:
         if not 0 < x.shape[0] <= MOST_ROWS_OF_KERNEL:
             return None
-        y: Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(x, kept, group_size, scale_and_zero.to(x.dtype))
-        return y
+        return int4_product(x, kept, group_size, scale_and_zero.to(x.dtype))
 
     def bound(self, x: Tensor, kept: Tensor, scale_and_zero: Tensor, *, group_size: int) -> Callable[[], Tensor] | None:
         if not (0 < x.shape[0] <= MOST_ROWS_OF_KERNEL and x.is_contiguous()):

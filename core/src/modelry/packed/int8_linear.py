@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from modelry.packed.kernels import int8_product
 from modelry.packed.packed_linear import PackedLinear, moved_bits
 
 MOST_ROWS_OF_KERNEL = 12
@@ -34,7 +35,7 @@ def product(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
     scale = scale.to(x.dtype)
     rows = x.reshape(-1, x.shape[-1])
     if x.is_cpu and rows.shape[0] <= MOST_ROWS_OF_KERNEL and rows.shape[1] % KERNEL_WIDTH == 0 and rows.numel():
-        y: Tensor = torch.ops.aten._weight_int8pack_mm(rows.contiguous(), weight, scale)
+        y = int8_product(rows.contiguous(), weight, scale)
     elif x.dtype == torch.float16:  # sums of unscaled integers may leave its range
         y = F.linear(rows, whole(weight, scale, x.dtype))
     else:  # -127 ... 127 are exact in bfloat16, and scaling the result is cheaper than scaling the weight
