@@ -58,7 +58,9 @@ def test_a_subfolder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["/no/such/folder", "./absent", "a/b/c", "", "../x", "org/../x", "x; rm -rf /", "a" * 10_000, "m.gguf"]
 )
-def test_what_is_no_reference_at_all(name: str) -> None:
+def test_what_is_no_reference_at_all(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
     with pytest.raises(NotFound, match="no name of a repository"):
         resolve_reference(name)
 

@@ -354,8 +354,12 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
     @classmethod
     def can_generate(cls) -> bool:
         """Whether `generate` works: forward scores next tokens, of a text or of a decoder's answer."""
-        takes = inspect.signature(cls.forward).parameters.keys()
-        return "logits_to_keep" in takes or {"decoder_input_ids", "labels"} <= takes
+        for one in cls.__mro__:  # one that wraps another's forward may take anything, and hand it on
+            forward = vars(one).get("forward")
+            takes = set() if forward is None else set(inspect.signature(forward).parameters)
+            if "logits_to_keep" in takes or {"decoder_input_ids", "labels"} <= takes:
+                return True
+        return False
 
     def compute_transition_scores(
         self,

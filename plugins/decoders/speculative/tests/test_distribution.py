@@ -28,6 +28,9 @@ class Chain(nn.Module):
         random = torch.Generator().manual_seed(seed)
         self.table = (1.2 * torch.randn(WORDS, WORDS, generator=random)).softmax(-1)
 
+    def can_generate(self):
+        return True
+
     def get_input_embeddings(self):
         return self.embedding
 

@@ -121,8 +121,11 @@ print(time.process_time() - started, next(model.parameters()).dtype)
 
 
 def test_a_ready_model_takes_less_than_three_seconds(smollm2: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", LOAD, str(smollm2)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    seconds, dtype = done.stdout.split()
-    assert dtype == "torch.bfloat16"
-    assert float(seconds) < 3  # measured: 0.9 s of CPU
+    times = []
+    for _ in range(3):  # a busy machine makes threads wait for each other, which counts as work
+        done = subprocess.run([sys.executable, "-c", LOAD, str(smollm2)], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        seconds, dtype = done.stdout.split()
+        assert dtype == "torch.bfloat16"
+        times.append(float(seconds))
+    assert min(times) < 3  # measured: 0.9 s of CPU
