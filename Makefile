@@ -46,7 +46,7 @@ models: .venv/runtime
 
 test: .venv/test
 	$(BIN)/python scripts/fetch_models.py smollm2 minilm
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: .venv/test
 	$(BIN)/ruff check .

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks.worker import hide_torchao
+
 PROMPT = "The capital of France is"
 
 
@@ -42,6 +44,7 @@ def from_llama_cpp(path: Path) -> str:
 
 
 def main() -> None:
+    hide_torchao()
     side, path = sys.argv[1], Path(sys.argv[2])
     token = from_llama_cpp(path) if side == "llama" else from_model(side, path)
     print(repr(token), flush=True)
