@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from modelry.nn.attention import Attend, merge_heads, rotated_heads, split_heads
+from modelry.nn.attention import Attend, joint_heads, merge_heads, rotated_heads, self_attention, split_heads
 from modelry.nn.eager import eager_attention
 from modelry.nn.fuse import fuse_projections
 from modelry.nn.linear import Linear
-from modelry.nn.masks import Mask, causal_mask, padding_mask
+from modelry.nn.masks import Mask, bidirectional_mask, causal_mask
 from modelry.nn.rope import RotaryEmbedding, rotate
 from modelry.nn.rope_parameters import RopeParameters
 from modelry.nn.sdpa import FEW_ROWS, sdpa_attention
@@ -84,7 +84,7 @@ def test_causal_without_a_tensor(attend: Attend, new: int) -> None:
 def test_a_row_of_padding_only_gives_numbers(attend: Attend, dtype: torch.dtype) -> None:
     q, k, v = (tensor.to(dtype) for tensor in heads(6, 6, 2))
     real = torch.tensor([[0] * 6, [1] * 6])
-    for mask in (causal_mask(real, new=6, device=CPU), padding_mask(real)):
+    for mask in (causal_mask(real, new=6, device=CPU), bidirectional_mask(real)):
         assert torch.isfinite(attend(q, k, v, mask, scale=0.3)).all()
 
 
@@ -131,3 +131,26 @@ def test_rotated_heads_in_one_product() -> None:
     for one, other, count in zip(apart, together, (4, 2, 2), strict=True):
         assert one.shape == (2, count, 5, 4)
         torch.testing.assert_close(one, other)
+
+
+def test_an_encoders_attention_by_hand() -> None:
+    module = torch.nn.Module()
+    module.query, module.key, module.value = (Linear(10, 8) for _ in range(3))
+    layers = (module.query, module.key, module.value)
+    x, mask = torch.randn(2, 5, 10), bidirectional_mask(torch.tensor([[1, 1, 1, 0, 0], [1] * 5]))
+    with torch.no_grad():
+        q, k, v = (split_heads(layer(x), 2) for layer in layers)
+        assert mask.allowed is not None
+        expected = merge_heads(by_loop(q, k, v, mask.allowed.expand(2, 1, 5, 5), 0.5))
+        for _ in ("apart", "in one product"):
+            found = self_attention(x, layers, mask, attend=sdpa_attention, heads=2, scale=0.5)
+            torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+            assert fuse_projections(module) == 1
+
+
+def test_heads_of_one_layer_that_gives_all_three() -> None:
+    joint = torch.randn(2, 5, 4 * 8)
+    q, k, v = joint_heads(joint, heads=4, kv_heads=2)
+    assert torch.equal(q, split_heads(joint[..., :16], 4))
+    assert torch.equal(k, split_heads(joint[..., 16:24], 2))
+    assert torch.equal(v, split_heads(joint[..., 24:], 2))

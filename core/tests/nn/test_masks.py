@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from modelry.nn.masks import Mask, causal_mask, padding_mask
+from modelry.nn.masks import Mask, bidirectional_mask, causal_mask
 
 CPU = torch.device("cpu")
 
@@ -84,11 +84,17 @@ def test_other_shapes_are_refused(wrong: Tensor) -> None:
 
 
 def test_encoders() -> None:
-    assert padding_mask().allowed is None
-    assert padding_mask(torch.ones(2, 3)).allowed is None
-    allowed = padding_mask(torch.tensor([[1, 1, 0], [0, 0, 0]])).allowed
+    assert bidirectional_mask().allowed is None
+    assert bidirectional_mask(torch.ones(2, 3)).allowed is None
+    allowed = bidirectional_mask(torch.tensor([[1, 1, 0], [0, 0, 0]])).allowed
     assert allowed is not None
     assert allowed[:, 0, 0].tolist() == [[True, True, False], [True, True, True]]
     own = torch.rand(1, 1, 3, 3) > 0.5
-    assert torch.equal(padding_mask(own).allowed, own)  # type: ignore[arg-type]
-    assert isinstance(padding_mask(), Mask)
+    assert torch.equal(bidirectional_mask(own).allowed, own)  # type: ignore[arg-type]
+    assert isinstance(bidirectional_mask(), Mask)
+
+
+@pytest.mark.parametrize("wrong", [torch.ones(2, 3, 3), torch.ones(2, 4), torch.zeros(2, 1, 3, 3)])
+def test_encoders_refuse_other_shapes(wrong: Tensor) -> None:
+    with pytest.raises(ValueError, match=r"attention_mask has shape .*\(rows, 3\), 1 for real tokens"):
+        bidirectional_mask(wrong, keys=3)

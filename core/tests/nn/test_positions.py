@@ -1,8 +1,9 @@
 """Positions count real tokens."""
 
+import pytest
 import torch
 
-from modelry.nn.positions import count_positions
+from modelry.nn.positions import check_length, count_positions
 
 CPU = torch.device("cpu")
 
@@ -15,3 +16,9 @@ def test_padding_on_either_side() -> None:
     mask = torch.tensor([[0, 0, 1, 1, 1], [1, 1, 1, 0, 0], [0, 0, 0, 0, 0]])
     assert count_positions(mask, new=5, device=CPU).tolist() == [[0, 0, 0, 1, 2], [0, 1, 2, 2, 2], [0, 0, 0, 0, 0]]
     assert count_positions(mask, new=2, seen=3, device=CPU).tolist() == [[1, 2], [2, 2], [0, 0]]
+
+
+def test_more_positions_than_a_table_has() -> None:
+    check_length(8, limit=8)
+    with pytest.raises(ValueError, match="the text has 9 positions and the model 8: truncate it"):
+        check_length(9, limit=8, what="the text")

@@ -83,3 +83,75 @@ def rotated_heads(
         turned.narrow(1, heads, kv_heads),
         every.narrow(1, heads + kv_heads, kv_heads),
     )
+
+
+def joint_heads(joint: Tensor, *, heads: int, kv_heads: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """Take queries, keys and values apart that lie one behind the other, as one layer gives them.
+
+    Args:
+        joint: (B, T, (H + 2 K) E).
+        heads: H.
+        kv_heads: K; H when None.
+
+    Returns:
+        (B, H, T, E), (B, K, T, E) and (B, K, T, E), views.
+    """
+    kv_heads = heads if kv_heads is None else kv_heads
+    every = split_heads(joint, heads + 2 * kv_heads)
+    return (
+        every.narrow(1, 0, heads),
+        every.narrow(1, heads, kv_heads),
+        every.narrow(1, heads + kv_heads, kv_heads),
+    )
+
+
+def projected_heads(
+    x: Tensor, layers: tuple[nn.Linear, nn.Linear, nn.Linear], *, heads: int, kv_heads: int | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Project hidden states to queries, keys and values and split them into heads; nothing is rotated.
+
+    Where the three layers lie together (`modelry.nn.fuse`) it is one product.
+
+    Args:
+        x: (B, T, D).
+        layers: query, key and value.
+        heads: H.
+        kv_heads: K; H when None.
+
+    Returns:
+        (B, H, T, E), (B, K, T, E) and (B, K, T, E).
+    """
+    joint = project_jointly(x, layers)
+    if joint is not None:
+        return joint_heads(joint, heads=heads, kv_heads=kv_heads)
+    query, key, value = layers
+    kv_heads = heads if kv_heads is None else kv_heads
+    return split_heads(query(x), heads), split_heads(key(x), kv_heads), split_heads(value(x), kv_heads)
+
+
+def self_attention(
+    x: Tensor,
+    layers: tuple[nn.Linear, nn.Linear, nn.Linear],
+    mask: Mask,
+    *,
+    attend: Attend,
+    heads: int,
+    scale: float,
+    dropout: float = 0.0,
+) -> Tensor:
+    """Attention of a sequence to itself without a cache, up to the output projection: encoders of text and images.
+
+    Args:
+        x: (B, T, D).
+        layers: query, key and value.
+        mask: of this pass.
+        attend: the attention function that the layer was given.
+        heads: H.
+        scale: usually E ** -0.5.
+        dropout: probability of dropping a weight; 0 but in training.
+
+    Returns:
+        (B, T, H E).
+    """
+    q, k, v = projected_heads(x, layers, heads=heads)
+    return merge_heads(attend(q, k, v, mask, scale=scale, dropout=dropout))

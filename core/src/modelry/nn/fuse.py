@@ -14,7 +14,11 @@ from torch import Tensor, nn
 from modelry.nn.linear import Joint, Linear
 from modelry.packed.packed_linear import PackedLinear
 
-GROUPS: tuple[tuple[str, ...], ...] = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
+GROUPS: tuple[tuple[str, ...], ...] = (
+    ("q_proj", "k_proj", "v_proj"),
+    ("query", "key", "value"),
+    ("gate_proj", "up_proj"),
+)
 """Published names of layers that families apply together with `modelry.nn.linear.project`."""
 
 

@@ -184,21 +184,35 @@ def _part(one: Stretch, allowed: Tensor, *, new: int, seen: int, first: int, win
     return Part(one.rows, (skipped, new - skipped), (begin, width), mask)
 
 
-def padding_mask(attention_mask: Tensor | None = None, *, weights: list[Tensor] | None = None) -> Mask:
-    """Every query sees every real token: encoders.
+def bidirectional_mask(
+    attention_mask: Tensor | None = None, *, keys: int | None = None, weights: list[Tensor] | None = None
+) -> Mask:
+    """Every query sees every real key: encoders, and decoders that look at an encoder.
 
     Args:
-        attention_mask: (B, W), 1 for real tokens; or (B or 1, 1, T, W) bool, taken as it is; None where nothing is
-            padded. A row without any real token sees all of it, so that no softmax is empty.
+        attention_mask: (B, W), 1 for real tokens and 0 for padding anywhere; or (B or 1, 1, T or 1, W) bool for a
+            pattern of one's own, which is taken as it is; None where nothing is padded. A row without any real token
+            sees all of it, so that no softmax is empty.
+        keys: W, where the caller knows it and a mask of another width is a mistake.
         weights: see `Mask`.
+
+    Raises:
+        ValueError: attention_mask is of another shape.
     """
     if attention_mask is None:
         return Mask(weights=weights)
-    if attention_mask.dim() == 4:
-        return Mask(attention_mask.bool(), weights=weights)
+    pattern = attention_mask.dim() == 4 and attention_mask.dtype is torch.bool
+    if not (pattern or attention_mask.dim() == 2) or keys not in (None, attention_mask.shape[-1]):
+        width = "keys" if keys is None else keys
+        raise ValueError(
+            f"attention_mask has shape {tuple(attention_mask.shape)} and dtype {attention_mask.dtype}: it must be "
+            f"(rows, {width}), 1 for real tokens and 0 for padding, or (rows, 1, queries, {width}) bool"
+        )
+    if pattern:
+        return Mask(attention_mask, weights=weights)
     real = attention_mask.bool()
     if not torch.compiler.is_compiling() and bool(real.all()):
-        return Mask(weights=weights)
+        return Mask(weights=weights)  # one look now saves a mask in every layer
     return Mask((real | ~real.any(-1, keepdim=True))[:, None, None], weights=weights)
 
 

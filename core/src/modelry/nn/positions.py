@@ -21,3 +21,18 @@ def count_positions(attention_mask: Tensor | None, *, new: int, seen: int = 0, d
     if attention_mask is None or attention_mask.dim() != 2:
         return torch.arange(seen, seen + new, device=device)[None]
     return (attention_mask.long().cumsum(-1) - 1).clamp(min=0)[:, -new:]
+
+
+def check_length(end: int, *, limit: int, what: str = "the input") -> None:
+    """Refuse more positions than a table of learned ones holds.
+
+    Args:
+        end: positions that the last new token needs, cached ones included.
+        limit: rows of the table (`max_position_embeddings`).
+        what: said in the message.
+
+    Raises:
+        ValueError: end > limit.
+    """
+    if end > limit:
+        raise ValueError(f"{what} has {end} positions and the model {limit}: truncate it, or cut it into windows")
