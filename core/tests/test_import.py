@@ -17,9 +17,9 @@ def test_importing_is_light(run_fresh: Callable[..., str]) -> None:
         "heavy = {'torch', 'numpy', 'pydantic', 'tokenizers', 'huggingface_hub', 'jinja2'} & set(sys.modules)\n"
         "print(spent, sorted(heavy))"
     )
-    runs = [run_fresh(code).split(maxsplit=1) for _ in range(8)]
+    runs = [run_fresh(code).split(maxsplit=1) for _ in range(3)]
     assert {heavy.strip() for _, heavy in runs} == {"[]"}
-    assert min(float(spent) for spent, _ in runs) < 0.08, "seconds of CPU, the best of eight: a busy machine only adds"
+    assert min(float(spent) for spent, _ in runs) < 0.08, "seconds of CPU"
 
 
 @pytest.mark.parametrize("name", [name for name in modelry.__all__ if not name.startswith("__")])

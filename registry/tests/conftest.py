@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from modelry_registry import Registry
+from modelry_registry import Registry, current
 from modelry_registry.scan import scan
 
 TASK = """
@@ -77,9 +77,10 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """An empty Site at the head of sys.path; modules imported from it are forgotten afterwards."""
+    """An empty Site at the head of sys.path; what was imported from it, or scanned, is forgotten afterwards."""
     made = Site(tmp_path / "site")
     monkeypatch.syspath_prepend(str(made.folder))
+    monkeypatch.setattr(current, "_scanned", [])  # whatever the process has seen before, it scans this site again
     before = set(sys.modules)
     yield made
     for name in set(sys.modules) - before:

@@ -115,7 +115,10 @@ def test_an_observer_that_does_not_fit_its_specification(site):
 
 def test_an_observer_that_cannot_be_imported(site):
     site.install("watch", entries={"modelry.hooks.v1": ["watch"]}, source=OBSERVER.replace("observer = ", "nothing = "))
-    with pytest.raises(RegistryError, match=r"MODELRY_HOOKS switches watch on: zz_watch:observer cannot be imported"):
+    told = r"MODELRY_HOOKS switches watch on: zz_watch:observer of watch 1\.0 cannot be imported"
+    with pytest.raises(RegistryError, match=told):
+        RegistryError, match=r"MODELRY_HOOKS switches watch on: zz_watch:observer of watch 1\.0 cannot be imported"
+    ):
         site.registry(MODELRY_HOOKS="watch").hooks([])
 
 

@@ -5,6 +5,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from modelry_registry import Command, HookSet, ModelFamily, Task
+from modelry_registry.naming import KINDS
 from modelry_registry.specs import SPECS
 
 
@@ -13,6 +14,7 @@ def family(**changes) -> ModelFamily:
 
 
 def test_every_kind_has_a_spec():
+    assert tuple(SPECS) == KINDS
     assert list(SPECS) == ["models", "tasks", "decoders", "quantizers", "attention", "checkpoints", "commands", "hooks"]
     assert all(spec.kind == kind for kind, spec in SPECS.items())
 

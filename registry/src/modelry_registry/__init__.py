@@ -1,58 +1,66 @@
-"""Finds and describes Modelry plugins, without importing them."""
+"""Finds and describes Modelry plugins, without importing them.
 
-from modelry_registry.candidates import Candidate
-from modelry_registry.current import get_registry, use_registry
-from modelry_registry.errors import (
-    AmbiguousName,
-    BrokenPlugin,
-    DisabledPlugin,
-    IncompatiblePlugin,
-    MissingPlugin,
-    ModelryError,
-    PackageError,
-    RegistryError,
-    UnknownName,
-)
-from modelry_registry.hookspecs import hookimpl
-from modelry_registry.references import resolve
-from modelry_registry.registrar import Registrar
-from modelry_registry.registry import Registry
-from modelry_registry.specs import (
-    AttentionBackend,
-    CheckpointFormat,
-    Command,
-    Decoder,
-    HookSet,
-    ModelFamily,
-    Quantizer,
-    Spec,
-    Task,
-)
+Importing it imports nothing else; a name brings its room along when it is first used.
+"""
 
-__all__ = [
-    "AmbiguousName",
-    "AttentionBackend",
-    "BrokenPlugin",
-    "Candidate",
-    "CheckpointFormat",
-    "Command",
-    "Decoder",
-    "DisabledPlugin",
-    "HookSet",
-    "IncompatiblePlugin",
-    "MissingPlugin",
-    "ModelFamily",
-    "ModelryError",
-    "PackageError",
-    "Quantizer",
-    "Registrar",
-    "Registry",
-    "RegistryError",
-    "Spec",
-    "Task",
-    "UnknownName",
-    "get_registry",
-    "hookimpl",
-    "resolve",
-    "use_registry",
-]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # for readers of types, who do not run __getattr__
+    from modelry_registry.candidates import Candidate as Candidate
+    from modelry_registry.current import get_registry as get_registry
+    from modelry_registry.current import use_registry as use_registry
+    from modelry_registry.errors import AmbiguousName as AmbiguousName
+    from modelry_registry.errors import BrokenPlugin as BrokenPlugin
+    from modelry_registry.errors import DisabledPlugin as DisabledPlugin
+    from modelry_registry.errors import IncompatiblePlugin as IncompatiblePlugin
+    from modelry_registry.errors import MissingPlugin as MissingPlugin
+    from modelry_registry.errors import ModelryError as ModelryError
+    from modelry_registry.errors import PackageError as PackageError
+    from modelry_registry.errors import RegistryError as RegistryError
+    from modelry_registry.errors import UnknownName as UnknownName
+    from modelry_registry.hookspecs import hookimpl as hookimpl
+    from modelry_registry.references import resolve as resolve
+    from modelry_registry.registrar import Registrar as Registrar
+    from modelry_registry.registry import Registry as Registry
+    from modelry_registry.specs import AttentionBackend as AttentionBackend
+    from modelry_registry.specs import CheckpointFormat as CheckpointFormat
+    from modelry_registry.specs import Command as Command
+    from modelry_registry.specs import Decoder as Decoder
+    from modelry_registry.specs import HookSet as HookSet
+    from modelry_registry.specs import ModelFamily as ModelFamily
+    from modelry_registry.specs import Quantizer as Quantizer
+    from modelry_registry.specs import Spec as Spec
+    from modelry_registry.specs import Task as Task
+
+_ROOMS = {
+    "candidates": "Candidate",
+    "current": "get_registry use_registry",
+    "errors": (
+        "AmbiguousName BrokenPlugin DisabledPlugin IncompatiblePlugin MissingPlugin ModelryError PackageError "
+        "RegistryError UnknownName"
+    ),
+    "hookspecs": "hookimpl",
+    "references": "resolve",
+    "registrar": "Registrar",
+    "registry": "Registry",
+    "specs": "AttentionBackend CheckpointFormat Command Decoder HookSet ModelFamily Quantizer Spec Task",
+}
+"""Module to the public names it has."""
+
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
+
+__all__ = sorted(_ROOM_OF)  # noqa: PLE0605  # the names above, which a reader of types sees as well
+
+
+def __getattr__(name: str) -> Any:
+    room = _ROOM_OF.get(name)
+    if room is None:
+        raise AttributeError(f"module 'modelry_registry' has no attribute {name!r}")
+    value = getattr(import_module(f"modelry_registry.{room}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ROOM_OF})

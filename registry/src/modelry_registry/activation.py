@@ -3,15 +3,17 @@
 from collections.abc import Iterable
 from importlib import import_module
 from threading import RLock
-
-import pluggy
+from typing import TYPE_CHECKING
 
 from modelry_registry.candidates import Candidate
 from modelry_registry.errors import BrokenPlugin
-from modelry_registry.hookspecs import new_manager
 from modelry_registry.naming import MODULE, described, quoted
-from modelry_registry.registrar import Registrar
-from modelry_registry.specs import Spec
+
+if TYPE_CHECKING:
+    import pluggy
+
+    from modelry_registry.registrar import Registrar
+    from modelry_registry.specs import Spec
 
 
 class Activation:
@@ -20,13 +22,12 @@ class Activation:
     def __init__(self, candidates: Iterable[Candidate]) -> None:
         self._candidates = tuple(candidates)
         self._lock = RLock()
-        self._manager: pluggy.PluginManager | None = None
-        self._registrar = Registrar()
+        self._opened: tuple[pluggy.PluginManager, Registrar] | None = None
         self._specs: dict[tuple[str, str, str], Spec] = {}
         self._plugins: dict[tuple[str, str], object] = {}
         self._broken: dict[tuple[str, str], tuple[str, BaseException | None]] = {}
 
-    def spec(self, candidate: Candidate) -> Spec:
+    def spec(self, candidate: Candidate) -> "Spec":
         """The spec that a candidate promised.
 
         Raises:
@@ -74,29 +75,39 @@ class Activation:
                 f"holds {quoted(candidate.module)}, which is not the name of a module"
             )
         plugin = import_module(candidate.module)
-        if self._manager is None:
-            self._manager = new_manager()
-            self._manager.hook.modelry_register.call_historic(kwargs={"registrar": self._registrar})
-        owner = self._manager.get_name(plugin)
+        manager, registrar = self._open()
+        owner = manager.get_name(plugin)
         if owner is not None:
             raise BrokenPlugin(f"{candidate}: its module belongs to {owner} too. Uninstall one of the two")
         label = f"{candidate.distribution}:{candidate.module}"
         try:
-            with self._registrar.collecting() as specs:
-                self._manager.register(plugin, label)
-            self._manager.check_pending()
-            self._check(candidate, plugin, specs)
+            with registrar.collecting() as specs:
+                manager.register(plugin, label)
+            manager.check_pending()
+            self._check(candidate, plugin, specs, manager)
         except BaseException:
             # pluggy keeps a plugin whose historic call raised.
-            if self._manager.has_plugin(label):
-                self._manager.unregister(name=label)
+            if manager.has_plugin(label):
+                manager.unregister(name=label)
             raise
         self._specs.update({(spec.kind, spec.key, candidate.distribution): spec for spec in specs})
         self._plugins[candidate.distribution, candidate.module] = plugin
 
-    def _check(self, candidate: Candidate, plugin: object, specs: list[Spec]) -> None:
-        assert self._manager is not None
-        if not any(one.plugin is plugin for one in self._manager.hook.modelry_register.get_hookimpls()):
+    def _open(self) -> "tuple[pluggy.PluginManager, Registrar]":
+        """pluggy's manager and the registrar that it hands to every plugin, made for the first of them."""
+        if self._opened is None:
+            from modelry_registry.hookspecs import new_manager
+            from modelry_registry.registrar import Registrar
+
+            manager, registrar = new_manager(), Registrar()
+            manager.hook.modelry_register.call_historic(kwargs={"registrar": registrar})
+            self._opened = manager, registrar
+        return self._opened
+
+    def _check(
+        self, candidate: Candidate, plugin: object, specs: "list[Spec]", manager: "pluggy.PluginManager"
+    ) -> None:
+        if not any(one.plugin is plugin for one in manager.hook.modelry_register.get_hookimpls()):
             raise BrokenPlugin(
                 f"{candidate} does not implement modelry_register. Write there: "
                 "@hookimpl def modelry_register(registrar): ..."

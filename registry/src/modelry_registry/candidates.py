@@ -1,20 +1,19 @@
 """What a distribution's metadata promises: one Candidate for each entry point. Nothing is imported."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
-from modelry_registry.specs import SPECS
+from modelry_registry.naming import KINDS
 
-SUPPORTED_APIS: Mapping[str, tuple[int, ...]] = MappingProxyType(dict.fromkeys(SPECS, (1,)))
+SUPPORTED_APIS: Mapping[str, tuple[int, ...]] = MappingProxyType(dict.fromkeys(KINDS, (1,)))
 """Kind to the API versions this registry understands, ascending; the version is the end of `modelry.<kind>.v<api>`."""
 
 IN_PROCESS = "<in process>"
 """The module of a spec that was handed over as an object, not by a package."""
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """One name that one distribution says it provides."""
 
     kind: str
@@ -35,8 +34,7 @@ class Candidate:
         return self.api in SUPPORTED_APIS[self.kind]
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """Something about the installation that a person should know."""
 
     problem: bool

@@ -8,11 +8,10 @@ MODELRY_STRICT_PLUGINS  1: validate every plugin at start and fail at the first 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from modelry_registry.errors import RegistryError
-from modelry_registry.naming import DISTRIBUTION, NAME, canonical, quoted
-from modelry_registry.specs import SPECS
+from modelry_registry.naming import DISTRIBUTION, KINDS, NAME, canonical, quoted
 
 ALLOW, DISABLE, PREFER = "MODELRY_PLUGINS", "MODELRY_DISABLE_PLUGINS", "MODELRY_PREFER"
 HOOKS, STRICT = "MODELRY_HOOKS", "MODELRY_STRICT_PLUGINS"
@@ -20,8 +19,7 @@ _SWITCH = {"": False, "0": False, "false": False, "no": False, "off": False}
 _SWITCH |= {"1": True, "true": True, "yes": True, "on": True}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Controls:
+class Controls(NamedTuple):
     """The variables, read once."""
 
     allowed: frozenset[str] | None
@@ -74,10 +72,10 @@ def _preferences(value: str) -> dict[tuple[str, str], str]:
     for item in _items(value):
         key, equals, distribution = item.partition("=")
         kind, _, name = key.partition(":")
-        if kind not in SPECS or not NAME.fullmatch(name) or not equals or not DISTRIBUTION.fullmatch(distribution):
+        if kind not in KINDS or not NAME.fullmatch(name) or not equals or not DISTRIBUTION.fullmatch(distribution):
             raise RegistryError(
                 f"{PREFER} holds {quoted(item)}; write kind:name=distribution, "
-                f"for example tasks:toy=toy-plugin, separated by commas. Kinds: {', '.join(SPECS)}"
+                f"for example tasks:toy=toy-plugin, separated by commas. Kinds: {', '.join(KINDS)}"
             )
         preferred[kind, name] = canonical(distribution)
     return preferred

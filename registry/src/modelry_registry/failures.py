@@ -12,8 +12,7 @@ from modelry_registry.errors import (
     UnknownName,
 )
 from modelry_registry.known import known_distribution
-from modelry_registry.naming import NAME, NAME_RULE, label, labelled, quoted
-from modelry_registry.specs import SPECS
+from modelry_registry.naming import KINDS, NAME, NAME_RULE, label, labelled, quoted
 
 
 def check_kind(kind: str) -> None:
@@ -22,8 +21,8 @@ def check_kind(kind: str) -> None:
     Raises:
         UnknownName: with the kinds there are.
     """
-    if kind not in SPECS:
-        raise UnknownName(f"{quoted(kind)} is not a kind of plugin; the kinds are {', '.join(SPECS)}")
+    if kind not in KINDS:
+        raise UnknownName(f"{quoted(kind)} is not a kind of plugin; the kinds are {', '.join(KINDS)}")
 
 
 def check_name(kind: str, name: object, *, asked_by: str = "") -> None:

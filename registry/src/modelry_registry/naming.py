@@ -10,7 +10,7 @@ DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?", re.
 
 NAME_RULE = "up to 64 of A-Z, a-z, 0-9, '-', '_' and '.', a letter or digit first"
 
-_LABELS = {
+LABELS = {
     "models": "model_type",
     "tasks": "task",
     "decoders": "decoding strategy",
@@ -20,6 +20,8 @@ _LABELS = {
     "commands": "command",
     "hooks": "hook set",
 }
+"""Every kind of plugin there is, in the order in which they are listed, and how a message calls it."""
+KINDS = tuple(LABELS)
 
 
 def canonical(distribution: str) -> str:
@@ -38,12 +40,12 @@ def quoted(value: object, *, width: int = 64) -> str:
 
 def labelled(kind: str, name: str) -> str:
     """How a message calls (kind, name): "model_type 'llama'"."""
-    return f"{_LABELS[kind]} {quoted(name)}"
+    return f"{LABELS[kind]} {quoted(name)}"
 
 
 def label(kind: str) -> str:
     """How a message calls a kind: "model_type" for "models"."""
-    return _LABELS[kind]
+    return LABELS[kind]
 
 
 def described(error: BaseException, *, width: int = 500) -> str:

@@ -1,4 +1,7 @@
-"""From (kind, name) to a spec: an index of what is installed, and the choice among it."""
+"""From (kind, name) to a spec: an index of what is installed, and the choice among it.
+
+Specs and pluggy are imported when the first plugin is activated: an index needs neither.
+"""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -9,25 +12,25 @@ from modelry_registry.activation import Activation
 from modelry_registry.candidates import IN_PROCESS, SUPPORTED_APIS, Candidate, Finding
 from modelry_registry.controls import HOOKS, Controls
 from modelry_registry.errors import BrokenPlugin, MissingPlugin, RegistryError
-from modelry_registry.hookspecs import new_manager
 from modelry_registry.known import known_distribution
 from modelry_registry.naming import canonical
 from modelry_registry.references import resolve
 from modelry_registry.scan import scan
-from modelry_registry.specs import (
-    AttentionBackend,
-    CheckpointFormat,
-    Command,
-    Decoder,
-    HookSet,
-    ModelFamily,
-    Quantizer,
-    Spec,
-    Task,
-)
 
 if TYPE_CHECKING:
     import pluggy
+
+    from modelry_registry.specs import (
+        AttentionBackend,
+        CheckpointFormat,
+        Command,
+        Decoder,
+        HookSet,
+        ModelFamily,
+        Quantizer,
+        Spec,
+        Task,
+    )
 
 
 class Registry:
@@ -47,7 +50,7 @@ class Registry:
         candidates: Iterable[Candidate] | None = None,
         environ: Mapping[str, str] | None = None,
         *,
-        in_process: Mapping[Candidate, Spec] | None = None,
+        in_process: "Mapping[Candidate, Spec] | None" = None,
     ) -> None:
         self._environ = dict(os.environ if environ is None else environ)
         self._in_process = dict(in_process or {})
@@ -65,7 +68,7 @@ class Registry:
 
             validate(self)
 
-    def extended(self, *specs: Spec, distribution: str = "toy") -> "Registry":
+    def extended(self, *specs: "Spec", distribution: str = "toy") -> "Registry":
         """A new registry with these specs besides everything in this one: for tests and notebooks.
 
         They are always switched on, and a name that is installed too is ambiguous, as ever.
@@ -78,25 +81,25 @@ class Registry:
         return Registry(installed, self._environ, in_process={**self._in_process, **added})
 
     @overload
-    def get(self, kind: Literal["models"], name: str, *, plugin: str | None = None) -> ModelFamily: ...
+    def get(self, kind: Literal["models"], name: str, *, plugin: str | None = None) -> "ModelFamily": ...
     @overload
-    def get(self, kind: Literal["tasks"], name: str, *, plugin: str | None = None) -> Task: ...
+    def get(self, kind: Literal["tasks"], name: str, *, plugin: str | None = None) -> "Task": ...
     @overload
-    def get(self, kind: Literal["decoders"], name: str, *, plugin: str | None = None) -> Decoder: ...
+    def get(self, kind: Literal["decoders"], name: str, *, plugin: str | None = None) -> "Decoder": ...
     @overload
-    def get(self, kind: Literal["quantizers"], name: str, *, plugin: str | None = None) -> Quantizer: ...
+    def get(self, kind: Literal["quantizers"], name: str, *, plugin: str | None = None) -> "Quantizer": ...
     @overload
-    def get(self, kind: Literal["attention"], name: str, *, plugin: str | None = None) -> AttentionBackend: ...
+    def get(self, kind: Literal["attention"], name: str, *, plugin: str | None = None) -> "AttentionBackend": ...
     @overload
-    def get(self, kind: Literal["checkpoints"], name: str, *, plugin: str | None = None) -> CheckpointFormat: ...
+    def get(self, kind: Literal["checkpoints"], name: str, *, plugin: str | None = None) -> "CheckpointFormat": ...
     @overload
-    def get(self, kind: Literal["commands"], name: str, *, plugin: str | None = None) -> Command: ...
+    def get(self, kind: Literal["commands"], name: str, *, plugin: str | None = None) -> "Command": ...
     @overload
-    def get(self, kind: Literal["hooks"], name: str, *, plugin: str | None = None) -> HookSet: ...
+    def get(self, kind: Literal["hooks"], name: str, *, plugin: str | None = None) -> "HookSet": ...
     @overload
-    def get(self, kind: str, name: str, *, plugin: str | None = None) -> Spec: ...
+    def get(self, kind: str, name: str, *, plugin: str | None = None) -> "Spec": ...
 
-    def get(self, kind: str, name: str, *, plugin: str | None = None) -> Spec:
+    def get(self, kind: str, name: str, *, plugin: str | None = None) -> "Spec":
         """The spec of a name; the first use imports the plugin's light module.
 
         Args:
@@ -110,7 +113,7 @@ class Registry:
         """
         return self.spec(self.provider(kind, name, plugin=plugin))
 
-    def spec(self, candidate: Candidate) -> Spec:
+    def spec(self, candidate: Candidate) -> "Spec":
         """The spec of a candidate, however many others provide its name.
 
         Raises:
@@ -197,6 +200,8 @@ class Registry:
         Raises:
             BrokenPlugin: one of them has a hook that does not fit its specification.
         """
+        from modelry_registry.hookspecs import new_manager
+
         manager = new_manager()
         for plugin in reversed(_each_once(plugins)):  # pluggy calls the last registered first
             try:

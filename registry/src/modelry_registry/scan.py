@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import importlib_metadata
 
 from modelry_registry.candidates import Candidate, Finding
-from modelry_registry.naming import DISTRIBUTION, NAME, NAME_RULE, canonical, described, quoted
-from modelry_registry.specs import SPECS
+from modelry_registry.naming import DISTRIBUTION, KINDS, NAME, NAME_RULE, canonical, described, quoted
 
 if TYPE_CHECKING:
     from importlib_metadata import IDistribution
@@ -108,8 +107,8 @@ def _promises(one: _Found, findings: list[Finding]) -> list[Candidate]:
     promised: dict[tuple[str, str, int], Candidate] = {}
     for group, name, value in one.entries:
         match = _GROUP.fullmatch(group)
-        if match is None or match["kind"] not in SPECS:
-            kinds = ", ".join(SPECS)
+        if match is None or match["kind"] not in KINDS:
+            kinds = ", ".join(KINDS)
             fault = f"its entry-point group {quoted(group)} is not one of modelry.<kind>.v<api>, with kind in {kinds}"
         elif not NAME.fullmatch(name):
             fault = f"its entry point {quoted(name)} in {group} is not a name: use {NAME_RULE}"

@@ -1,7 +1,5 @@
 """`modelry plugins doctor`: run every plugin in a process of its own and report what is wrong."""
 
-from dataclasses import asdict
-
 import click
 
 from modelry_registry import doctor as examination
@@ -16,7 +14,7 @@ def run_doctor(timeout_seconds: float, as_json: bool) -> None:
     registry = open_registry()
     findings = examination.examine_all(registry, timeout_seconds=timeout_seconds)
     if as_json:
-        print_json([asdict(one) for one in findings])
+        print_json([one._asdict() for one in findings])
     else:
         for one in findings:
             click.echo(f"{'problem' if one.problem else 'note'}: {one.code}: {one.message}")

@@ -5,12 +5,12 @@ import click
 from modelry_registry.candidates import Candidate
 from modelry_registry.cli.output import as_json, open_registry, print_json, print_table
 from modelry_registry.errors import AmbiguousName
+from modelry_registry.naming import KINDS
 from modelry_registry.registry import Registry
-from modelry_registry.specs import SPECS
 
 
 @click.command("list")
-@click.option("--kind", type=click.Choice(list(SPECS)), help="Only this kind.")
+@click.option("--kind", type=click.Choice(KINDS), help="Only this kind.")
 @as_json
 def list_plugins(kind: str | None, as_json: bool) -> None:
     """List the installed names, who provides them, and whether they can be used. Imports no plugin."""

@@ -11,9 +11,9 @@ from modelry_registry.cli.listing import describe
 from modelry_registry.cli.output import as_json, open_registry, print_json
 from modelry_registry.errors import RegistryError, UnknownName
 from modelry_registry.known import known_distribution
-from modelry_registry.naming import NAME, canonical, quoted
+from modelry_registry.naming import KINDS, NAME, canonical, quoted
 from modelry_registry.registry import Registry
-from modelry_registry.specs import SPECS, Spec
+from modelry_registry.specs import Spec
 
 
 @click.command("show")
@@ -52,7 +52,7 @@ def find(registry: Registry, name: str) -> list[Candidate]:
     found = [one for one in registry.candidates if one.name == name or one.distribution == canonical(name)]
     if found:
         return found
-    absent = [(one, name, owner) for one in SPECS if (owner := known_distribution(one, name)) is not None]
+    absent = [(one, name, owner) for one in KINDS if (owner := known_distribution(one, name)) is not None]
     if absent:
         raise failures.missing(absent)
     installed = sorted({one.name for one in registry.candidates})
