@@ -75,6 +75,9 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
     """Attribute of the projection onto the vocabulary, in the head."""
     keep_in_float32: ClassVar[tuple[str, ...]] = ()
     """Endings of the names of parameters that stay in float32 whatever dtype the model is loaded in."""
+    optional_parts: ClassVar[tuple[str, ...]] = ()
+    """Of a base model: beginnings of the names of parts that only some heads have ("pooler."). A checkpoint with them
+    loads into a head without, and one without makes them new."""
     supports_gradient_checkpointing: ClassVar[bool] = True
     reads_packed: ClassVar[bool] = False
     """Of a base model: texts that lie one behind the other in one row are kept apart, where attention_mask numbers

@@ -96,7 +96,7 @@ def match(
         else:
             wrong.missing.append(name)
     if found.unused and not found.new and model.base_model is not model:
-        wrong.unexpected += found.unused
+        wrong.unexpected += [name for name in found.unused if not _is_optional(model, name)]
     _refuse(wrong, checkpoint.where, type(model).__name__)
     return found
 
@@ -140,7 +140,15 @@ def _to_the_tied(step: Step, tied: Mapping[str, str], stored: Mapping[str, str])
 
 
 def _of_a_head(model: "PreTrainedModel", name: str) -> bool:
-    return model.base_model is not model and not name.startswith(f"{model.base_model_prefix}.")
+    if model.base_model is not model and not name.startswith(f"{model.base_model_prefix}."):
+        return True
+    return _is_optional(model, name)
+
+
+def _is_optional(model: "PreTrainedModel", name: str) -> bool:
+    """Whether only some of the family's heads have this part of the base model."""
+    parts: tuple[str, ...] = getattr(model.base_model, "optional_parts", ())
+    return name.removeprefix(f"{model.base_model_prefix}.").startswith(parts or ("\0",))
 
 
 def _as_read(step: Step, checkpoint: Checkpoint, files_name: Mapping[str, str]) -> list[Tensor]:
