@@ -117,8 +117,6 @@ def test_an_observer_that_cannot_be_imported(site):
     site.install("watch", entries={"modelry.hooks.v1": ["watch"]}, source=OBSERVER.replace("observer = ", "nothing = "))
     told = r"MODELRY_HOOKS switches watch on: zz_watch:observer of watch 1\.0 cannot be imported"
     with pytest.raises(RegistryError, match=told):
-        RegistryError, match=r"MODELRY_HOOKS switches watch on: zz_watch:observer of watch 1\.0 cannot be imported"
-    ):
         site.registry(MODELRY_HOOKS="watch").hooks([])
 
 
