@@ -128,4 +128,6 @@ def test_a_ready_model_takes_less_than_three_seconds(smollm2: Path) -> None:
         seconds, dtype = done.stdout.split()
         assert dtype == "torch.bfloat16"
         times.append(float(seconds))
+        if times[-1] < 3:
+            break
     assert min(times) < 3  # measured: 0.9 s of CPU
