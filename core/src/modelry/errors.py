@@ -6,6 +6,7 @@ ModelryError
 ├── NotFound            FileNotFoundError   folder, file, repository or revision does not exist
 ├── Unreachable         OSError             the hub does not answer, or we are offline and the cache lacks the file
 ├── AccessDenied        PermissionError     the hub wants a (different) token
+├── UnsafeAddress       ValueError          a URL that is never fetched: its scheme, or an address of our own network
 ├── ConfigError         ValueError          config.json: invalid JSON, no model_type, impossible values
 ├── CheckpointError     ValueError          truncated or lying file; missing, unexpected, mis-shaped tensors
 │   └── UnsafeCheckpoint                    only pickled files, or an index that points outside its folder
@@ -54,6 +55,7 @@ __all__ = [
     "TemplateError",
     "UnknownName",
     "Unreachable",
+    "UnsafeAddress",
     "UnsafeCheckpoint",
 ]
 
@@ -68,6 +70,10 @@ class Unreachable(ModelryError, OSError):
 
 class AccessDenied(ModelryError, PermissionError):
     """The hub asks for a token, or for another one."""
+
+
+class UnsafeAddress(ModelryError, ValueError):
+    """A URL that is never fetched: not http(s), with credentials, or leading into our own network."""
 
 
 class ConfigError(ModelryError, ValueError):

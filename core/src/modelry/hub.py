@@ -1,6 +1,7 @@
 """From what a user names (folder, file, "organisation/repository") to local files, and back up to the hub.
 
-The only room that touches the network, always through huggingface_hub, which is imported when a hub is meant.
+The only room that touches the network for models, always through huggingface_hub, which is imported when a hub is
+meant. What a user's URL of a picture, sound or film leads to comes through fetching.py; nothing else sends requests.
 """
 
 import contextlib
