@@ -8,15 +8,16 @@ is a 4-bit one of twice the inputs, which are given twice. One product, one sum 
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from modelry.packed.int4_layouts import FileLayout, Layout, layout_for
+from modelry.packed.grouped_linear import GroupedLinear
+from modelry.packed.int4_layouts import FileLayout, layout_for
 from modelry.packed.int4_packing import LEVELS, MIDDLE, fold
-from modelry.packed.packed_linear import PackedLinear, moved_bits
+from modelry.packed.packed_linear import PackedLinear
 
 MOST_ROWS_OF_KERNEL = 32
 """Up to so many rows the halves are multiplied; above it a weight made whole costs less. (1536, 576) in bfloat16, two
@@ -27,7 +28,7 @@ WEIGHTS_AT_A_TIME = 1 << 15
 """Bounds the memory that laying out takes beside the results, and keeps it in the calling thread."""
 
 
-class GroupedInt8Linear(PackedLinear):
+class GroupedInt8Linear(GroupedLinear):
     """8-bit integers with a scale for each group of inputs.
 
     `weight` is (O, I) int8 in a file; in memory their halves as `layout` has them.
@@ -42,6 +43,7 @@ class GroupedInt8Linear(PackedLinear):
     """(I / G, O)."""
     halves_scale_and_zero: Tensor | None
     """(2 I / G, O, 2) of the halves, made of the scales when the layer is laid out."""
+    bits: ClassVar[int] = 8
     output_dims: ClassVar[Mapping[str, int]] = {"weight": 0, "weight_scale": 1, "halves_scale_and_zero": 1}
 
     def __init__(
@@ -53,13 +55,15 @@ class GroupedInt8Linear(PackedLinear):
         bias: Tensor | None,
         scale_dtype: torch.dtype = torch.bfloat16,
     ) -> None:
-        super().__init__(in_features, out_features, bias=bias)
-        self.group_size = group_size
-        self.layout: Layout = FileLayout()
+        super().__init__(in_features, out_features, group_size=group_size, bias=bias)
         self.register_buffer("weight", torch.empty(out_features, in_features, dtype=torch.int8))
         scale = torch.empty(in_features // group_size, out_features, dtype=scale_dtype)
         self.register_buffer("weight_scale", scale)
         self.register_buffer("halves_scale_and_zero", None, persistent=False)
+
+    @property
+    def bits_kept(self) -> tuple[str, ...]:
+        return ("weight_scale",)
 
     def multiply(self, x: Tensor) -> Tensor:
         rows = x.reshape(-1, self.in_features)
@@ -92,11 +96,7 @@ class GroupedInt8Linear(PackedLinear):
 
     def same_kind(self, other: PackedLinear) -> bool:
         """Whether another layer has the same groups, and both are halves in the same layout."""
-        alike = isinstance(other, GroupedInt8Linear) and (self.group_size, self.layout) == (
-            other.group_size,
-            other.layout,
-        )
-        return alike and not isinstance(self.layout, FileLayout) and super().same_kind(other)
+        return not isinstance(self.layout, FileLayout) and super().same_kind(other)
 
     def lay_out(self) -> None:
         """Bring the integers from the file's layout into halves for the kernel of their device.
@@ -118,38 +118,9 @@ class GroupedInt8Linear(PackedLinear):
         """(O, I) int8, as in a file."""
         return self.integers if isinstance(self.layout, FileLayout) else self._transposed().t().contiguous()
 
-    def _leave_layout(self) -> None:
-        self._buffers["weight"] = self.packed()
-        self.layout, self.halves_scale_and_zero = FileLayout(), None
-
-    def _apply(self, fn: Any, recurse: bool = True) -> Self:
-        """Move; a change of dtype is for activations and keeps the scale's bits."""
-        self._leave_layout()
-        bits = self._buffers.pop("weight_scale")
-        assert bits is not None
-        try:
-            super()._apply(fn, recurse)
-            bits = moved_bits(bits, fn)
-        finally:
-            self._buffers["weight_scale"] = bits
-            self.lay_out()
-        return self
-
-    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
-        super()._save_to_state_dict(destination, prefix, keep_vars)
-        destination[f"{prefix}weight"] = self.packed()
-
-    def _load_from_state_dict(self, *arguments: Any, **named: Any) -> None:
-        self._leave_layout()
-        super()._load_from_state_dict(*arguments, **named)
-        self.lay_out()
-
-    def extra_repr(self) -> str:
-        """Sizes, and that it cannot be trained."""
-        return (
-            f"{self.in_features}, {self.out_features}, bias={self.bias is not None}, "
-            f"int8 in groups of {self.group_size}, not trainable"
-        )
+    def leave_layout(self) -> None:
+        super().leave_layout()
+        self.halves_scale_and_zero = None
 
 
 def _halves(integers: Tensor) -> Tensor:

@@ -4,13 +4,13 @@ M rows of the input   I input width   O output width   G inputs in a group
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from modelry.packed.grouped_linear import GroupedLinear
 from modelry.packed.int4_layouts import FileLayout, Layout, layout_for
-from modelry.packed.packed_linear import PackedLinear, moved_bits
 
 
 def whole(kept: Tensor, scale_and_zero: Tensor, *, layout: Layout, group_size: int, dtype: torch.dtype) -> Tensor:
@@ -40,7 +40,7 @@ def product(x: Tensor, kept: Tensor, scale_and_zero: Tensor, layout: Layout, gro
     return y.view(*x.shape[:-1], y.shape[-1])
 
 
-class Int4Linear(PackedLinear):
+class Int4Linear(GroupedLinear):
     """4-bit integers in groups.
 
     In memory the integers lie as the device's kernel wants them (`layout`); state_dict has them as files do.
@@ -53,6 +53,7 @@ class Int4Linear(PackedLinear):
 
     weight_scale_and_zero: Tensor
     """(I / G, O, 2)."""
+    bits: ClassVar[int] = 4
     output_dims: ClassVar[Mapping[str, int]] = {"weight": 0, "weight_scale_and_zero": 1}
 
     def __init__(
@@ -64,12 +65,14 @@ class Int4Linear(PackedLinear):
         bias: Tensor | None,
         scale_dtype: torch.dtype = torch.bfloat16,
     ) -> None:
-        super().__init__(in_features, out_features, bias=bias)
-        self.group_size = group_size
-        self.layout: Layout = FileLayout()
+        super().__init__(in_features, out_features, group_size=group_size, bias=bias)
         groups = in_features // group_size
         self.register_buffer("weight", torch.empty(out_features, in_features // 2, dtype=torch.uint8))
         self.register_buffer("weight_scale_and_zero", torch.empty(groups, out_features, 2, dtype=scale_dtype))
+
+    @property
+    def bits_kept(self) -> tuple[str, ...]:
+        return ("weight_scale_and_zero",)
 
     def multiply(self, x: Tensor) -> Tensor:
         return product(x, self.integers, self.weight_scale_and_zero, self.layout, self.group_size)
@@ -86,11 +89,6 @@ class Int4Linear(PackedLinear):
         )
         return weight.t().contiguous()
 
-    def same_kind(self, other: PackedLinear) -> bool:
-        """Whether another layer has the same groups and layout."""
-        alike = isinstance(other, Int4Linear) and (self.group_size, self.layout) == (other.group_size, other.layout)
-        return alike and super().same_kind(other)
-
     def lay_out(self) -> None:
         """Bring the integers from the file's layout into the one for their device."""
         if not isinstance(self.layout, FileLayout):
@@ -102,36 +100,3 @@ class Int4Linear(PackedLinear):
     def packed(self) -> Tensor:
         """(O, I / 2) bytes, as in a file."""
         return self.layout.as_in_files(self.integers, outputs=self.out_features, inputs=self.in_features)
-
-    def _leave_layout(self) -> None:
-        self._buffers["weight"] = self.packed()
-        self.layout = FileLayout()
-
-    def _apply(self, fn: Any, recurse: bool = True) -> Self:
-        """Move; a change of dtype is for activations and keeps the bits of scales and zeros."""
-        self._leave_layout()
-        bits = self._buffers.pop("weight_scale_and_zero")
-        assert bits is not None
-        try:
-            super()._apply(fn, recurse)
-            bits = moved_bits(bits, fn)
-        finally:
-            self._buffers["weight_scale_and_zero"] = bits
-            self.lay_out()
-        return self
-
-    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
-        super()._save_to_state_dict(destination, prefix, keep_vars)
-        destination[f"{prefix}weight"] = self.packed()
-
-    def _load_from_state_dict(self, *arguments: Any, **named: Any) -> None:
-        self._leave_layout()
-        super()._load_from_state_dict(*arguments, **named)
-        self.lay_out()
-
-    def extra_repr(self) -> str:
-        """Sizes, and that it cannot be trained."""
-        return (
-            f"{self.in_features}, {self.out_features}, bias={self.bias is not None}, "
-            f"int4 in groups of {self.group_size}, not trainable"
-        )

@@ -4,14 +4,14 @@ M rows of the input   I input width   O output width
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from modelry.packed.kernels import int8_product
-from modelry.packed.packed_linear import PackedLinear, moved_bits
+from modelry.packed.packed_linear import PackedLinear
 
 MOST_ROWS_OF_KERNEL = 12
 """Up to so many rows the CPU takes PyTorch's 8-bit product, whose cost grows with the rows; above it a product in the
@@ -67,6 +67,10 @@ class Int8Linear(PackedLinear):
         self.register_buffer("weight", torch.empty(out_features, in_features, dtype=torch.int8))
         self.register_buffer("weight_scale", torch.empty(out_features, dtype=scale_dtype))
 
+    @property
+    def bits_kept(self) -> tuple[str, ...]:
+        return ("weight_scale",)
+
     def multiply(self, x: Tensor) -> Tensor:
         return product(x, self.integers, self.weight_scale)
 
@@ -81,17 +85,6 @@ class Int8Linear(PackedLinear):
     def dequantized(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """(O, I) float weight."""
         return whole(self.integers, self.weight_scale, dtype)
-
-    def _apply(self, fn: Any, recurse: bool = True) -> Self:
-        """Move; a change of dtype is for activations and keeps the scale's bits."""
-        bits = self._buffers.pop("weight_scale")
-        assert bits is not None
-        try:
-            super()._apply(fn, recurse)
-            bits = moved_bits(bits, fn)
-        finally:
-            self._buffers["weight_scale"] = bits
-        return self
 
     def extra_repr(self) -> str:
         """Sizes, and that it cannot be trained."""

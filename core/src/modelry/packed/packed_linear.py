@@ -43,8 +43,6 @@ class PackedLinear(nn.Linear):
     output_dims: ClassVar[Mapping[str, int]] = {}
     """Buffers whose rows along one dimension belong to the outputs in order: name to dimension. A layer whose every
     buffer is among them or the shared ones can be laid together with others."""
-    shared_buffers: ClassVar[frozenset[str]] = frozenset()
-    """Buffers that a product does not read, or that are the same in layers of the same kind."""
     joint: "Joint | None" = None
     """On the first of several layers that `modelry.nn.fuse` has laid together."""
 
@@ -54,7 +52,17 @@ class PackedLinear(nn.Linear):
         self.register_parameter("bias", None if bias is None else nn.Parameter(torch.empty_like(bias)))
 
     @property
-    def weight(self) -> PackedIntegers:  # type: ignore[override]
+    def shared_buffers(self) -> frozenset[str]:
+        """Buffers that a product does not read, or that are the same in layers of the same kind."""
+        return frozenset()
+
+    @property
+    def bits_kept(self) -> tuple[str, ...]:
+        """Floating buffers whose bits stay when the layer is cast: a change of dtype is for activations."""
+        return ()
+
+    @property
+    def weight(self) -> PackedIntegers:  # type: ignore[override]  # nn.Linear declares a parameter
         """The integers as others see them."""
         return self.integers.as_subclass(PackedIntegers)
 
@@ -81,7 +89,7 @@ class PackedLinear(nn.Linear):
     def forward(self, x: Tensor) -> Tensor:
         """(..., I) -> (..., O)."""
         with_gradient = x.requires_grad and torch.is_grad_enabled()
-        y: Tensor = _Product.apply(x, self) if with_gradient else self.multiply(x)  # type: ignore[no-untyped-call]
+        y: Tensor = _Product.apply(x, self) if with_gradient else self.multiply(x)  # type: ignore[no-untyped-call]  # torch's
         return y if self.bias is None else y + self.bias.to(y.dtype)
 
     def same_kind(self, other: "PackedLinear") -> bool:
@@ -117,9 +125,18 @@ class PackedLinear(nn.Linear):
         return whole
 
     def _apply(self, fn: Any, recurse: bool = True) -> Self:
+        """Move; of `bits_kept` the bits stay."""
         self.joint = None  # the tensors are about to be moved one by one
-        moved: Self = super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        return moved
+        order = list(self._buffers)
+        kept = {name: self._buffers.pop(name) for name in self.bits_kept}
+        try:
+            super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch's is not annotated
+            kept = {name: None if bits is None else moved_bits(bits, fn) for name, bits in kept.items()}
+        finally:
+            self._buffers.update(kept)
+            for name in order:  # as state_dict has them
+                self._buffers[name] = self._buffers.pop(name)
+        return self
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Refuse to train integers.
@@ -151,6 +168,5 @@ def _laid_together(places: Sequence[dict[str, Any]], name: str, dim: int) -> Ten
 
 def moved_bits(bits: Tensor, fn: Any) -> Tensor:
     """Apply a move to a floating tensor whose bits have to stay: a cast in `fn` is for activations."""
-    dtype = bits.dtype
-    moved: Tensor = fn(bits.view(torch.uint8))
-    return moved.view(dtype)
+    moved: Tensor = fn(bits.reshape(-1).view(torch.uint8))
+    return moved.view(bits.dtype).view(bits.shape)

@@ -3,14 +3,12 @@
 M rows of the input   I input width   O output width   r outputs and c inputs of a block
 """
 
-from typing import Any, Self
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from modelry.packed import float8_product, int8_linear
-from modelry.packed.packed_linear import PackedLinear, moved_bits
+from modelry.packed.packed_linear import PackedLinear
 from modelry.packed.scaled_packing import E4M3, WEIGHTS_AT_A_TIME, as_floats, blocks
 
 
@@ -53,6 +51,10 @@ class ScaledLinear(PackedLinear):
         self.register_buffer("weight", torch.empty(out_features, in_features, dtype=dtype))
         self.register_buffer(scale_name, torch.empty(shape, dtype=scale_dtype))
         self.register_buffer("weight_zero_point", zero)
+
+    @property
+    def bits_kept(self) -> tuple[str, ...]:
+        return ("weight", self.scale_name)
 
     @property
     def numbers(self) -> Tensor:
@@ -119,16 +121,6 @@ class ScaledLinear(PackedLinear):
             return of_blocks
         return of_blocks.repeat_interleave(self.block[1], dim=1)[:, : self.in_features]
 
-    def _apply(self, fn: Any, recurse: bool = True) -> Self:
-        """Move; a change of dtype is for activations and keeps the bits."""
-        kept = {name: self._buffers.pop(name) for name in ("weight", self.scale_name)}
-        try:
-            super()._apply(fn, recurse)
-            kept = {name: None if bits is None else _moved(bits, fn) for name, bits in kept.items()}
-        finally:
-            self._buffers.update(kept)
-        return self
-
     def extra_repr(self) -> str:
         """Sizes, and that it cannot be trained."""
         kind = "e4m3" if self.numbers.dtype == E4M3 else "int8"
@@ -136,7 +128,3 @@ class ScaledLinear(PackedLinear):
             f"{self.in_features}, {self.out_features}, bias={self.bias is not None}, "
             f"{kind} in blocks of {self.block[0]} x {self.block[1]}, not trainable"
         )
-
-
-def _moved(bits: Tensor, fn: Any) -> Tensor:
-    return moved_bits(bits.reshape(-1), fn).view(bits.shape)

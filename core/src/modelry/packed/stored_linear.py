@@ -1,12 +1,12 @@
 """A packed layer whose tensors are named and shaped as somebody's files have them, and are computed by a package."""
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from modelry.packed.packed_linear import PackedLinear, moved_bits
+from modelry.packed.packed_linear import PackedLinear
 
 StoredTensors = Mapping[str, tuple[tuple[int, ...], torch.dtype]]
 """Shape and dtype of each of a layer's tensors, by its name in the layer, which may have dots ("weight.absmax")."""
@@ -25,17 +25,9 @@ class StoredLinear(PackedLinear):
         for name, (shape, dtype) in tensors.items():
             self._buffers[name] = torch.empty(shape, dtype=dtype)  # register_buffer takes no name with a dot
 
-    def _apply(self, fn: Any, recurse: bool = True) -> Self:
-        """Move; a change of dtype is for activations and keeps all bits."""
-        held = dict(self._buffers)
-        floats = {name: one for name, one in held.items() if one is not None and one.is_floating_point()}
-        for name in floats:
-            del self._buffers[name]
-        super()._apply(fn, recurse)
-        moved = {**self._buffers, **{name: moved_bits(one, fn) for name, one in floats.items()}}
-        self._buffers.clear()
-        self._buffers.update({name: moved[name] for name in held})
-        return self
+    @property
+    def bits_kept(self) -> tuple[str, ...]:
+        return tuple(name for name, one in self._buffers.items() if one is not None and one.is_floating_point())
 
     def _load_from_state_dict(
         self, state: Any, prefix: str, local: Any, strict: bool, missing: Any, unexpected: list[str], errors: Any

@@ -15,7 +15,7 @@ from modelry.errors import QuantizationError
 from modelry.packed.file_form import FileForm, Kept
 from modelry.packed.int4_layouts import FileLayout, Layout, layout_for
 from modelry.packed.int4_linear import product, whole
-from modelry.packed.packed_linear import PackedLinear, moved_bits
+from modelry.packed.packed_linear import PackedLinear
 from modelry.packed.zero_points import (
     GROUPS_OF_KERNEL,
     for_kernel,
@@ -74,9 +74,13 @@ class ZeroPointLinear(PackedLinear):
             self.register_buffer(name, torch.empty(shape, dtype=stored))
 
     @property
-    def shared_buffers(self) -> frozenset[str]:  # type: ignore[override]
+    def shared_buffers(self) -> frozenset[str]:
         """The file's, which a product does not read, and the order of the inputs."""
         return frozenset(self._buffers) - self.output_dims.keys()
+
+    @property
+    def bits_kept(self) -> tuple[str, ...]:
+        return (self.form.names.scales,)
 
     @property
     def groups(self) -> int:
@@ -199,12 +203,11 @@ class ZeroPointLinear(PackedLinear):
         laid = self._buffers["weight"] is not None
         if laid:
             self._buffers["weight"], self.layout = self._in_file_layout(), FileLayout()
-        self._buffers[self.form.names.scales] = self._buffers["scale_and_zero"] = None
+        self._buffers["scale_and_zero"] = None
         try:
             super()._apply(fn, recurse)
-            scales, self.dtype = moved_bits(scales, fn), fn(probe).dtype
+            self.dtype = fn(probe).dtype
         finally:
-            self._buffers[self.form.names.scales] = scales
             if laid:
                 self._lay(self.integers)
                 self._make_scales()
