@@ -63,11 +63,4 @@ def without_padding(name: str, tensor: Tensor, inputs: Mapping[str, Any]) -> Ten
         return tensor[real]
     if tensor.dim() == 4 and (tensor.shape[0], tensor.shape[2]) == tuple(real.shape):
         return tensor.transpose(1, 2)[real]
-    if (
-        tensor.dim() == 3
-        and tensor.shape[1:] == mask.shape[1:]
-        and mask.dim() == 2
-        and tensor.shape[0] == real.shape[0]
-    ):
-        return tensor[real]
     return tensor

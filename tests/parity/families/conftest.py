@@ -2,8 +2,8 @@
 
 import importlib
 import runpy
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,7 +38,7 @@ class Pair(NamedTuple):
     """What the reference saved."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def cases_of(family: str) -> list[dict[str, Any]]:
     """The CASES of a file."""
     found: list[dict[str, Any]] = runpy.run_path(str(HERE / "cases" / f"{family}.py"))["CASES"]
@@ -61,9 +61,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                     subject = Subject(path.stem, number, head)
                     values.append((subject, variant) if padded else (subject,))
                     ids.append("/".join(filter(None, (path.stem, case["name"], head, variant))))
-    metafunc.parametrize(
-        "subject,variant" if padded else "subject", values if padded else [v[0] for v in values], ids=ids
-    )
+    metafunc.parametrize(["subject", "variant"] if padded else ["subject"], values, ids=ids)
 
 
 GENERATING = ("causal-lm", "seq2seq-lm", "image-text-to-text", "speech-seq2seq", "visual-question-answering")
@@ -86,9 +84,9 @@ def room() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def pairs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Subject], Pair]:
     """A function: subject -> pair, the last two remembered."""
-    transformers.logging.set_verbosity_error()
+    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # untyped there
 
     @lru_cache(maxsize=2)
     def made(subject: Subject) -> Pair:

@@ -70,7 +70,7 @@ def make_labels(case: dict[str, Any], config: Any, head: str, inputs: Inputs) ->
 
 
 def _without_padding(labels: Tensor, inputs: Inputs) -> Tensor:
-    mask = inputs.get("attention_mask")
+    mask: Tensor | None = inputs.get("attention_mask")
     return labels if mask is None else labels.masked_fill(mask == 0, -100)
 
 

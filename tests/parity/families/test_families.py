@@ -92,7 +92,8 @@ def test_cache(subject: Any, variant: str, pair: Any, room: dict[str, Any]) -> N
     inputs = room["make_inputs"](pair.case, pair.theirs.config, pair.head, variant)
     text = "decoder_input_ids" if "decoder_input_ids" in inputs else "input_ids"
     length = inputs[text].shape[1]
-    cache, found, encoded = None, [], {}
+    cache, found = None, []
+    encoded: dict[str, Any] = {}
     with torch.inference_mode():
         expected = pair.theirs(**inputs).logits
         for start, end in ((0, length - 4), (length - 4, length - 1), (length - 1, length)):
