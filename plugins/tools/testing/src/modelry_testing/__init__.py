@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from modelry_testing.contract import Contract
     from modelry_testing.decoder_contract import DecoderContract
     from modelry_testing.errors import ContractBroken
+    from modelry_testing.feature_extractor_contract import FeatureExtractorContract
     from modelry_testing.model_contract import ModelContract
     from modelry_testing.preprocessor_contract import PreprocessorContract
     from modelry_testing.quantizer_contract import QuantizerContract
@@ -23,6 +24,7 @@ __all__ = [
     "Contract",
     "ContractBroken",
     "DecoderContract",
+    "FeatureExtractorContract",
     "ModelContract",
     "PreprocessorContract",
     "QuantizerContract",
@@ -34,6 +36,7 @@ _ROOMS = {
     "Contract": "contract",
     "ContractBroken": "errors",
     "DecoderContract": "decoder_contract",
+    "FeatureExtractorContract": "feature_extractor_contract",
     "ModelContract": "model_contract",
     "PreprocessorContract": "preprocessor_contract",
     "QuantizerContract": "quantizer_contract",
