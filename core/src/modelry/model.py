@@ -19,6 +19,7 @@ from modelry.configuration import ModelConfig
 from modelry.errors import ConfigError, GenerationError
 from modelry.hub import Reference, push_saved
 from modelry.neighbours import refuse_replaced_inputs
+from modelry.tying import tied_names
 from modelry_registry import get_registry, resolve
 
 if TYPE_CHECKING:
@@ -67,17 +68,21 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
     main_input_name: ClassVar[str] = "input_ids"
     tied_weights: ClassVar[Mapping[str, str]] = {}
     """Parameter to the one it is, when config.tie_word_embeddings: {"lm_head.weight": "model.embed_tokens.weight"}."""
+    shared_weights: ClassVar[Mapping[str, str]] = {}
+    """The same for parameters that are one whatever the configuration says."""
     weight_table: "ClassVar[WeightTable | None]" = None
     """How published tensor names and layouts become ours, where they differ; names are those of this class."""
     input_embeddings_name: ClassVar[str] = "embed_tokens"
     """Path of the input embedding inside the base model."""
     output_embeddings_name: ClassVar[str] = "lm_head"
-    """Attribute of the projection onto the vocabulary, in the head."""
+    """Path of the projection onto the vocabulary, in the head."""
     keep_in_float32: ClassVar[tuple[str, ...]] = ()
     """Endings of the names of parameters that stay in float32 whatever dtype the model is loaded in."""
     optional_parts: ClassVar[tuple[str, ...]] = ()
     """Of a base model: beginnings of the names of parts that only some heads have ("pooler."). A checkpoint with them
     loads into a head without, and one without makes them new."""
+    own_parts: ClassVar[tuple[str, ...]] = ()
+    """Of a head that has its base model's parts beside its own: its own, which a base model's checkpoint lacks."""
     supports_gradient_checkpointing: ClassVar[bool] = True
     reads_packed: ClassVar[bool] = False
     """Of a base model: texts that lie one behind the other in one row are kept apart, where attention_mask numbers
@@ -173,9 +178,7 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
 
     def tie_weights(self) -> None:
         """Make tied parameters one parameter, where the configuration says so."""
-        if not self.config.get_text_config().tie_word_embeddings:
-            return
-        for name, source in self.tied_weights.items():
+        for name, source in tied_names(self).items():
             module_name, _, attribute = name.rpartition(".")
             module = self.get_submodule(module_name)
             if attribute in module._parameters:  # a quantizer may have replaced it

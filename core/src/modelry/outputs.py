@@ -82,6 +82,18 @@ class BaseModelOutputWithPast(ModelOutput):
 
 
 @dataclass
+class BaseModelOutputWithPastAndCrossAttentions(ModelOutput):
+    """Hidden states of a decoder that also looks at an encoder's output."""
+
+    last_hidden_state: Tensor | None = None
+    past_key_values: Cache | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+    cross_attentions: tuple[Tensor, ...] | None = None
+    """L of (B, H, T, S'), S' positions of the encoder's output."""
+
+
+@dataclass
 class BaseModelOutputWithPooling(ModelOutput):
     """Hidden states of an encoder and one vector for the whole input."""
 
@@ -90,6 +102,19 @@ class BaseModelOutputWithPooling(ModelOutput):
     """(B, D)."""
     hidden_states: tuple[Tensor, ...] | None = None
     attentions: tuple[Tensor, ...] | None = None
+
+
+@dataclass
+class BaseModelOutputWithPoolingAndCrossAttentions(ModelOutput):
+    """Hidden states of a model that is an encoder with a vector for the whole input, or a decoder."""
+
+    last_hidden_state: Tensor | None = None
+    pooler_output: Tensor | None = None
+    """(B, D)."""
+    hidden_states: tuple[Tensor, ...] | None = None
+    past_key_values: Cache | None = None
+    attentions: tuple[Tensor, ...] | None = None
+    cross_attentions: tuple[Tensor, ...] | None = None
 
 
 @dataclass
@@ -113,6 +138,19 @@ class CausalLMOutputWithPast(ModelOutput):
     past_key_values: Cache | None = None
     hidden_states: tuple[Tensor, ...] | None = None
     attentions: tuple[Tensor, ...] | None = None
+
+
+@dataclass
+class CausalLMOutputWithCrossAttentions(ModelOutput):
+    """Scores of the next token, from a decoder that may look at an encoder's output."""
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    """(B, T, V), or as many of the last positions as were asked for."""
+    past_key_values: Cache | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+    cross_attentions: tuple[Tensor, ...] | None = None
 
 
 @dataclass
@@ -150,6 +188,28 @@ class SequenceClassifierOutputWithPast(ModelOutput):
 
 
 @dataclass
+class NextSentencePredictorOutput(ModelOutput):
+    """Scores of one text following another, and of it not following."""
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    """(B, 2)."""
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+
+
+@dataclass
+class MultipleChoiceModelOutput(ModelOutput):
+    """Scores of several continuations."""
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    """(B, N), N choices."""
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+
+
+@dataclass
 class TokenClassifierOutput(ModelOutput):
     """Scores of the labels of every token."""
 
@@ -175,3 +235,70 @@ class QuestionAnsweringOutput(ModelOutput):
 
 QuestionAnsweringModelOutput = QuestionAnsweringOutput
 """The ecosystem's name of it."""
+
+
+@dataclass
+class Seq2SeqModelOutput(ModelOutput):
+    """Hidden states of an encoder and of the decoder that looks at them."""
+
+    last_hidden_state: Tensor | None = None
+    """(B, T, D) of the decoder."""
+    past_key_values: Cache | None = None
+    decoder_hidden_states: tuple[Tensor, ...] | None = None
+    decoder_attentions: tuple[Tensor, ...] | None = None
+    cross_attentions: tuple[Tensor, ...] | None = None
+    """L of (B, H, T, S'), S' positions of the encoder's output."""
+    encoder_last_hidden_state: Tensor | None = None
+    """(B, S', D)."""
+    encoder_hidden_states: tuple[Tensor, ...] | None = None
+    encoder_attentions: tuple[Tensor, ...] | None = None
+
+
+@dataclass
+class Seq2SeqLMOutput(ModelOutput):
+    """Scores of the next token of an answer to an encoder's input."""
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    """(B, T, V), or as many of the last positions as were asked for."""
+    past_key_values: Cache | None = None
+    decoder_hidden_states: tuple[Tensor, ...] | None = None
+    decoder_attentions: tuple[Tensor, ...] | None = None
+    cross_attentions: tuple[Tensor, ...] | None = None
+    encoder_last_hidden_state: Tensor | None = None
+    encoder_hidden_states: tuple[Tensor, ...] | None = None
+    encoder_attentions: tuple[Tensor, ...] | None = None
+
+
+@dataclass
+class Seq2SeqSequenceClassifierOutput(ModelOutput):
+    """Scores of the labels of a whole input, from an encoder-decoder."""
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    """(B, C)."""
+    past_key_values: Cache | None = None
+    decoder_hidden_states: tuple[Tensor, ...] | None = None
+    decoder_attentions: tuple[Tensor, ...] | None = None
+    cross_attentions: tuple[Tensor, ...] | None = None
+    encoder_last_hidden_state: Tensor | None = None
+    encoder_hidden_states: tuple[Tensor, ...] | None = None
+    encoder_attentions: tuple[Tensor, ...] | None = None
+
+
+@dataclass
+class Seq2SeqQuestionAnsweringModelOutput(ModelOutput):
+    """Scores of the first and the last token of an answer, from an encoder-decoder."""
+
+    loss: Tensor | None = None
+    start_logits: Tensor | None = None
+    """(B, T)."""
+    end_logits: Tensor | None = None
+    """(B, T)."""
+    past_key_values: Cache | None = None
+    decoder_hidden_states: tuple[Tensor, ...] | None = None
+    decoder_attentions: tuple[Tensor, ...] | None = None
+    cross_attentions: tuple[Tensor, ...] | None = None
+    encoder_last_hidden_state: Tensor | None = None
+    encoder_hidden_states: tuple[Tensor, ...] | None = None
+    encoder_attentions: tuple[Tensor, ...] | None = None

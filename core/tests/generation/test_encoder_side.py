@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from modelry.cache import Cache, GrowingLayerCache
-from modelry.errors import GenerationError
+from modelry.errors import GenerationError, ModelryWarning
 from modelry.generation import GenerationConfig, generate
 from modelry.outputs import BaseModelOutput, CausalLMOutputWithPast
 
@@ -118,3 +118,34 @@ def test_the_answer_may_be_begun_and_the_source_be_penalised(toy, plain_strategy
 def test_without_a_start_token(plain_strategy):
     with pytest.raises(GenerationError, match="decoder_start_token_id"):
         generate(ToySeq2Seq(decoder_start_token_id=None), torch.tensor([[3]]), strategy="toy-strategy")
+
+
+class ToySpeech(ToySeq2Seq):
+    """The encoder reads vectors instead of ids."""
+
+    main_input_name = "sound"
+
+    def get_encoder(self):
+        return lambda sound: BaseModelOutput(last_hidden_state=sound**2)
+
+    def forward(self, sound=None, **more):
+        return super().forward(**more)
+
+
+def test_an_input_that_is_no_ids(plain_strategy):
+    toy = ToySpeech()
+    words = toy.tokens(torch.tensor([[3, 4, 5], [7, 8, 9]])).detach()
+    expected = [ToySeq2Seq().greedy([3, 4, 5], 5), ToySeq2Seq().greedy([7, 8, 9], 5)]
+    for given in ({"inputs": words}, {"sound": words}):
+        assert generate(toy, **given, strategy="toy-strategy", max_new_tokens=5).tolist() == expected
+    with pytest.raises(GenerationError, match="the model reads sound"):
+        generate(toy, strategy="toy-strategy")
+
+
+def test_the_answer_ends_where_the_decoder_has_no_more_positions(plain_strategy):
+    source = torch.tensor([[3, 4, 5]])
+    toy = ToySeq2Seq(max_position_embeddings=64, max_target_positions=6)
+    with pytest.warns(ModelryWarning, match="beyond the 6 positions"):
+        assert generate(toy, source, strategy="toy-strategy", max_new_tokens=9).shape == (1, 6)
+    with pytest.raises(GenerationError, match="nothing can be generated"):
+        generate(toy, source, decoder_input_ids=[[1] * 6], strategy="toy-strategy")

@@ -1,6 +1,7 @@
 """Key/value caches: what a decoder remembers between forward passes."""
 
 from modelry.cache.cache import Cache
+from modelry.cache.cross import CrossLayerCache
 from modelry.cache.growing import GrowingLayerCache
 from modelry.cache.layer import LayerCache
 from modelry.cache.making import make_cache
@@ -11,6 +12,7 @@ from modelry.cache.static import StaticLayerCache
 
 __all__ = [
     "Cache",
+    "CrossLayerCache",
     "GrowingLayerCache",
     "LayerCache",
     "OffloadedLayerCache",

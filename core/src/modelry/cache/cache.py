@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import final
 
+import torch
 from torch import Tensor
 
+from modelry.cache.cross import CrossLayerCache
 from modelry.cache.layer import LayerCache
 
 
@@ -23,6 +25,9 @@ class Cache:
         self.layers = list(layers)
         self.seen = 0
         """Positions remembered, padding included."""
+        self._cross: list[CrossLayerCache] = []
+        self._sources: Tensor | None = None
+        """(R,) the row that each had when what is remembered of the encoder was last computed; None: its own."""
 
     def get_seq_length(self) -> int:
         """Positions remembered: the ecosystem's name of `seen`."""
@@ -37,6 +42,16 @@ class Cache:
     def can_rollback(self) -> bool:
         """Whether every layer can forget its last positions."""
         return all(layer.can_rollback for layer in self.layers)
+
+    def cross_layers(self) -> list[CrossLayerCache]:
+        """One for each layer of a decoder that looks at an encoder's output; empty ones where a text begins."""
+        if not self._cross:
+            self._cross = [CrossLayerCache() for _ in self.layers]
+        elif self.seen == 0:
+            self._sources = None
+            for layer in self._cross:
+                layer.clear()
+        return self._cross
 
     def width_after(self, new: int, layer: int = 0) -> int:
         """Number of keys that `extend` of that layer will return for `new` positions."""
@@ -71,6 +86,19 @@ class Cache:
         """
         for layer in self.layers:
             layer.keep(rows)
+        if self._cross:
+            self._keep_cross(rows)
+
+    def _keep_cross(self, rows: Tensor) -> None:
+        """The same for what is remembered of the encoder; beams that change places within one text move nothing."""
+        first = self._cross[0].keys
+        if first is None:
+            return
+        before = torch.arange(first.shape[0], device=rows.device) if self._sources is None else self._sources
+        self._sources = before[rows]
+        if not torch.equal(before, self._sources):
+            for layer in self._cross:
+                layer.keep(rows)
 
     def __len__(self) -> int:
         return len(self.layers)

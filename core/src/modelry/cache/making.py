@@ -29,8 +29,8 @@ def make_cache(config: Any, *, kind: str = "dynamic", **options: Any) -> Cache:
     """An empty cache with one layer for each of the decoder's.
 
     Args:
-        config: the text model's `ModelConfig`: `num_hidden_layers`, and where layers differ the fields `layer_types`
-            and `sliding_window`.
+        config: the text model's `ModelConfig`: `num_hidden_layers`, or `num_decoder_layers` where an encoder stands
+            beside the decoder, and where layers differ the fields `layer_types` and `sliding_window`.
         kind: what a layer remembers, and where:
             "dynamic": what that layer can still see, in blocks: a window where `layer_types` says
                 "sliding_attention", everything elsewhere.
@@ -58,7 +58,8 @@ def make_cache(config: Any, *, kind: str = "dynamic", **options: Any) -> Cache:
             f"the cache {name!r} has no option {', '.join(map(repr, unknown))}; "
             f"it has {', '.join(map(repr, known)) if known else 'none'}"
         )
-    layers: int = config.num_hidden_layers
+    decoder: int | None = getattr(config, "num_decoder_layers", None)
+    layers: int = config.num_hidden_layers if decoder is None else decoder
     types = config.__dict__.get("layer_types") or [""] * layers  # a field of families whose layers differ
     if len(types) != layers:
         raise ValueError(f"layer_types names {len(types)} layers and num_hidden_layers is {layers}")

@@ -13,6 +13,7 @@ from modelry.checkpoint.naming import COMPUTED, computed_names, fit_names, table
 from modelry.checkpoint.shards import Checkpoint
 from modelry.checkpoint.weight_table import Rename, Step
 from modelry.errors import CheckpointError, ModelryWarning
+from modelry.tying import tied_names, untie
 
 if TYPE_CHECKING:
     from modelry.model import PreTrainedModel
@@ -68,7 +69,7 @@ def match(
     found, wrong = Match(), _Wrong()
     found.files_name = {name: stored for stored, name in fitted.items() if name is not None}
     found.unused = sorted(stored for stored, name in fitted.items() if name is None)
-    computed, tied = computed_names(model), _tied(model)
+    computed, tied = computed_names(model), tied_names(model)
     if not untied:
         tied = _untied_where_apart(model, checkpoint, found.files_name, tied)
     for step in table.reading(found.files_name):
@@ -91,6 +92,8 @@ def match(
         if source in provided:
             if name.startswith(untied or ("\0",)):
                 found.steps.append(Step((str(source),), (name,), Rename(str(source), name)))
+        elif source in needed:
+            continue  # it is what becomes of the other
         elif _of_a_head(model, name):
             found.new.append(name)
         else:
@@ -101,13 +104,9 @@ def match(
     return found
 
 
-def _tied(model: "PreTrainedModel") -> Mapping[str, str]:
-    return model.tied_weights if model.config.get_text_config().tie_word_embeddings else {}
-
-
 def _untied_where_apart(
-    model: "PreTrainedModel", checkpoint: Checkpoint, files_name: Mapping[str, str], tied: Mapping[str, str]
-) -> Mapping[str, str]:
+    model: "PreTrainedModel", checkpoint: Checkpoint, files_name: Mapping[str, str], tied: dict[str, str]
+) -> dict[str, str]:
     """Believe the tensors where a checkpoint keeps both of two tied ones with different values, and warn.
 
     Its configuration says that they are one, as that of somebody who trained them apart may; dropping either would
@@ -128,8 +127,8 @@ def _untied_where_apart(
         ModelryWarning,
         stacklevel=6,
     )
-    model.config.get_text_config().tie_word_embeddings = False
-    return {}
+    untie(model)
+    return {name: source for name, source in tied_names(model).items() if name not in apart}
 
 
 def _to_the_tied(step: Step, tied: Mapping[str, str], stored: Mapping[str, str]) -> Step:

@@ -20,6 +20,7 @@ from modelry.checkpoint.safetensors_writing import write_safetensors
 from modelry.checkpoint.shards import INDEX, WEIGHTS
 from modelry.config_file import CONFIG_NAME, config_text
 from modelry.errors import CheckpointError
+from modelry.tying import tied_names
 
 if TYPE_CHECKING:
     from modelry.model import PreTrainedModel
@@ -67,8 +68,7 @@ def stored_tensors(model: "PreTrainedModel") -> dict[str, Tensor]:
         CheckpointError: a tensor has no values.
     """
     ours = model.state_dict()
-    tied = model.tied_weights if model.config.get_text_config().tie_word_embeddings else {}
-    for name, source in tied.items():
+    for name, source in tied_names(model).items():
         if name in ours and source in ours and ours[name].data_ptr() == ours[source].data_ptr():
             del ours[name]
     empty = sorted(name for name, tensor in ours.items() if tensor.is_meta)

@@ -29,11 +29,15 @@ class EncoderDecoderInput(InputSide):
         self._mask = source.mask
         self._encoded: Tensor | None = None
         self._fed = start[:, :0]
+        self._sources = torch.arange(source.rows, device=start.device)
+        """(R,) the prompt whose answer a row is."""
 
     def prefill(self) -> Any:
         inputs = dict(self.prompt.extras)
         if self.prompt.ids.shape[1]:
             inputs |= {"input_ids": self.prompt.ids, "attention_mask": self._mask}
+        elif self.prompt.embeds is not None:
+            inputs |= {"inputs_embeds": self.prompt.embeds, "attention_mask": self._mask}
         self._encoded = self._model.get_encoder()(**inputs).last_hidden_state  # (R, S, D)
         return self.step(self._start)
 
@@ -55,9 +59,12 @@ class EncoderDecoderInput(InputSide):
 
     def keep(self, rows: Tensor) -> None:
         assert self._encoded is not None
-        self._encoded = self._encoded[rows]
-        self._mask = None if self._mask is None else self._mask[rows]
-        self._fed = self._fed[rows]
+        before, self._sources = self._sources, self._sources[rows]
+        if not torch.equal(before, self._sources):  # beams change places within one prompt, mostly
+            self._encoded = self._encoded[rows]
+            self._mask = None if self._mask is None else self._mask[rows]
+        if self._cache is None:
+            self._fed = self._fed[rows]
         if self._cache is not None:
             self._cache.keep(rows)
 

@@ -17,10 +17,13 @@ def greatest_length(config: GenerationConfig, model: Any, prompt: Prompt, start:
         GenerationError: the prompt leaves no room.
     """
     have = start.shape[1]
-    unwritten = 0 if model.config.is_encoder_decoder else prompt.width - have
-    context = context_length(model.config)
-    longest = prompt.width if prompt.mask is None else int(prompt.mask.sum(dim=1).max())
-    room = None if context is None or model.config.is_encoder_decoder else context - longest
+    apart: bool = model.config.is_encoder_decoder
+    unwritten = 0 if apart else prompt.width - have
+    context = context_length(model.config, answer=apart)
+    longest = have
+    if not apart:
+        longest = prompt.width if prompt.mask is None else int(prompt.mask.sum(dim=1).max())
+    room = None if context is None else context - longest
     if config.max_new_tokens is not None:
         said, new = f"max_new_tokens={config.max_new_tokens}", config.max_new_tokens
     elif "max_length" in config.model_fields_set and config.max_length is not None:

@@ -56,6 +56,9 @@ def read_prompt(
     """
     device = model.device
     rest = {name: value.to(device) if isinstance(value, Tensor) else value for name, value in extras.items()}
+    main: str = getattr(model, "main_input_name", "input_ids")  # models that wrap another's have none
+    if model.config.is_encoder_decoder and main != "input_ids":
+        return _features(main, ids, mask, rest, device)
     embeds = rest.pop("inputs_embeds", None)
     if ids is None:
         ids = _start(embeds, config)
@@ -90,6 +93,19 @@ def read_prompt(
     return Prompt(tokens, read, rest, embeds, cached)
 
 
+def _features(name: str, given: Any, mask: Any, rest: dict[str, Any], device: torch.device) -> Prompt:
+    """The input of an encoder that reads no ids: sound or images, by the model's main input."""
+    if given is not None:
+        rest[name] = given
+    features = rest.get(name)
+    if not isinstance(features, Tensor) or features.dim() < 2 or features.shape[0] == 0:
+        raise GenerationError(f"the model reads {name}, a tensor with a row for each item, and there is none: give it")
+    rest[name] = features.to(device)
+    if mask is not None:
+        rest["attention_mask"] = torch.as_tensor(mask, device=device)
+    return Prompt(torch.zeros(features.shape[0], 0, dtype=torch.long, device=device), None, rest)
+
+
 def check_ids(ids: Tensor, vocabulary: int | None) -> None:
     """Refuse ids that no embedding has.
 
@@ -107,10 +123,16 @@ def check_ids(ids: Tensor, vocabulary: int | None) -> None:
         )
 
 
-def context_length(config: Any) -> int | None:
-    """Positions a model was made for, None where its config does not say. Dynamic rotary scaling stretches it."""
+def context_length(config: Any, *, answer: bool = False) -> int | None:
+    """Positions a model was made for, None where its config does not say. Dynamic rotary scaling stretches it.
+
+    Args:
+        answer: those of an encoder-decoder's answer, where they are others than its input's.
+    """
     text = config.get_text_config()
     positions = getattr(text, "max_position_embeddings", None)
+    if answer:
+        positions = getattr(text, "max_target_positions", positions)
     scaling = getattr(text, "rope_parameters", None)
     if positions is not None and getattr(scaling, "rope_type", "default") == "dynamic":
         return int(positions * (getattr(scaling, "factor", None) or 1))

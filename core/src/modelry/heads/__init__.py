@@ -1,8 +1,24 @@
-"""Generic heads: a base model and a projection, the same for every family. A family's head is a one-liner."""
+"""Generic heads: a base model and a projection, the same for every family. A family's head is a one-liner.
+
+A head whose base model leaves something out (a pooler) says so in `base_options`, which its base class is made with.
+"""
 
 from modelry.heads.causal_lm import CausalLM
+from modelry.heads.masked_lm import MaskedLM
+from modelry.heads.multiple_choice import MultipleChoice
+from modelry.heads.next_sentence_prediction import NextSentencePrediction
+from modelry.heads.pooled_classification import PooledSequenceClassification
 from modelry.heads.question_answering import QuestionAnswering
 from modelry.heads.sequence_classification import SequenceClassification
 from modelry.heads.token_classification import TokenClassification
 
-__all__ = ["CausalLM", "QuestionAnswering", "SequenceClassification", "TokenClassification"]
+__all__ = [
+    "CausalLM",
+    "MaskedLM",
+    "MultipleChoice",
+    "NextSentencePrediction",
+    "PooledSequenceClassification",
+    "QuestionAnswering",
+    "SequenceClassification",
+    "TokenClassification",
+]

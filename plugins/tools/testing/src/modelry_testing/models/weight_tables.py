@@ -5,6 +5,7 @@ from torch import Tensor
 
 from modelry.checkpoint.naming import table_of
 from modelry.checkpoint.weight_table import Ignore, Row
+from modelry.tying import tied_names
 from modelry_testing.errors import ContractBroken
 from modelry_testing.models.subject import Subject
 from modelry_testing.models.weights import stored_names
@@ -18,7 +19,7 @@ def total_and_reversible(subject: Subject) -> None:
         model = subject.model(head)
         name = type(model).__name__
         table = table_of(model)
-        tied = model.tied_weights if model.config.get_text_config().tie_word_embeddings else {}
+        tied = tied_names(model)
         held = {key: one.detach() for key, one in model.state_dict(keep_vars=True).items() if key not in tied}
         stored: dict[str, Tensor] = {}
         for step in table.writing(held, {key: len(one) for key, one in held.items() if one.ndim}):
