@@ -13,9 +13,6 @@ from benchmarks.work.growth import NEW_TOKENS
 CONTEXTS = (128, 512, 2048, 4096, 8000)
 BATCHES = (1, 2, 4, 8, 16, 32)
 BATCH_CONTEXT = 128
-LONG, MOST_RUNS_OF_LONG = 1500, 3
-"""Prompts of more tokens than LONG, all rows together, are read fewer times: they take long, and each reading is
-followed by several steps, whose median is one run's figure."""
 SIDES = {
     "modelry 4 bit": ("ours", "growth", "gguf"),
     "modelry bfloat16": ("ours", "growth", "bfloat16"),
@@ -30,8 +27,7 @@ def measure(runs: int) -> Iterator[tuple[str, Any]]:
     with lasting(SIDES) as processes:
         for name, point in points:
             sides = {side: partial(process.measure, *point) for side, process in processes.items()}
-            context, batch = point
-            yield name, entry(in_turn(name, runs if context * batch <= LONG else min(runs, MOST_RUNS_OF_LONG), sides))
+            yield name, entry(in_turn(name, runs, sides))
 
 
 def series(entries: Entries, kind: str, sizes: Sequence[int]) -> dict[str, list[float]]:
@@ -50,9 +46,8 @@ def section(entries: Entries) -> Section:
     return Section(
         "How cost grows",
         f"Decoded tokens per second: with one row against its context, and with {BATCH_CONTEXT} tokens of context "
-        f"against the rows of a batch (all rows together). A run is the median of {NEW_TOKENS - 1} steps; "
-        f"{MOST_RUNS_OF_LONG} runs where all prompts together are longer than {LONG:,} tokens. No goal: the curves are "
-        "the point.",
+        f"against the rows of a batch (all rows together). A run is the median of {NEW_TOKENS - 1} steps. "
+        "No goal: the curves are the point.",
         picture="growth",
         after=[*_table(entries, "context", CONTEXTS), "", *_table(entries, "batch", BATCHES)],
     )
