@@ -15,6 +15,7 @@ from modelry_testing.models import (
     configs,
     generating,
     padding,
+    pictures,
     precision,
     reference,
     running,
@@ -66,7 +67,10 @@ class ModelContract(PluginContract):
         Raises:
             pytest.skip.Exception: the model reads something else than ids, and the test class does not say what.
         """
-        if "text" not in cast(ModelFamily, self.spec()).modalities:
+        modalities = cast(ModelFamily, self.spec()).modalities
+        if modalities == ("image",):
+            return {"pixel_values": pictures.pixels(config, rows)}
+        if "text" not in modalities:
             pytest.skip(f"{self.name} does not read text: override `inputs` in its test class")
         text = config.get_text_config()
         special = {text.pad_token_id}
@@ -80,7 +84,7 @@ class ModelContract(PluginContract):
 
     def labels(self, head: str, config: ModelConfig, inputs: Inputs) -> Inputs:
         """What a head is trained on; empty for a head without a loss."""
-        rows, length = inputs["input_ids"].shape if "input_ids" in inputs else (len(next(iter(inputs.values()))), 1)
+        rows, *_, length = inputs["input_ids"].shape if "input_ids" in inputs else (len(next(iter(inputs.values()))), 1)
         match head:
             case "causal-lm" | "masked-lm":
                 return {"labels": inputs["input_ids"]}
@@ -88,6 +92,16 @@ class ModelContract(PluginContract):
                 return {"labels": inputs["decoder_input_ids"]}
             case "sequence-classification" | "image-classification" | "audio-classification":
                 return {"labels": torch.arange(rows) % config.num_labels}
+            case "masked-image-modeling":
+                return {"bool_masked_pos": pictures.every_third_patch(config, inputs["pixel_values"])}
+            case "semantic-segmentation":
+                return {"labels": pictures.classes_of_pixels(config, inputs["pixel_values"])}
+            case "multiple-choice":
+                return {"labels": torch.arange(rows) % 3}
+            case "next-sentence-prediction":
+                return {"labels": torch.arange(rows) % 2}
+            case "pretraining" if "input_ids" in inputs:
+                return {"labels": inputs["input_ids"], "next_sentence_label": torch.arange(rows) % 2}
             case "token-classification":
                 return {"labels": torch.arange(rows * length).reshape(rows, length) % config.num_labels}
             case "question-answering":

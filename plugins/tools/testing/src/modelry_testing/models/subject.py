@@ -93,10 +93,15 @@ class Subject:
             return self.make_inputs(self.config(), rows, length)
 
     def inputs_of(self, head: str) -> Inputs:
-        """Inputs for one head; a head that reads one position of each row is told that nothing is padded."""
+        """Inputs for one head; a head that reads one position of each row is told that nothing is padded.
+
+        A head that chooses gets three choices, (B, 3, T).
+        """
         inputs = self.inputs()
         if head == "sequence-classification" and "input_ids" in inputs:
             inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
+        if head == "multiple-choice":
+            inputs = {name: torch.stack([one, one.flip(-1), one.flip(0)], dim=1) for name, one in inputs.items()}
         return inputs
 
     def labels(self, head: str, inputs: Inputs) -> Inputs:
@@ -131,7 +136,8 @@ def main_output(output: Any) -> Tensor:
         value = getattr(output, key, None)
         if isinstance(value, Tensor):
             return value
-    return next(one for one in output.to_tuple() if isinstance(one, Tensor) and one.ndim > 0)
+    values = [part for one in output.to_tuple() for part in (one if isinstance(one, tuple) else (one,))]
+    return next(one for one in values if isinstance(one, Tensor) and one.ndim > 0)
 
 
 def quietly(call: Callable[[], Any]) -> Any:
