@@ -1,0 +1,9 @@
+"""The Vision Transformer keeps the model contract."""
+
+from modelry_testing import ModelContract
+
+
+class TestViT(ModelContract):
+    model_type = "vit"
+    compiles = True
+    without_gradient = ("pooler.*",)  # the loss of the base model is that of its hidden states
