@@ -75,7 +75,7 @@ def _without_padding(labels: Tensor, inputs: Inputs) -> Tensor:
 
 
 def _classes(config: Any, rows: int) -> Tensor:
-    count = config.num_labels
+    count: int = config.num_labels
     if config.problem_type == "multi_label_classification":
         return (torch.arange(rows * count).reshape(rows, count) % 2).float()
     if count == 1:

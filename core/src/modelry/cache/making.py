@@ -60,7 +60,7 @@ def make_cache(config: Any, *, kind: str = "dynamic", **options: Any) -> Cache:
         )
     decoder: int | None = getattr(config, "num_decoder_layers", None)
     layers: int = config.num_hidden_layers if decoder is None else decoder
-    types = config.__dict__.get("layer_types") or [""] * layers  # a field of families whose layers differ
+    types = getattr(config, "layer_types", None) or [""] * layers  # of families whose layers differ
     if len(types) != layers:
         raise ValueError(f"layer_types names {len(types)} layers and num_hidden_layers is {layers}")
     return make(config, types, **options)
@@ -70,7 +70,7 @@ def _dynamic_layers(
     config: Any, types: list[str], everywhere: Callable[[], LayerCache] = GrowingLayerCache
 ) -> list[LayerCache]:
     """A window where layers slide, and what `everywhere` makes where they do not."""
-    window: int | None = config.__dict__.get("sliding_window")
+    window: int | None = getattr(config, "sliding_window", None)
     if SLIDING in types and window is None:
         raise ValueError(f"layer_types has {SLIDING!r} layers and sliding_window is not set")
     return [SlidingLayerCache(window) if type_ == SLIDING and window is not None else everywhere() for type_ in types]

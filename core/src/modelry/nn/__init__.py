@@ -1,2 +1,2 @@
 """Bricks for model families: pure functions for mathematics, few small modules. Import from the rooms below;
-`rope_parameters` is the one that needs no torch."""
+`rope_parameters` and `decoder_config` need no torch."""

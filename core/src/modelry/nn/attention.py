@@ -6,6 +6,7 @@ H query heads   K key/value heads   E head width
 
 from typing import Protocol
 
+import torch
 from torch import Tensor, nn
 
 from modelry.nn.linear import project_jointly
@@ -52,7 +53,13 @@ def merge_heads(x: Tensor) -> Tensor:
 
 
 def rotated_heads(
-    x: Tensor, layers: tuple[nn.Linear, nn.Linear, nn.Linear], angles: Angles, *, heads: int, kv_heads: int
+    x: Tensor,
+    layers: tuple[nn.Linear, nn.Linear, nn.Linear],
+    angles: Angles,
+    *,
+    heads: int,
+    kv_heads: int,
+    norms: tuple[nn.Module, nn.Module] | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Project hidden states to queries, keys and values, split them into heads, rotate queries and keys.
 
@@ -64,19 +71,22 @@ def rotated_heads(
         angles: of the positions.
         heads: H.
         kv_heads: K.
+        norms: of each head's queries and keys, before the rotation; None where there are none.
 
     Returns:
         (B, H, T, E), (B, K, T, E) and (B, K, T, E).
     """
     joint = project_jointly(x, layers)
     if joint is None:
-        q, k, v = (layer(x) for layer in layers)
-        return (
-            rotate(split_heads(q, heads), angles),
-            rotate(split_heads(k, kv_heads), angles),
-            split_heads(v, kv_heads),
-        )
+        q, k, v = layers[0](x), layers[1](x), layers[2](x)
+        q, k = split_heads(q, heads), split_heads(k, kv_heads)
+        if norms is not None:
+            q, k = norms[0](q), norms[1](k)
+        return rotate(q, angles), rotate(k, angles), split_heads(v, kv_heads)
     every = split_heads(joint, heads + 2 * kv_heads)  # (B, H + 2 K, T, E)
+    if norms is not None:
+        q, k, v = torch.split_with_sizes(every, [heads, kv_heads, kv_heads], dim=1)
+        return rotate(norms[0](q), angles), rotate(norms[1](k), angles), v
     turned = rotate(every.narrow(1, 0, heads + kv_heads), angles)
     return (
         turned.narrow(1, 0, heads),
