@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from modelry.nn.activations import activation
 from modelry.nn.fuse import fuse_projections
-from modelry.nn.mlp import GatedMLP
+from modelry.nn.mlp import GatedMLP, PlainMLP
 
 
 @pytest.mark.parametrize("bias", [False, True])
@@ -22,3 +22,9 @@ def test_gated(name: str, bias: bool) -> None:
         torch.testing.assert_close(mlp(x), expected)
     mlp(x).sum().backward()
     assert all(parameter.grad is not None for parameter in mlp.parameters())
+
+
+def test_plain() -> None:
+    mlp, x = PlainMLP(6, 10, act=F.relu), torch.randn(2, 3, 6)
+    expected = F.relu(x @ mlp.fc1.weight.T + mlp.fc1.bias) @ mlp.fc2.weight.T + mlp.fc2.bias
+    torch.testing.assert_close(mlp(x), expected)

@@ -33,3 +33,23 @@ class GatedMLP(nn.Module):
         mixed = opened * up if torch.is_grad_enabled() else opened.mul_(up)
         down: Tensor = self.down_proj(mixed)  # (B, T, D)
         return down
+
+
+class PlainMLP(nn.Module):
+    """fc2(act(fc1(x))), the feed-forward block of https://arxiv.org/abs/1706.03762 under its most common names.
+
+    Args:
+        size: D.
+        inner: F.
+        act: between the two.
+    """
+
+    def __init__(self, size: int, inner: int, *, act: Activation) -> None:
+        super().__init__()
+        self.fc1 = Linear(size, inner)
+        self.fc2 = Linear(inner, size)
+        self.act = act
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.fc2(self.act(self.fc1(x)))  # (B, T, D)
+        return out
