@@ -30,7 +30,10 @@ def set_input_embeddings(model: "PreTrainedModel", module: nn.Module) -> None:
 
 def output_embeddings(model: "PreTrainedModel") -> nn.Module | None:
     """The projection onto the vocabulary, None for a model without one."""
-    return model._modules.get(model.output_embeddings_name)
+    found: nn.Module | None = model
+    for name in model.output_embeddings_name.split("."):
+        found = None if found is None else found._modules.get(name)
+    return found
 
 
 def set_output_embeddings(model: "PreTrainedModel", module: nn.Module) -> None:
@@ -94,7 +97,12 @@ def _resize_head(model: "PreTrainedModel", head: nn.Linear, rows: int, *, tied_t
             new.bias[: head.bias.shape[0]] = head.bias[:rows]
     if tied_to is not None:
         new.weight = tied_to
+    old_bias = head.bias
     set_output_embeddings(model, new)
+    for name, source in model.tied_weights.items():
+        path, _, attribute = source.rpartition(".")
+        if name == f"{model.output_embeddings_name}.bias" and model.get_parameter(source) is old_bias:
+            model.get_submodule(path)._parameters[attribute] = new.bias
 
 
 def _fill(model: "PreTrainedModel", new: nn.Embedding | nn.Linear, old: Tensor) -> None:

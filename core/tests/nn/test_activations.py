@@ -1,10 +1,12 @@
 """Activation functions against their formulas."""
 
 import math
+from typing import get_args
 
 import pytest
 import torch
 
+from modelry.nn.activation_names import ActivationName
 from modelry.nn.activations import ACTIVATIONS, activation
 
 X = torch.linspace(-4, 4, 33)
@@ -34,3 +36,7 @@ def test_all_keep_their_input() -> None:
 def test_an_unknown_name() -> None:
     with pytest.raises(ValueError, match="no activation function is called 'slu'; there are gelu, "):
         activation("slu")
+
+
+def test_configurations_know_the_same_names() -> None:
+    assert set(get_args(ActivationName)) == set(ACTIVATIONS)

@@ -9,6 +9,7 @@ from modelry.checkpoint.reader import CheckpointReader, TensorInfo
 _ROOMS = {
     "WeightTable": "weight_table",
     "Transpose": "weight_table",
+    "Former": "weight_table",
     "Rename": "weight_table",
     "Split": "weight_table",
     "Stack": "weight_table",

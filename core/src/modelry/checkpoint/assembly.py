@@ -103,7 +103,9 @@ def assemble(
             for name in files_names:
                 checkpoint.release(name)
     model.tie_weights()
-    new_parts.make(model, found.new, dtype=wanted, placement=placement)
+    if found.new:
+        new_parts.make(model, found.new, dtype=wanted, placement=placement)
+        model.tie_weights()
     _move_computed(model, placement)
     _check_whole(model, packing)
     _warn(model, found, checkpoint.where)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from modelry.checkpoint.dtypes import dtype_name
-from modelry.checkpoint.naming import COMPUTED, computed_names, fit_names, table_of
+from modelry.checkpoint.naming import COMPUTED, computed_names, fit_names, table_of, unread_names
 from modelry.checkpoint.shards import Checkpoint
 from modelry.checkpoint.weight_table import Rename, Step
 from modelry.errors import CheckpointError, ModelryWarning
@@ -69,13 +69,13 @@ def match(
     found, wrong = Match(), _Wrong()
     found.files_name = {name: stored for stored, name in fitted.items() if name is not None}
     found.unused = sorted(stored for stored, name in fitted.items() if name is None)
-    computed, tied = computed_names(model), tied_names(model)
+    computed, tied, unread = computed_names(model), tied_names(model), unread_names(model)
     if not untied:
         tied = _untied_where_apart(model, checkpoint, found.files_name, tied)
     for step in table.reading(found.files_name):
         step = _to_the_tied(step, tied, found.files_name)
         if not any(name in needed for name in step.ours):
-            if step.ours and not set(step.ours) <= computed and not step.stored[0].endswith(COMPUTED):
+            if step.ours and not set(step.ours) <= computed and not _needless(step, unread):
                 (found.unused if _of_a_head(model, step.ours[0]) else wrong.unexpected).extend(step.stored)
             continue
         if all(name in tied and tied[name] in found.files_name for name in step.ours) and not untied:
@@ -102,6 +102,11 @@ def match(
         wrong.unexpected += [name for name in found.unused if not _is_optional(model, name)]
     _refuse(wrong, checkpoint.where, type(model).__name__)
     return found
+
+
+def _needless(step: Step, unread: tuple[str, ...]) -> bool:
+    """Whether the stored tensor is computed from the configuration, or of a side of the family that this is not."""
+    return step.stored[0].endswith(COMPUTED) or step.ours[0].startswith(unread or ("\0",))
 
 
 def _untied_where_apart(

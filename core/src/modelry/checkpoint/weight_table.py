@@ -24,7 +24,7 @@ from torch import Tensor
 
 from modelry.errors import CheckpointError
 
-__all__ = ["Ignore", "Rename", "Row", "Split", "Stack", "Step", "Transpose", "WeightTable"]
+__all__ = ["Former", "Ignore", "Rename", "Row", "Split", "Stack", "Step", "Transpose", "WeightTable"]
 
 _LETTER = re.compile(r"\{(\w+)\}")
 
@@ -53,6 +53,8 @@ class Row(ABC):
 
     over: str = dataclasses.field(default="", init=False)
     """The letter that numbers the tensors on the checkpoint's side of one step."""
+    written: bool = dataclasses.field(default=True, init=False)
+    """Whether a model is saved by this row too, and not only read by it."""
 
     @abstractmethod
     def under(self, prefix: str, config: Any) -> Self:
@@ -82,6 +84,13 @@ class Rename(Row):
 
     def under(self, prefix: str, config: Any) -> Self:
         return dataclasses.replace(self, checkpoint=prefix + self.checkpoint, model=prefix + self.model)
+
+
+@dataclass(frozen=True)
+class Former(Rename):
+    """The name that a tensor has in older files. It is read under both, and written under the model's own."""
+
+    written: bool = dataclasses.field(default=False, init=False)
 
 
 @dataclass(frozen=True)
@@ -221,7 +230,7 @@ class WeightTable:
     def __init__(self, *rows: Row) -> None:
         self.rows = rows
         self._stored = _patterns([(name, row) for row in rows for name in row.stored])
-        self._ours = _patterns([(name, row) for row in rows for name in row.ours])
+        self._ours = _patterns([(name, row) for row in rows if row.written for name in row.ours])
         for row in rows:
             letters = {frozenset(_LETTER.findall(name)) - {row.over} for name in (*row.stored, *row.ours)}
             if len(letters) > 1:

@@ -4,21 +4,27 @@ A head whose base model leaves something out (a pooler) says so in `base_options
 """
 
 from modelry.heads.causal_lm import CausalLM
+from modelry.heads.decoder_lm import DecoderLM
 from modelry.heads.masked_lm import MaskedLM
 from modelry.heads.multiple_choice import MultipleChoice
 from modelry.heads.next_sentence_prediction import NextSentencePrediction
 from modelry.heads.pooled_classification import PooledSequenceClassification
 from modelry.heads.question_answering import QuestionAnswering
+from modelry.heads.seq2seq_stacks import TextDecoder, TextEncoder
 from modelry.heads.sequence_classification import SequenceClassification
 from modelry.heads.token_classification import TokenClassification
 
 __all__ = [
+    "BiasedSeq2SeqLM",
     "CausalLM",
+    "DecoderLM",
     "MaskedLM",
     "MultipleChoice",
     "NextSentencePrediction",
     "PooledSequenceClassification",
     "QuestionAnswering",
     "SequenceClassification",
+    "TextDecoder",
+    "TextEncoder",
     "TokenClassification",
 ]

@@ -6,30 +6,37 @@ B batch   T new positions   V vocabulary   D hidden width
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from modelry.cache import Cache
 from modelry.configuration import ModelConfig
 from modelry.heads.losses import next_token_loss
 from modelry.model import PreTrainedModel
 from modelry.nn.linear import Linear
-from modelry.outputs import CausalLMOutputWithPast
+from modelry.outputs import CausalLMOutputWithCrossAttentions, CausalLMOutputWithPast
 
 
 class CausalLM(PreTrainedModel):
     """A decoder and `lm_head`, (V, D), which is the input embedding where the configuration ties them.
 
-    A family names its decoder in `base_class`.
+    A family names its decoder in `base_class`. One whose head is more than a projection names it in `head_name` and
+    makes it in `make_head`.
     """
 
     base_class: ClassVar[type[PreTrainedModel]]
+    base_options: ClassVar[Mapping[str, Any]] = {}
+    head_name: ClassVar[str] = "lm_head"
     tied_weights: ClassVar[Mapping[str, str]] = {"lm_head.weight": "model.embed_tokens.weight"}
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
         text: Any = self.config.get_text_config()
-        self.add_module(self.base_model_prefix, self.base_class(self.config))
-        self.lm_head = Linear(text.hidden_size, text.vocab_size, bias=False)
+        self.add_module(self.base_model_prefix, self.base_class(self.config, **self.base_options))
+        self.add_module(self.head_name, self.make_head(text))
+
+    def make_head(self, text: Any) -> nn.Module:
+        """(B, T, D) to (B, T, V). `text`: the text model's configuration."""
+        return Linear(text.hidden_size, text.vocab_size, bias=False)
 
     def forward(
         self,
@@ -45,7 +52,7 @@ class CausalLM(PreTrainedModel):
         logits_to_keep: int | Tensor = 0,
         num_items_in_batch: Tensor | int | None = None,
         **more: Any,
-    ) -> CausalLMOutputWithPast:
+    ) -> CausalLMOutputWithPast | CausalLMOutputWithCrossAttentions:
         """Score the next token at each position, or at the ones asked for.
 
         Args:
@@ -70,8 +77,12 @@ class CausalLM(PreTrainedModel):
             hidden = hidden[:, logits_to_keep]
         elif 0 < logits_to_keep < hidden.shape[1]:
             hidden = hidden[:, -logits_to_keep:]
-        logits = self.lm_head(hidden)
+        logits = self.get_submodule(self.head_name)(hidden)
         loss = None if labels is None else next_token_loss(logits, labels, num_items_in_batch=num_items_in_batch)
+        if "cross_attentions" in out:
+            return CausalLMOutputWithCrossAttentions(
+                loss, logits, out.past_key_values, out.hidden_states, out.attentions, out.cross_attentions
+            )
         return CausalLMOutputWithPast(loss, logits, out.past_key_values, out.hidden_states, out.attentions)
 
     def prepare_inputs_for_generation(

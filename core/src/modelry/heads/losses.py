@@ -19,14 +19,28 @@ def cross_entropy(
         scores: (N, C).
         labels: (N,) int64.
         num_items_in_batch: labels that count in all parts of a batch whose gradients are accumulated.
+
+    Raises:
+        ValueError: a label is outside 0 to C - 1 (looked at on the CPU only; a GPU's own check ends the process).
     """
     labels = labels.to(scores.device)
+    if labels.is_cpu and not torch.compiler.is_compiling():
+        _refuse_outside(labels, count=scores.shape[-1], ignored=ignored)
     if num_items_in_batch is None:
         return F.cross_entropy(scores.float(), labels, ignore_index=ignored)
     total = F.cross_entropy(scores.float(), labels, ignore_index=ignored, reduction="sum")
     if isinstance(num_items_in_batch, Tensor):
         num_items_in_batch = num_items_in_batch.to(total.device)
     return total / num_items_in_batch
+
+
+def _refuse_outside(labels: Tensor, *, count: int, ignored: int) -> None:
+    wrong = labels[((labels < 0) | (labels >= count)) & (labels != ignored)]
+    if wrong.numel():
+        raise ValueError(
+            f"a label is {int(wrong[0])}: with {count} classes labels are 0 to {count - 1}, or {ignored} where one "
+            "does not count"
+        )
 
 
 def next_token_loss(logits: Tensor, labels: Tensor, *, num_items_in_batch: Tensor | int | None = None) -> Tensor:

@@ -3,6 +3,7 @@
 B batch   T positions   D hidden width
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -19,11 +20,12 @@ class QuestionAnswering(PreTrainedModel):
     """A base model and `qa_outputs`, (2, D) with a bias. A family names its base model in `base_class`."""
 
     base_class: ClassVar[type[PreTrainedModel]]
+    base_options: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
         text: Any = self.config.get_text_config()
-        self.add_module(self.base_model_prefix, self.base_class(self.config))
+        self.add_module(self.base_model_prefix, self.base_class(self.config, **self.base_options))
         self.qa_outputs = Linear(text.hidden_size, 2)
 
     def forward(

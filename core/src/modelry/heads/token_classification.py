@@ -3,34 +3,36 @@
 B batch   T positions   D hidden width   C labels
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
 from modelry.cache import Cache
 from modelry.configuration import ModelConfig
+from modelry.heads.dropout import classifier_dropout
 from modelry.heads.losses import cross_entropy
 from modelry.model import PreTrainedModel
 from modelry.nn.linear import Linear
 from modelry.outputs import TokenClassifierOutput
 
-DROPOUT = 0.1
-"""Where config.json names neither classifier_dropout nor hidden_dropout, as the ecosystem has it."""
-
 
 class TokenClassification(PreTrainedModel):
-    """A base model, dropout, and `score`, (C, D) with a bias. A family names its base model in `base_class`."""
+    """A base model, dropout, and `score`, (C, D) with a bias. A family names its base model in `base_class`.
+
+    The head's name is `classifier` in families of encoders: `head_name`.
+    """
 
     base_class: ClassVar[type[PreTrainedModel]]
+    base_options: ClassVar[Mapping[str, Any]] = {}
+    head_name: ClassVar[str] = "score"
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
         text: Any = self.config.get_text_config()
-        self.add_module(self.base_model_prefix, self.base_class(self.config))
-        values = self.config.to_dict()
-        named = (values.get("classifier_dropout"), values.get("hidden_dropout"), DROPOUT)
-        self.dropout = nn.Dropout(next(rate for rate in named if rate is not None))
-        self.score = Linear(text.hidden_size, self.config.num_labels)
+        self.add_module(self.base_model_prefix, self.base_class(self.config, **self.base_options))
+        self.dropout = nn.Dropout(classifier_dropout(self.config))
+        self.add_module(self.head_name, Linear(text.hidden_size, self.config.num_labels))
 
     def forward(
         self,
@@ -64,7 +66,7 @@ class TokenClassification(PreTrainedModel):
             output_attentions=output_attentions,
             **more,
         )
-        logits = self.score(self.dropout(out.last_hidden_state))
+        logits = self.get_submodule(self.head_name)(self.dropout(out.last_hidden_state))
         loss = None
         if labels is not None:
             loss = cross_entropy(logits.flatten(0, 1), labels.flatten(), num_items_in_batch=num_items_in_batch)

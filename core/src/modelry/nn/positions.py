@@ -36,3 +36,47 @@ def check_length(end: int, *, limit: int, what: str = "the input") -> None:
     """
     if end > limit:
         raise ValueError(f"{what} has {end} positions and the model {limit}: truncate it, or cut it into windows")
+
+
+def row_positions(
+    position_ids: Tensor | None, *, new: int, seen: int = 0, limit: int, device: torch.device, what: str = "the input"
+) -> Tensor:
+    """Rows of a table of learned positions: those given, or counted from the first column, padding included.
+
+    Args:
+        position_ids: (B, T), or None.
+        new: T.
+        seen: positions in the cache.
+        limit: rows of the table.
+        what: said in the message.
+
+    Returns:
+        (B, T) int64, or (1, T) where none are given.
+
+    Raises:
+        ValueError: the table has no such row. On an accelerator given positions are not looked at.
+    """
+    if position_ids is None:
+        check_length(seen + new, limit=limit, what=what)
+        return torch.arange(seen, seen + new, device=device)[None]
+    if position_ids.is_cpu and position_ids.numel() and not torch.compiler.is_compiling():
+        check_length(int(position_ids.max()) + 1, limit=limit, what=what)
+    return position_ids
+
+
+def padded_positions(attention_mask: Tensor | None, *, new: int, seen: int = 0, device: torch.device) -> Tensor:
+    """Positions that count from each row's first real token, and on through padding behind it.
+
+    Args:
+        attention_mask: (B, S), 1 for real tokens and 0 for padding; None where nothing is padded.
+        new: T.
+        seen: positions in the cache; S = seen + T.
+
+    Returns:
+        (B, T) int64, or (1, T) without a mask.
+    """
+    columns = torch.arange(seen, seen + new, device=device)[None]
+    if attention_mask is None or attention_mask.dim() != 2:
+        return columns
+    leading = (attention_mask.long().cumsum(-1) == 0).sum(-1, keepdim=True)
+    return (columns - leading).clamp(min=0)

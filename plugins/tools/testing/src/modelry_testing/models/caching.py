@@ -22,6 +22,9 @@ def generative(subject: Subject) -> PreTrainedModel:
     """The model that caches, or a skip where the family has none."""
     if "causal-lm" not in subject.family.heads:
         pytest.skip("the family has no causal-lm head: it does not decode step by step")
+    config = subject.config()
+    if "is_decoder" in type(config).model_fields and not config.is_decoder:  # type: ignore[attr-defined]  # a field
+        pytest.skip("the configuration is an encoder's: give another test class `tiny` with is_decoder")
     return subject.model("causal-lm")
 
 

@@ -40,7 +40,7 @@ def total_and_reversible(subject: Subject) -> None:
         shapes = {key: tuple(one.shape) for key, one in stored.items()}
         if stored_names(subject.saved(head)) != shapes:
             raise ContractBroken(f"save_pretrained of {name} does not write the names and shapes of its weight table")
-        unused |= {row for row in table.rows if not isinstance(row, Ignore)}
+        unused |= {row for row in table.rows if row.written and not isinstance(row, Ignore)}
     idle = sorted(str(row.stored) for row in unused - used)
     if idle:
         raise ContractBroken(f"rows of the weight table speak of no tensor: {', '.join(idle)}")

@@ -1,0 +1,52 @@
+"""What a BERT config.json means. Plain data: it reads and checks, and builds nothing."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from modelry.configuration import ModelConfig
+from modelry.nn.activation_names import ActivationName
+
+
+class BertConfig(ModelConfig):
+    """Field names are the published ones; defaults are those of BERT base, as old files leave them out.
+
+    Raises:
+        ConfigError: a value is impossible; the message has the two numbers.
+    """
+
+    model_type: Literal["bert"] = "bert"
+    vocab_size: int = Field(30522, gt=0, description="V, tokens")
+    hidden_size: int = Field(768, gt=0, description="D, width of the residual stream")
+    num_hidden_layers: int = Field(12, gt=0)
+    num_attention_heads: int = Field(12, gt=0, description="H")
+    intermediate_size: int = Field(3072, gt=0, description="F, width inside the feed-forward block")
+    hidden_act: ActivationName = "gelu"
+    hidden_dropout_prob: float = Field(0.1, ge=0, lt=1)
+    attention_probs_dropout_prob: float = Field(0.1, ge=0, lt=1)
+    classifier_dropout: float | None = Field(None, ge=0, lt=1, description="hidden_dropout_prob where it is null")
+    max_position_embeddings: int = Field(512, gt=0)
+    type_vocab_size: int = Field(2, gt=0, description="kinds of segments")
+    layer_norm_eps: float = Field(1e-12, gt=0)
+    pad_token_id: int | None = 0
+    tie_word_embeddings: bool = True
+    is_decoder: bool = Field(False, description="a position sees only those before it, and there is a cache")
+    add_cross_attention: bool = Field(False, description="each layer of the decoder looks at an encoder's output")
+    position_embedding_type: Literal["absolute"] = "absolute"  # relative positions are refused, not ignored
+
+    @property
+    def head_dim(self) -> int:
+        """E, width of one head."""
+        return self.hidden_size // self.num_attention_heads
+
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> Self:
+        if self.hidden_size % self.num_attention_heads:
+            raise ValueError(
+                f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}"
+            )
+        if self.pad_token_id is not None and not -1 <= self.pad_token_id < self.vocab_size:
+            raise ValueError(f"pad_token_id {self.pad_token_id} is outside a vocabulary of {self.vocab_size} tokens")
+        if self.add_cross_attention and not self.is_decoder:
+            raise ValueError("add_cross_attention is true and is_decoder false: only a decoder looks at an encoder")
+        return self
