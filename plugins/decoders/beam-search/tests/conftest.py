@@ -1,43 +1,16 @@
 """One tiny random Llama twice: ours, and that of transformers, the independent implementation."""
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import pytest
-import torch
-import transformers
 
-from modelry_llama import LlamaConfig, LlamaForCausalLM
-
-SMALL: dict[str, Any] = {
-    "vocab_size": 12,
-    "hidden_size": 16,
-    "intermediate_size": 24,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 2,
-    "num_key_value_heads": 1,
-    "max_position_embeddings": 64,
-    "initializer_range": 0.5,
-    **dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id")),
-}
-
-
-@cache
-def _pair(seed: int, vocabulary: int) -> tuple[Any, Any]:
-    torch.manual_seed(seed)
-    values = {**SMALL, "vocab_size": vocabulary}
-    theirs = transformers.LlamaForCausalLM(transformers.LlamaConfig(**values)).eval()
-    ours = LlamaForCausalLM(LlamaConfig(**values)).eval()
-    ours.load_state_dict(theirs.state_dict())
-    return ours, theirs
+from modelry_testing.random_models import twins
 
 
 @pytest.fixture(scope="session")
 def pair() -> Callable[..., tuple[Any, Any]]:
     """`pair(seed, vocabulary)`: our model and theirs with the same weights."""
-
-    def made(seed: int = 0, vocabulary: int = 12) -> tuple[Any, Any]:
-        return _pair(seed, vocabulary)
-
-    return made
+    return lambda seed=0, vocabulary=12: twins(
+        "llama", "transformers:LlamaForCausalLM", seed=seed, vocab_size=vocabulary
+    )

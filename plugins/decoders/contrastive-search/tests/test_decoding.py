@@ -2,26 +2,15 @@
 
 import pytest
 import torch
-import transformers
 from torch import nn
 
 from modelry.errors import GenerationError
-from modelry.generation import GenerationConfig, generate
-from modelry.generation.streamers import BaseStreamer
+from modelry.generation import generate
+from modelry_testing.decoding.lent import LentEncoderDecoder
+from modelry_testing.decoding.listening import Listener
 
 PROMPT = torch.tensor([[3, 4, 2]])
 FIELDS = {"penalty_alpha": 0.6, "top_k": 4, "pad_token_id": 0}
-
-
-class Listener(BaseStreamer):
-    def __init__(self):
-        self.heard = []
-
-    def put(self, value):
-        self.heard.append(value.reshape(-1).tolist())
-
-    def end(self):
-        self.heard.append("end")
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -112,41 +101,8 @@ def test_scores_that_are_no_numbers(pair):
         broken.generate(PROMPT, max_new_tokens=3, **FIELDS)
 
 
-class Lent(nn.Module):
-    """A T5 of transformers, with what a session asks of a model."""
-
-    device = torch.device("cpu")
-
-    def __init__(self, t5):
-        super().__init__()
-        self.t5, self.config = t5, t5.config
-        self.config.get_text_config = lambda: t5.config
-        self.generation_config = GenerationConfig.from_model_config(self.config)
-
-    def get_encoder(self):
-        return self.t5.get_encoder()
-
-    def get_input_embeddings(self):
-        return self.t5.get_input_embeddings()
-
-    def forward(
-        self, input_ids=None, attention_mask=None, encoder_outputs=None, decoder_input_ids=None,
-        output_hidden_states=False, **_,
-    ):  # fmt: skip
-        outputs = transformers.modeling_outputs.BaseModelOutput(encoder_outputs.last_hidden_state)
-        return self.t5(
-            encoder_outputs=outputs, attention_mask=attention_mask, decoder_input_ids=decoder_input_ids,
-            use_cache=False, output_hidden_states=output_hidden_states,
-        )  # fmt: skip
-
-
-def test_encoder_decoder(pair):
-    torch.manual_seed(0)
-    config = transformers.T5Config(
-        vocab_size=12, d_model=16, d_kv=8, d_ff=24, num_layers=1, num_heads=2, decoder_start_token_id=0,
-        initializer_factor=6.0, tie_word_embeddings=False, eos_token_id=None, pad_token_id=0,
-    )  # fmt: skip
-    model = Lent(transformers.T5ForConditionalGeneration(config).eval())
+def test_encoder_decoder():
+    model = LentEncoderDecoder.random("transformers:T5ForConditionalGeneration", eos_token_id=None)
     ids, mask = torch.tensor([[5, 9, 3, 4], [6, 2, 1, 0]]), torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]])
     found = generate(model, ids, attention_mask=mask, use_cache=False, max_new_tokens=6, **FIELDS)
     for row in range(2):
@@ -154,12 +110,12 @@ def test_encoder_decoder(pair):
         source = {"input_ids": ids[row : row + 1, : int(mask[row].sum())]}
         while len(text) < 7:
             with torch.no_grad():
-                out = model.t5(**source, decoder_input_ids=torch.tensor([text]), output_hidden_states=True)
+                out = model.lent(**source, decoder_input_ids=torch.tensor([text]), output_hidden_states=True)
             past, likely = out.decoder_hidden_states[-1][0], out.logits[0, -1].softmax(-1).topk(4)
             merits = []
             for share, token in zip(*likely, strict=True):
                 with torch.no_grad():
-                    more = model.t5(
+                    more = model.lent(
                         **source, decoder_input_ids=torch.tensor([[*text, int(token)]]), output_hidden_states=True
                     )
                 likeness = torch.cosine_similarity(more.decoder_hidden_states[-1][0, -1:], past).max()

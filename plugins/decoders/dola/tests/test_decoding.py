@@ -8,21 +8,10 @@ from torch import nn
 
 from modelry.errors import GenerationError
 from modelry.generation import GenerationConfig, generate
-from modelry.generation.streamers import BaseStreamer
+from modelry_testing.decoding.listening import Listener
 
 PROMPT = torch.tensor([[3, 4, 2]])
 FIELDS = {"dola_layers": "low", "pad_token_id": 0, "max_new_tokens": 5}
-
-
-class Listener(BaseStreamer):
-    def __init__(self):
-        self.heard = []
-
-    def put(self, value):
-        self.heard.append(value.reshape(-1).tolist())
-
-    def end(self):
-        self.heard.append("end")
 
 
 @pytest.mark.parametrize("options", [{}, {"do_sample": True, "seed": 3}])

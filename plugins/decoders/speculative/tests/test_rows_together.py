@@ -4,53 +4,21 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-import transformers
 from torch import nn
 
 from modelry.cache import Cache, GrowingLayerCache
 from modelry.errors import GenerationError
 from modelry.generation import GenerationConfig, generate
 from modelry.outputs import CausalLMOutputWithPast
+from modelry_testing.decoding.lent import LentEncoderDecoder
 
 IDS = torch.tensor([[5, 9, 3, 4], [6, 2, 1, 0], [7, 7, 2, 4]])
 MASK = torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0], [1, 1, 1, 1]])
 
 
-class Lent(nn.Module):
-    """A tiny T5 of transformers, with what a session asks of a model."""
-
-    def __init__(self, t5):
-        super().__init__()
-        self.t5 = t5
-        self.config = SimpleNamespace(
-            model_type="lent", vocab_size=12, is_encoder_decoder=True, bos_token_id=None, eos_token_id=1,
-            pad_token_id=0, decoder_start_token_id=0,
-        )  # fmt: skip
-        self.config.get_text_config = lambda: self.config
-        self.generation_config = GenerationConfig.from_model_config(self.config)
-        self.device = torch.device("cpu")
-
-    def get_encoder(self):
-        return self.t5.get_encoder()
-
-    def get_input_embeddings(self):
-        return self.t5.get_input_embeddings()
-
-    def forward(self, input_ids=None, attention_mask=None, encoder_outputs=None, decoder_input_ids=None, **_):
-        outputs = transformers.modeling_outputs.BaseModelOutput(encoder_outputs.last_hidden_state)
-        return self.t5(
-            encoder_outputs=outputs, attention_mask=attention_mask, decoder_input_ids=decoder_input_ids, use_cache=False
-        )
-
-
 @pytest.fixture(scope="module")
 def lent():
-    torch.manual_seed(0)
-    config = transformers.T5Config(
-        vocab_size=12, d_model=16, d_kv=8, d_ff=24, num_layers=1, num_heads=2, decoder_start_token_id=0,
-        initializer_factor=6.0, tie_word_embeddings=False,
-    )  # fmt: skip
-    return Lent(transformers.T5ForConditionalGeneration(config).eval())
+    return LentEncoderDecoder.random("transformers:T5ForConditionalGeneration")
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -69,7 +37,7 @@ def test_an_encoder_decoder_model(lent, seed, extra):
 def test_nothing_drafts_for_an_encoder_decoder_model(lent):
     with pytest.raises(GenerationError, match="encoder-decoder model, whose input no draft model reads"):
         generate(lent, IDS, assistant_model=lent, use_cache=False)
-    with pytest.raises(GenerationError, match="assistant_early_exit: Lent is an encoder-decoder"):
+    with pytest.raises(GenerationError, match="assistant_early_exit: LentEncoderDecoder is an encoder-decoder"):
         generate(lent, IDS, assistant_early_exit=1, use_cache=False)
 
 

@@ -5,45 +5,20 @@ I input width   O output width   Q groups
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from modelry import AutoConfig, AutoModelForCausalLM
-
-SIZES = {
-    "vocab_size": 96,
-    "hidden_size": 64,
-    "intermediate_size": 128,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "initializer_range": 0.2,
-    "attention_bias": True,
-}
-
-
-@dataclass
-class Written:
-    """A folder in AWQ's layout, and the weights that it stands for."""
-
-    folder: Path
-    weights: dict[str, torch.Tensor] = field(default_factory=dict)
+from modelry_testing.quantizing.written import Written, logits_with, words_of_32_bits
+from modelry_testing.random_models import save_random
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """The float model."""
-    torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model("llama", **SIZES))
-    for name, parameter in model.named_parameters():
-        if name.endswith("bias"):
-            parameter.data = torch.randn(parameter.shape).half().float()
-    model.save_pretrained(tmp_path / "float")
-    return tmp_path / "float"
+    return save_random(tmp_path / "float", "llama", intermediate_size=128, num_hidden_layers=1, attention_bias=True)
 
 
 @pytest.fixture
@@ -54,16 +29,7 @@ def ids() -> torch.Tensor:
 @pytest.fixture
 def logits(folder: Path, ids: torch.Tensor) -> Callable[[dict[str, torch.Tensor]], torch.Tensor]:
     """Those of the float model with other weights in some layers."""
-
-    def compute(weights: dict[str, torch.Tensor]) -> torch.Tensor:
-        model = AutoModelForCausalLM.from_pretrained(folder)
-        with torch.no_grad():
-            for name, weight in weights.items():
-                model.get_submodule(name).weight.copy_(weight)
-            found: torch.Tensor = model(input_ids=ids).logits
-        return found
-
-    return compute
+    return lambda weights: logits_with(folder, weights, ids)
 
 
 @pytest.fixture
@@ -142,7 +108,7 @@ def gemm(
     outputs, fields = len(integers), 32 // bits
 
     def along_outputs(rows: list[list[int]]) -> torch.Tensor:
-        return signed(
+        return words_of_32_bits(
             [
                 [sum(rows[first + place[n]][column] << (bits * n) for n in range(fields)) for first in starts]
                 for column in range(len(rows[0]))
@@ -164,13 +130,9 @@ def gemv(
     filled[:, :groups] = scales
 
     def along_inputs(rows: list[list[int]]) -> torch.Tensor:
-        return signed(
+        return words_of_32_bits(
             [[sum(row[first + n] << (4 * n) for n in range(8)) for first in range(0, len(row), 8)] for row in rows]
         )
 
     whole = [row + [0] * (8 * width - groups) for row in zeros]
     return {"qweight": along_inputs(integers), "qzeros": along_inputs(whole), "scales": filled}
-
-
-def signed(words: list[list[int]]) -> torch.Tensor:
-    return torch.tensor([[word - (1 << 32) if word >> 31 else word for word in row] for row in words]).int()

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from modelry import AutoModelForCausalLM
-from modelry.packed.zero_point_linear import ZeroPointLinear
+from modelry_testing.quantizing.written import stands_for
 
 KINDS = [
     {},
@@ -30,16 +30,7 @@ KINDS = [
 def test_computes_what_it_stands_for(kind: dict, write: Callable, logits: Callable, ids: torch.Tensor) -> None:
     written = write(**kind)
     model = AutoModelForCausalLM.from_pretrained(written.folder, dtype=torch.float32)
-    packed = {name: part for name, part in model.named_modules() if isinstance(part, ZeroPointLinear)}
-    assert packed.keys() == written.weights.keys()
-    for name, layer in packed.items():
-        assert torch.equal(layer.dequantized(), written.weights[name])
-    expected = logits(written.weights)
-    with torch.no_grad():
-        assert torch.allclose(model(input_ids=ids).logits, expected, rtol=1e-3, atol=1e-3)
-        one = model(input_ids=ids[:, :1]).logits
-        assert torch.allclose(one, expected[:, :1], rtol=1e-3, atol=1e-3)
-    assert model.generate(ids, max_new_tokens=4, do_sample=False, eos_token_id=None).shape == (2, 16)
+    stands_for(model, written, expected=logits(written.weights), ids=ids)
 
 
 @pytest.mark.parametrize("kind", [{}, {"version": "gemv"}, {"zero_point": False, "with_zeros": False}], ids=str)

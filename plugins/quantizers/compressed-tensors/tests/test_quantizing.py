@@ -13,6 +13,9 @@ from torch import Tensor, nn
 from modelry import AutoModel, AutoModelForCausalLM
 from modelry.errors import CheckpointError, ModelryWarning, QuantizationError
 from modelry.packed import PackedLinear
+from modelry_testing.edits import edit_config, read_tensors
+from modelry_testing.quantizing.adapters import adapters_train
+from modelry_testing.quantizing.generating import rows_say_the_same_alone
 
 METHOD = {"quant_method": "compressed-tensors"}
 INT4 = {"num_bits": 4, "type": "int", "strategy": "group", "group_size": 32}
@@ -26,15 +29,6 @@ def scheme(weights: object = INT4, *, targets: tuple[str, ...] = ("Linear",), **
 
 def names(model: nn.Module) -> set[str]:
     return {name for name, part in model.named_modules() if isinstance(part, PackedLinear)}
-
-
-def edit_config(folder: Path, **values: object) -> None:
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**config, **values}))
-
-
-def read(folder: Path) -> dict[str, Tensor]:
-    return {name: one.clone() for name, one in load_file(folder / "model.safetensors").items()}
 
 
 @pytest.fixture
@@ -115,47 +109,21 @@ def test_what_is_said_once(folder: Path) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 def test_greedy_tokens_of_a_batch(packed: Path, dtype: str) -> None:
     model = AutoModelForCausalLM.from_pretrained(packed, dtype=dtype)
-    ids = torch.tensor([[1, 5, 9, 20], [7, 3, 2, 8]])
-    both = model.generate(ids, max_new_tokens=6, do_sample=False, eos_token_id=None)
-    assert both.shape == (2, 10)
     if dtype == "float32":
-        alone = model.generate(ids[:1], max_new_tokens=6, do_sample=False, eos_token_id=None)
-        assert both[:1].tolist() == alone.tolist()
-
-
-class Adapter(nn.Module):
-    """What PEFT's LoRA puts around a layer."""
-
-    def __init__(self, layer: PackedLinear) -> None:
-        super().__init__()
-        self.layer = layer
-        self.down, self.up = nn.Linear(layer.in_features, 4, bias=False), nn.Linear(4, layer.out_features, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layer(x) + self.up(self.down(x))
+        rows_say_the_same_alone(model)
+    else:
+        ids = torch.tensor([[1, 5, 9, 20], [7, 3, 2, 8]])
+        assert model.generate(ids, max_new_tokens=6, do_sample=False, eos_token_id=None).shape == (2, 10)
 
 
 def test_adapters_train(packed: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(packed)
-    for name in sorted(names(model)):
-        model.set_submodule(name, Adapter(model.get_submodule(name)))
-    adapters = [one for name, one in model.named_parameters() if ".up." in name or ".down." in name]
-    optimizer = torch.optim.Adam(adapters, lr=0.01)
-    ids = torch.tensor([[1, 5, 9, 20, 7, 3, 2, 8]])
-    losses = []
-    for _ in range(8):
-        loss = model(input_ids=ids, labels=ids).loss
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    assert all(one.grad is not None for one in adapters)
-    assert losses[-1] < losses[0]
+    adapters_train(model, names(model), torch.tensor([[1, 5, 9, 20, 7, 3, 2, 8]]))
 
 
 def test_files_and_configurations_that_contradict_each_other(packed: Path) -> None:
     up = "model.layers.0.mlp.up_proj"
-    good, config = read(packed), json.loads((packed / "config.json").read_text())["quantization_config"]
+    good, config = read_tensors(packed), json.loads((packed / "config.json").read_text())["quantization_config"]
     weights = config["config_groups"]["group_0"]["weights"]
 
     def refused(match: str, changes: dict[str, Tensor | None] | None = None, **said: Any) -> None:
@@ -222,7 +190,7 @@ def test_what_takes_more_than_rounding(folder: Path, match: str, weights: object
         wanted["config_groups"]["group_0"]["input_activations"] = activations
     with pytest.raises(QuantizationError, match=match):
         AutoModelForCausalLM.from_pretrained(folder, quantization=wanted)
-    tensors = read(folder)
+    tensors = read_tensors(folder)
     tensors["model.layers.0.mlp.up_proj.weight"][0, 0] = float("nan")
     save_file(tensors, folder / "model.safetensors")
     with pytest.raises(QuantizationError, match=r"up_proj.weight has a value that is infinite or no number"):

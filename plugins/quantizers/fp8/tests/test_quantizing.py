@@ -13,6 +13,10 @@ from torch import Tensor, nn
 from modelry import AutoModelForCausalLM
 from modelry.errors import CheckpointError, ModelryWarning, QuantizationError
 from modelry.packed import ScaledLinear
+from modelry_testing.edits import edit_config, edit_tensors
+from modelry_testing.quantizing.adapters import adapters_train
+from modelry_testing.quantizing.generating import rows_say_the_same_alone
+from modelry_testing.quantizing.keeping import same_bits
 
 FP8 = {"quant_method": "fp8"}
 BLOCKS = {**FP8, "weight_block_size": [32, 32]}
@@ -27,21 +31,6 @@ def load(folder: Path, **options: Any) -> Any:
 
 def names(model: nn.Module) -> set[str]:
     return {name for name, part in model.named_modules() if isinstance(part, ScaledLinear)}
-
-
-def edit_config(folder: Path, **values: object) -> None:
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**config, **values}))
-
-
-def edit_tensors(folder: Path, **changes: Tensor | None) -> None:
-    tensors = {name: one.clone() for name, one in load_file(folder / "model.safetensors").items()}
-    for name, tensor in changes.items():
-        if tensor is None:
-            del tensors[name]
-        else:
-            tensors[name] = tensor
-    save_file(tensors, folder / "model.safetensors")
 
 
 @pytest.fixture
@@ -88,10 +77,8 @@ def test_saved_and_loaded_bit_by_bit(folder: Path, tmp_path: Path, wanted: dict[
     assert stored["model.layers.1.mlp.up_proj.weight"].dtype == E4M3
     assert stored["model.layers.1.mlp.up_proj.weight_scale_inv"].shape == ((96, 1) if wanted is FP8 else (3, 2))
     again = load(tmp_path / "packed")
-    ours, theirs = model.state_dict(), again.state_dict()
-    assert list(ours) == list(theirs)
-    for name, one in ours.items():
-        assert torch.equal(one.view(torch.uint8), theirs[name].view(torch.uint8))
+    same_bits(model, again)
+    assert list(model.state_dict()) == list(again.state_dict())
     written = json.loads((tmp_path / "packed" / "config.json").read_text())["quantization_config"]
     assert written["weight_block_size"] == wanted.get("weight_block_size")
     assert again.config.quantization_config == model.config.quantization_config
@@ -99,41 +86,13 @@ def test_saved_and_loaded_bit_by_bit(folder: Path, tmp_path: Path, wanted: dict[
 
 def test_greedy_tokens_of_a_batch(folder: Path) -> None:
     model = load(folder, quantization="fp8")
-    ids = torch.tensor([[1, 5, 9, 20], [7, 3, 2, 8]])
-    both = model.generate(ids, max_new_tokens=6, do_sample=False, eos_token_id=None)
-    alone = model.generate(ids[:1], max_new_tokens=6, do_sample=False, eos_token_id=None)
-    assert both[:1].tolist() == alone.tolist()
-
-
-class Adapter(nn.Module):
-    """What PEFT's LoRA puts around a layer."""
-
-    def __init__(self, layer: ScaledLinear) -> None:
-        super().__init__()
-        self.layer = layer
-        self.down, self.up = nn.Linear(layer.in_features, 4, bias=False), nn.Linear(4, layer.out_features, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layer(x) + self.up(self.down(x))
+    rows_say_the_same_alone(model)
 
 
 @pytest.mark.parametrize("wanted", [FP8, BLOCKS])
 def test_adapters_train(folder: Path, wanted: dict[str, object]) -> None:
     model = load(folder, quantization=wanted)
-    for name in sorted(names(model)):
-        model.set_submodule(name, Adapter(model.get_submodule(name)))
-    adapters = [one for name, one in model.named_parameters() if ".up." in name or ".down." in name]
-    optimizer = torch.optim.Adam(adapters, lr=0.01)
-    ids = torch.tensor([[1, 5, 9, 20, 7, 3, 2, 8]])
-    losses = []
-    for _ in range(8):
-        loss = model(input_ids=ids, labels=ids).loss
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    assert all(one.grad is not None for one in adapters)
-    assert losses[-1] < losses[0]
+    adapters_train(model, names(model), torch.tensor([[1, 5, 9, 20, 7, 3, 2, 8]]))
 
 
 def test_a_file_with_one_scale_a_tensor(packed: Path) -> None:

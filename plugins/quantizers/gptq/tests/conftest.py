@@ -5,45 +5,20 @@ I input width   O output width   Q groups
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from modelry import AutoConfig, AutoModelForCausalLM
-
-SIZES = {
-    "vocab_size": 96,
-    "hidden_size": 64,
-    "intermediate_size": 128,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "initializer_range": 0.2,
-    "attention_bias": True,
-}
-
-
-@dataclass
-class Written:
-    """A folder in GPTQ's layout, and the weights that it stands for."""
-
-    folder: Path
-    weights: dict[str, torch.Tensor] = field(default_factory=dict)
+from modelry_testing.quantizing.written import Written, logits_with, words_of_32_bits
+from modelry_testing.random_models import save_random
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """The float model."""
-    torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model("llama", **SIZES))
-    for name, parameter in model.named_parameters():
-        if name.endswith("bias"):
-            parameter.data = torch.randn(parameter.shape).half().float()
-    model.save_pretrained(tmp_path / "float")
-    return tmp_path / "float"
+    return save_random(tmp_path / "float", "llama", intermediate_size=128, num_hidden_layers=1, attention_bias=True)
 
 
 @pytest.fixture
@@ -54,16 +29,7 @@ def ids() -> torch.Tensor:
 @pytest.fixture
 def logits(folder: Path, ids: torch.Tensor) -> Callable[[dict[str, torch.Tensor]], torch.Tensor]:
     """Those of the float model with other weights in some layers."""
-
-    def compute(weights: dict[str, torch.Tensor]) -> torch.Tensor:
-        model = AutoModelForCausalLM.from_pretrained(folder)
-        with torch.no_grad():
-            for name, weight in weights.items():
-                model.get_submodule(name).weight.copy_(weight)
-            found: torch.Tensor = model(input_ids=ids).logits
-        return found
-
-    return compute
+    return lambda weights: logits_with(folder, weights, ids)
 
 
 @pytest.fixture
@@ -133,9 +99,10 @@ def quantized(
                 integer = min(max(round(values[column] / scale) + zero, 0), highest)
                 words[column // fields][row] |= integer << (bits * (column % fields))
                 expected[row][column] = (integer - zero) * scale  # 16 bits at most: exact in float32
-    tensors = {"qweight": signed(words), "qzeros": signed(zero_words), "scales": scales, "g_idx": group_of}
+    tensors = {
+        "qweight": words_of_32_bits(words),
+        "qzeros": words_of_32_bits(zero_words),
+        "scales": scales,
+        "g_idx": group_of,
+    }
     return tensors, torch.tensor(expected)
-
-
-def signed(words: list[list[int]]) -> torch.Tensor:
-    return torch.tensor([[word - (1 << 32) if word >> 31 else word for word in row] for row in words]).int()

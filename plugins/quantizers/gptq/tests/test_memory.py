@@ -1,49 +1,20 @@
 """Reading a packed checkpoint, and packing while loading, take the packed model and about one layer."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from modelry import AutoConfig, AutoModelForCausalLM
-
-LOAD = r"""
-import re, sys
-from pathlib import Path
-import torch
 from modelry import AutoModelForCausalLM
-
-def kib(name):
-    return int(re.search(name + r":\s+(\d+)", Path("/proc/self/status").read_text())[1])
-
-torch.set_num_threads(1)
-options = {"quantization": {"quant_method": "gptq", "bits": int(sys.argv[3])}} if len(sys.argv) > 3 else {}
-AutoModelForCausalLM.from_pretrained(sys.argv[1], **options)  # what is imported and set up once
-before = kib("VmRSS")
-model = AutoModelForCausalLM.from_pretrained(sys.argv[2], **options)
-packed = sum(one.numel() * one.element_size() for one in (*model.parameters(), *model.buffers()))
-print(kib("VmHWM") * 1024 - before * 1024, packed)
-"""
+from modelry_testing.memory import packs_layer_by_layer, save_deep
 
 
 @pytest.mark.parametrize(("bits", "stored"), [(4, True), (8, False)])
 def test_peak_memory(folder: Path, tmp_path: Path, bits: int, stored: bool) -> None:
-    sizes = {"vocab_size": 96, "hidden_size": 512, "intermediate_size": 1408, "num_attention_heads": 8}
-    config = AutoConfig.for_model("llama", **sizes, num_hidden_layers=10, tie_word_embeddings=True)
-    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path / "large")
-    float_size = (tmp_path / "large" / "model.safetensors").stat().st_size
-    folders, options = [folder, tmp_path / "large"], [str(bits)]
+    deep, scheme = save_deep(tmp_path / "large", "llama"), {"quant_method": "gptq", "bits": bits}
+    folders, options = [folder, deep.folder], {"quantization": scheme}
     if stored:
         for number, one in enumerate(folders):
-            packed_now = AutoModelForCausalLM.from_pretrained(one, quantization={"quant_method": "gptq", "bits": bits})
-            packed_now.save_pretrained(tmp_path / f"packed-{number}")
             folders[number] = tmp_path / f"packed-{number}"
-        options = []
-    command = [sys.executable, "-c", LOAD, *map(str, folders), *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    grown, packed = map(int, done.stdout.split())
-    layer = 4 * (4 * 512 * 512 + 3 * 512 * 1408)
-    assert grown < packed + 2 * layer, f"{grown:,} bytes for a packed model of {packed:,}"
-    assert packed + 2 * layer < 0.6 * float_size
+            AutoModelForCausalLM.from_pretrained(one, quantization=scheme).save_pretrained(folders[number])
+        options = {}
+    packs_layer_by_layer(*folders, size=deep.size, layer=deep.layer, **options)

@@ -1,6 +1,5 @@
 """Models are packed while they load, saved packed, and what contradicts itself is refused."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,10 @@ from safetensors.torch import load_file
 from modelry import AutoModelForCausalLM
 from modelry.errors import CheckpointError, QuantizationError
 from modelry.packed import Int8Linear
+from modelry_testing.edits import edit_config
+from modelry_testing.quantizing.generating import rows_say_the_same_alone
+from modelry_testing.quantizing.keeping import same_bits
+from modelry_testing.quantizing.resizing import vocabulary_grows
 
 INT8 = {"quant_method": "int8"}
 
@@ -36,24 +39,15 @@ def test_saved_and_loaded_bit_by_bit(folder: Path, tmp_path: Path, keep: list[st
     stored = load_file(tmp_path / "packed" / "model.safetensors")
     assert stored["model.layers.1.mlp.up_proj.weight"].dtype == torch.int8
     again = AutoModelForCausalLM.from_pretrained(tmp_path / "packed")
-    ours, theirs = packed.state_dict(), again.state_dict()
-    assert list(ours) == list(theirs)
-    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    same_bits(packed, again)
+    assert list(packed.state_dict()) == list(again.state_dict())
     assert again.config.quantization_config == packed.config.quantization_config
     assert again.config.quantization_config["quant_method"] == "int8"
 
 
 def test_greedy_tokens_of_a_batch(folder: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(folder, quantization="int8")
-    ids = torch.tensor([[1, 5, 9, 20], [7, 3, 2, 8]])
-    both = model.generate(ids, max_new_tokens=6, do_sample=False, eos_token_id=None)
-    alone = model.generate(ids[:1], max_new_tokens=6, do_sample=False, eos_token_id=None)
-    assert both[:1].tolist() == alone.tolist()
-
-
-def edit(folder: Path, **values: object) -> None:
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**config, **values}))
+    rows_say_the_same_alone(model)
 
 
 def test_what_is_quantized_is_not_quantized_again(folder: Path, tmp_path: Path) -> None:
@@ -64,31 +58,24 @@ def test_what_is_quantized_is_not_quantized_again(folder: Path, tmp_path: Path) 
         AutoModelForCausalLM.from_pretrained(
             tmp_path / "packed", quantization={**INT8, "modules_to_not_convert": ["q_proj"]}
         )
-    edit(folder, quantization_config={"quant_method": "gptq", "bits": 4})
+    edit_config(folder, quantization_config={"quant_method": "gptq", "bits": 4})
     with pytest.raises(QuantizationError, match="is gptq already, not int8: load it without quantization="):
         AutoModelForCausalLM.from_pretrained(folder, quantization="int8")
 
 
 def test_a_config_that_lies(folder: Path, tmp_path: Path) -> None:
-    edit(folder, quantization_config=INT8)
+    edit_config(folder, quantization_config=INT8)
     with pytest.raises(CheckpointError, match="weight_scale"):
         AutoModelForCausalLM.from_pretrained(folder)
-    edit(folder, quantization_config={**INT8, "bits": 4})
+    edit_config(folder, quantization_config={**INT8, "bits": 4})
     with pytest.raises(QuantizationError, match="bits is 4"):
         AutoModelForCausalLM.from_pretrained(folder)
-    edit(folder, quantization_config=None)
+    edit_config(folder, quantization_config=None)
     AutoModelForCausalLM.from_pretrained(folder, quantization="int8").save_pretrained(tmp_path / "packed")
-    edit(tmp_path / "packed", quantization_config=None)
+    edit_config(tmp_path / "packed", quantization_config=None)
     with pytest.raises(CheckpointError, match="quantized without a quantization_config"):
         AutoModelForCausalLM.from_pretrained(tmp_path / "packed")
 
 
 def test_another_vocabulary(folder: Path, tmp_path: Path) -> None:
-    model = AutoModelForCausalLM.from_pretrained(folder, quantization="int8")
-    model.resize_token_embeddings(100)
-    model.save_pretrained(tmp_path / "resized")
-    again = AutoModelForCausalLM.from_pretrained(tmp_path / "resized")
-    assert again(torch.tensor([[1, 99]])).logits.shape == (1, 2, 100)
-    packed = AutoModelForCausalLM.from_pretrained(folder, quantization={**INT8, "modules_to_not_convert": []})
-    with pytest.raises(QuantizationError, match="lm_head is a packed Int"):
-        packed.resize_token_embeddings(100)
+    vocabulary_grows(folder, tmp_path / "resized", scheme=INT8)

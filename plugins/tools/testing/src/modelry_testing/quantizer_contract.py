@@ -6,7 +6,7 @@ from typing import Any, ClassVar, cast
 
 from modelry_registry import Quantizer, Registry
 from modelry_testing.contract import PluginContract, check
-from modelry_testing.quantizing import keeping, packing
+from modelry_testing.quantizing import generating, keeping, packing
 from modelry_testing.quantizing.subject import Subject
 from modelry_testing.scratch import new_folder
 from modelry_testing.toys.family import save_toy, with_toy
@@ -90,6 +90,11 @@ class QuantizerContract(PluginContract):
     def test_round_trip(self) -> None:
         """Saved packed and loaded again: the same scheme, the same bits, the same logits."""
         keeping.round_trip(self.subject())
+
+    @check(after=_RUNS)
+    def test_generate(self) -> None:
+        """Rows of a batch say what they say alone."""
+        generating.rows_say_the_same_alone(self.subject().packed_model)
 
     @check(after=(*_RUNS, "test_error"))
     def test_bfloat16(self) -> None:

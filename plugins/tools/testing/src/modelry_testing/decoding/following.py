@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from modelry.generation import StoppingCriteria, StoppingCriteriaList
+from modelry_testing.decoding.listening import Listener
 from modelry_testing.decoding.strategy import PAD, Strategy, left_padded
 from modelry_testing.errors import ContractBroken
 from modelry_testing.toys.oracle import LONG, NEW, PROMPTS, best_sequences, greedy_path
@@ -97,36 +98,20 @@ def processors(strategy: Strategy) -> None:
         )
 
 
-class _Listener:
-    """A streamer that remembers what it was given."""
-
-    def __init__(self) -> None:
-        self.heard: list[list[int]] = []
-        self.ended = 0
-
-    def put(self, value: Tensor) -> None:
-        """Ids of the prompt, then of the new tokens."""
-        self.heard.append(value.reshape(-1).tolist())
-
-    def end(self) -> None:
-        """Nothing more will come."""
-        self.ended += 1
-
-
 def streaming(strategy: Strategy) -> None:
     """What the streamer heard is what generate returned."""
-    listener = _Listener()
+    listener = Listener()
     said = strategy.continue_row(strategy.certain, max_new_tokens=LONG, streamer=listener)
-    heard = [one for part in listener.heard for one in part]
+    heard = [one for part in listener.parts for one in part]
     if heard[: len(PROMPTS[0])] == list(PROMPTS[0]):
         heard = heard[len(PROMPTS[0]) :]
     _expect(strategy, heard, said, "a streamer hears what generate returns")
-    if len(listener.heard) < LONG:
+    if len(listener.parts) < LONG:
         raise ContractBroken(
-            f"{strategy.spec.name} gives {LONG} tokens to a streamer in {len(listener.heard)} parts: stream each"
+            f"{strategy.spec.name} gives {LONG} tokens to a streamer in {len(listener.parts)} parts: stream each"
         )
-    if listener.ended != 1:
-        raise ContractBroken(f"{strategy.spec.name} ends its streamer {listener.ended} times")
+    if listener.ends != 1:
+        raise ContractBroken(f"{strategy.spec.name} ends its streamer {listener.ends} times")
 
 
 def greedy(strategy: Strategy, keywords: Mapping[str, Any]) -> None:
