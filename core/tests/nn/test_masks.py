@@ -4,7 +4,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from modelry.nn.attention import Attend
+from modelry.nn.eager import eager_attention
 from modelry.nn.masks import Mask, bidirectional_mask, causal_mask
+from modelry.nn.sdpa import sdpa_attention
 
 CPU = torch.device("cpu")
 
@@ -98,3 +101,14 @@ def test_encoders() -> None:
 def test_encoders_refuse_other_shapes(wrong: Tensor) -> None:
     with pytest.raises(ValueError, match=r"attention_mask has shape .*\(rows, 3\), 1 for real tokens"):
         bidirectional_mask(wrong, keys=3)
+
+
+@pytest.mark.parametrize("attend", [eager_attention, sdpa_attention])
+def test_a_bias_of_each_head_is_added_to_its_scores(attend: Attend) -> None:
+    q, k, v = (torch.randn(2, 3, 4, 8) for _ in range(3))
+    bias = torch.randn(1, 3, 4, 4)
+    allowed = torch.ones(2, 1, 4, 4, dtype=torch.bool).tril()
+    for seen, mask in ((None, Mask(bias=bias)), (allowed, Mask(allowed, bias=bias))):
+        scores = q @ k.transpose(2, 3) * 0.5 + bias
+        scores = scores if seen is None else scores.masked_fill(~seen, float("-inf"))
+        torch.testing.assert_close(attend(q, k, v, mask, scale=0.5), scores.softmax(-1) @ v)

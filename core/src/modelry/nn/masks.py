@@ -29,6 +29,7 @@ class Mask:
             of the T behind them those up to itself. A backend may then do without a tensor.
         parts: the same in pieces, for backends that can go by them: what lies outside of all parts is padding, whose
             result nobody reads. None where it is better done at once.
+        bias: (B or 1, H, T, W), added to the scores of each head: relative positions. It goes with `allowed` only.
     """
 
     def __init__(
@@ -39,27 +40,31 @@ class Mask:
         weights: list[Tensor] | None = None,
         earlier: int | None = None,
         parts: list[Part] | None = None,
+        bias: Tensor | None = None,
     ) -> None:
         self.allowed = allowed
         self.causal = causal
         self.weights = weights
         self.earlier = earlier
         self.parts = parts
+        self.bias = bias
+        assert bias is None or not (causal or earlier or parts), "a bias goes with `allowed` only"
         self._additive: dict[torch.dtype, Tensor] = {}
         self._folded: dict[tuple[torch.dtype, int], Tensor] = {}
 
     def additive(self, dtype: torch.dtype) -> Tensor | None:
-        """0 where a query may look and -inf where not, to be added to scores.
+        """The bias, or 0, where a query may look and -inf where not, to be added to scores.
 
         Returns:
-            (B or 1, 1, T, W) in `dtype`; None where nothing is forbidden by `allowed`.
+            (B or 1, H or 1, T, W) in `dtype`; None where nothing is forbidden by `allowed` and there is no bias.
         """
         if self.allowed is None:
-            return None
+            return None if self.bias is None else self.bias.to(dtype)
         found = self._additive.get(dtype)
         if found is None:
             zero = torch.zeros((), dtype=dtype, device=self.allowed.device)
-            found = self._additive[dtype] = torch.where(self.allowed, zero, float("-inf"))
+            inside = zero if self.bias is None else self.bias.to(dtype)
+            found = self._additive[dtype] = torch.where(self.allowed, inside, float("-inf"))
         return found
 
     def folded(self, dtype: torch.dtype, repeats: int) -> Tensor | None:
@@ -71,6 +76,7 @@ class Mask:
         once = self.additive(dtype)
         if once is None or repeats == 1 or once.shape[2] == 1:
             return once
+        assert self.bias is None, "heads with a bias of their own do not share keys"
         found = self._folded.get((dtype, repeats))
         if found is None:
             found = self._folded[dtype, repeats] = once.repeat(1, 1, repeats, 1)
