@@ -1,19 +1,16 @@
-"""The tokenizer's own promises: bad input, special tokens, files, copies, threads. Parity is in test_parity.py."""
+"""The tokenizer's own promises: bad input, padding, encodings, copies, threads. Parity is in test_parity.py."""
 
 import copy
-import json
 import pickle
 import re
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy
 import pytest
 import torch
-from tokenizers import AddedToken
 
-from modelry.errors import NotFound, PreprocessorError
+from modelry.errors import PreprocessorError
 from modelry.preprocessing.encoding import BatchEncoding
 from modelry.preprocessing.tokenizer import Tokenizer
 
@@ -67,15 +64,6 @@ def test_no_room_for_the_special_tokens(published: Any) -> None:
         tokenizer("hello", "you", truncation=True, max_length=2)
     assert tokenizer("hello", truncation=True, max_length=2)["input_ids"] == [2, 3]
     assert len(tokenizer("hello", truncation=True, max_length=1, add_special_tokens=False)["input_ids"]) == 1
-
-
-def test_a_word_that_pads_rows_is_still_a_word(gpt2: Tokenizer) -> None:
-    before = gpt2("cat on the mat")["input_ids"]
-    gpt2.pad_token_id = gpt2.convert_tokens_to_ids("a")
-    assert gpt2.pad_token == "a"
-    assert gpt2("cat on the mat")["input_ids"] == before
-    assert gpt2.decode(before, skip_special_tokens=True) == "cat on the mat"
-    assert gpt2(["cat on", "cat"], padding=True)["input_ids"][1][-1] == gpt2.pad_token_id
 
 
 def test_padding_without_a_pad_token(gpt2: Tokenizer) -> None:
@@ -150,79 +138,6 @@ def test_decode_refuses(gpt2: Tokenizer, wrong: Any) -> None:
         gpt2.decode(None)
 
 
-def test_adding_tokens(gpt2: Tokenizer) -> None:
-    size = len(gpt2)
-    assert gpt2.add_tokens(["<new>", "<new>", "<|im_end|>", "the"]) == len(gpt2) - size == 1
-    assert gpt2.add_special_tokens({"sep_token": "<sep>", "additional_special_tokens": ["<a>", AddedToken("<b>")]}) == 3
-    assert gpt2.sep_token == "<sep>"
-    assert gpt2.sep_token_id == gpt2.convert_tokens_to_ids("<sep>") == len(gpt2) - 3
-    assert gpt2.additional_special_tokens == ["<a>", "<b>"]
-    assert gpt2.additional_special_tokens_ids == [len(gpt2) - 2, len(gpt2) - 1]
-    assert gpt2.add_special_tokens({"extra_special_tokens": ["<c>"]}, replace_extra_special_tokens=False) == 1
-    assert gpt2.extra_special_tokens == ["<a>", "<b>", "<c>"]
-    assert gpt2.tokenize("x<sep>y") == ["x", "<sep>", "y"]
-    assert gpt2.decode(gpt2.encode("x<sep>y<c>"), skip_special_tokens=True) == "xy"
-    assert gpt2.tokenize("<sep>", split_special_tokens=True) != ["<sep>"]
-    with pytest.raises(PreprocessorError, match="'sep' is not the name of a special token"):
-        gpt2.add_special_tokens({"sep": "x"})
-    with pytest.raises(PreprocessorError, match="give a list of tokens"):
-        gpt2.add_special_tokens({"additional_special_tokens": "x"})
-    with pytest.raises(PreprocessorError, match="cannot add 3 of type int"):
-        gpt2.add_tokens([3])  # type: ignore[list-item]
-
-
-def test_special_tokens_as_attributes(gpt2: Tokenizer) -> None:
-    assert gpt2.eos_token == "<|endoftext|>"
-    assert gpt2.cls_token is None
-    assert gpt2.cls_token_id is None
-    gpt2.eos_token_id = 1
-    assert gpt2.eos_token == "<|im_start|>"
-    with pytest.raises(PreprocessorError, match="cls_token '<cls>' is not in the vocabulary; add it with"):
-        gpt2.cls_token = "<cls>"
-    with pytest.raises(PreprocessorError, match="cls_token_id 99999 is the id of no token"):
-        gpt2.cls_token_id = 99999
-    with pytest.raises(PreprocessorError, match="cls_token is 3; a token is a string"):
-        gpt2.cls_token = 3  # type: ignore[assignment]
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = gpt2.nothing
-
-
-def test_a_models_own_special_tokens(published: Any, tmp_path: Path) -> None:
-    tokenizer = Tokenizer.from_pretrained(
-        published("gpt2"), image_token="<image>", extra_special_tokens={"a_token": "<a>"}
-    )
-    assert tokenizer.image_token == "<image>"
-    assert tokenizer.image_token_id == tokenizer.convert_tokens_to_ids("<image>")
-    assert tokenizer.special_tokens_map["a_token"] == "<a>"
-    tokenizer.save_pretrained(tmp_path)
-    again = Tokenizer.from_pretrained(tmp_path)
-    assert again.image_token_id == tokenizer.image_token_id
-    assert again.a_token == "<a>"
-
-
-def test_ids_and_tokens(gpt2: Tokenizer) -> None:
-    assert gpt2.convert_ids_to_tokens([0, 1, 5], skip_special_tokens=True) == [gpt2.convert_ids_to_tokens(5)]
-    assert gpt2.convert_ids_to_tokens(10**6) is None
-    assert gpt2.convert_tokens_to_ids(["nothing like it"]) == [gpt2.unk_token_id]
-    assert gpt2.get_special_tokens_mask([0, 5, 1]) == [1, 0, 1]
-    with pytest.raises(PreprocessorError, match="return_special_tokens_mask"):
-        gpt2.get_special_tokens_mask([0], [1])
-    assert bool(gpt2)
-
-
-def test_begin_and_end_tokens(published: Any) -> None:
-    tokenizer = Tokenizer.from_pretrained(published("gpt2"), add_bos_token=True, add_eos_token=True)
-    ids = tokenizer.encode("the cat")
-    assert ids[0] == tokenizer.bos_token_id
-    assert ids[-1] == tokenizer.eos_token_id
-    tokenizer.add_bos_token = False
-    tokenizer.add_eos_token = False
-    assert tokenizer.encode("the cat") == ids[1:-1]
-    assert not tokenizer.add_bos_token
-    pair = tokenizer("a", "b", return_token_type_ids=True)
-    assert pair["token_type_ids"] == [0, 1]
-
-
 def test_copies_are_apart(gpt2: Tokenizer) -> None:
     for twin in (copy.deepcopy(gpt2), pickle.loads(pickle.dumps(gpt2))):
         assert twin("the cat") == gpt2("the cat")
@@ -276,114 +191,6 @@ def test_to_a_device(gpt2: Tokenizer) -> None:
     assert found["input_ids"].dtype == torch.int64
 
 
-def test_files_in_memory(published: Any) -> None:
-    folder = published("llama3")
-    files: dict[str, Any] = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
-    files["chat_template.jinja"] = b"from bytes"
-    tokenizer = Tokenizer.from_files(files, where="model.gguf", model_max_length=7)
-    assert tokenizer("the cat") == Tokenizer.from_pretrained(folder)("the cat")
-    assert tokenizer.chat_template == "from bytes"
-    assert tokenizer.model_max_length == 7
-    assert tokenizer.name_or_path == "model.gguf"
-
-
-def test_one_file_is_a_reference(published: Any) -> None:
-    tokenizer = Tokenizer.from_pretrained(published("gpt2") / "tokenizer.json")
-    assert tokenizer.encode("the cat") == Tokenizer.from_pretrained(published("gpt2")).encode("the cat")
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("tokenizer.json", "{", r"tokenizer.json is not a tokenizer, or it is damaged: EOF"),
-        ("tokenizer.json", "{}", "tokenizer.json is not a tokenizer"),
-        ("tokenizer.json", "null", "tokenizer.json is not a tokenizer"),
-        ("tokenizer.json", b"\xff\xfe", "tokenizer.json is not UTF-8 text: byte 0"),
-        ("tokenizer_config.json", "{", r"tokenizer_config.json is not valid JSON"),
-        ("tokenizer_config.json", "[" * 100_000, r"tokenizer_config.json is not valid JSON"),
-        ("tokenizer_config.json", "[1]", "tokenizer_config.json holds a list; a JSON object"),
-        ("tokenizer_config.json", '{"eos_token": 3}', "eos_token is 3; a token is a string"),
-        ("tokenizer_config.json", '{"eos_token": {"text": "x"}}', "eos_token is .*; a token is"),
-        ("tokenizer_config.json", '{"padding_side": "middle"}', "padding_side is 'middle'"),
-        ("tokenizer_config.json", '{"model_max_length": "long"}', "model_max_length is 'long'"),
-        ("tokenizer_config.json", '{"model_input_names": "ids"}', "model_input_names is 'ids'"),
-        ("tokenizer_config.json", '{"added_tokens_decoder": {"x": {}}}', "added_tokens_decoder must map ids"),
-        ("tokenizer_config.json", '{"tokenizer_class": 3}', "tokenizer_class is 3; a name"),
-        ("special_tokens_map.json", "{", r"special_tokens_map.json is not valid JSON"),
-    ],
-)
-def test_damaged_files(published: Any, tmp_path: Path, name: str, content: str | bytes, message: str) -> None:
-    (tmp_path / "tokenizer.json").write_bytes((published("gpt2") / "tokenizer.json").read_bytes())
-    (tmp_path / name).write_bytes(content.encode() if isinstance(content, str) else content)
-    with pytest.raises(PreprocessorError, match=message) as caught:
-        Tokenizer.from_pretrained(tmp_path)
-    assert str(tmp_path) in str(caught.value)
-
-
-def test_truncated_tokenizer_json(published: Any) -> None:
-    whole = (published("unigram") / "tokenizer.json").read_text(encoding="utf-8")
-    for size in range(0, len(whole), len(whole) // 40):
-        with pytest.raises(PreprocessorError, match="is not a tokenizer, or it is damaged"):
-            Tokenizer.from_files({"tokenizer.json": whole[:size]})
-
-
-def test_missing_files(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match=r"holds no tokenizer: looked for tokenizer.json, vocab.txt"):
-        Tokenizer.from_pretrained(tmp_path)
-    with pytest.raises(NotFound):
-        Tokenizer.from_pretrained(tmp_path / "nowhere")
-    with pytest.raises(PreprocessorError, match=r"holds no vocabulary, only tokenizer_config.json"):
-        Tokenizer.from_files({"tokenizer_config.json": "{}"})
-
-
-def test_tokens_from_the_configuration(published: Any) -> None:
-    added = {
-        "700": {"content": "<late>", "special": True},
-        "601": {"content": "<early>", "lstrip": True, "special": False},
-    }
-    tokenizer = Tokenizer.from_pretrained(published("gpt2"), added_tokens_decoder=added)
-    early, late = tokenizer.convert_tokens_to_ids(["<early>", "<late>"])
-    assert late == early + 1
-    assert tokenizer.added_tokens_decoder[early].lstrip
-    assert tokenizer.added_tokens_decoder[late].special
-
-
-def test_unknown_keys_survive_the_round_trip(published: Any, tmp_path: Path) -> None:
-    tokenizer = Tokenizer.from_pretrained(
-        published("gpt2"), some_key={"a": [1]}, mask_token=AddedToken("<m>", lstrip=True)
-    )
-    tokenizer.padding_side = "left"
-    written = tokenizer.save_pretrained(tmp_path)
-    assert sorted(Path(path).name for path in written) == [
-        "chat_template.jinja",
-        "special_tokens_map.json",
-        "tokenizer.json",
-        "tokenizer_config.json",
-    ]
-    config = json.loads((tmp_path / "tokenizer_config.json").read_text())
-    assert config["some_key"] == {"a": [1]}
-    assert config["padding_side"] == "left"
-    assert "chat_template" not in config
-    again = Tokenizer.from_pretrained(tmp_path)
-    assert again.added_tokens_decoder[again.mask_token_id].lstrip
-
-
-def test_saved_files_are_clean(gpt2: Tokenizer, tmp_path: Path) -> None:
-    """The padding of the last call is no part of a tokenizer."""
-    gpt2(["a", "b c"], padding=True, truncation=True, max_length=5)
-    gpt2.save_pretrained(tmp_path)
-    saved = json.loads((tmp_path / "tokenizer.json").read_text(encoding="utf-8"))
-    assert saved["padding"] is None
-    assert saved["truncation"] is None
-
-
-def test_settings_change_a_tokenizer_json(minilm: Path, published: Any) -> None:
-    cased = Tokenizer.from_pretrained(minilm, do_lower_case=False)
-    assert cased.tokenize("Hello") != Tokenizer.from_pretrained(minilm).tokenize("Hello")
-    prefixed = Tokenizer.from_pretrained(published("gpt2"), add_prefix_space=True)
-    assert prefixed.tokenize("the")[0] == "Ġthe"
-
-
 def test_long_texts_are_named_once(gpt2: Tokenizer, caplog: pytest.LogCaptureFixture) -> None:
     gpt2("the cat " * 100)
     gpt2("the cat " * 100)
@@ -403,10 +210,3 @@ def test_no_torch(run_fresh: Any, published: Any) -> None:
         "print('torch' in sys.modules, 'numpy' in sys.modules)\n"
     )
     assert run_fresh(code).split() == ["False", "False"]
-
-
-def test_push_and_load(gpt2: Tokenizer, hub: Any) -> None:
-    gpt2.push_to_hub("me/small", token="hf_test")
-    again = Tokenizer.from_pretrained("me/small", token="hf_test")
-    assert again("the cat") == gpt2("the cat")
-    assert again.chat_template == gpt2.chat_template
