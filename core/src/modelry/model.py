@@ -83,6 +83,8 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
     loads into a head without, and one without makes them new."""
     own_parts: ClassVar[tuple[str, ...]] = ()
     """Of a head that has its base model's parts beside its own: its own, which a base model's checkpoint lacks."""
+    unread: ClassVar[tuple[str, ...]] = ()
+    """Beginnings of names in checkpoints of the family that this class has no use for: the other side of a pair."""
     supports_gradient_checkpointing: ClassVar[bool] = True
     reads_packed: ClassVar[bool] = False
     """Of a base model: texts that lie one behind the other in one row are kept apart, where attention_mask numbers

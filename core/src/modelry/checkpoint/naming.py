@@ -54,3 +54,12 @@ def computed_names(model: nn.Module) -> set[str]:
         for path, part in model.named_modules()
         for name in part._non_persistent_buffers_set
     }
+
+
+def unread_names(model: nn.Module) -> tuple[str, ...]:
+    """Beginnings of names that checkpoints of the family have, and this model and those inside it do not read."""
+    return tuple(
+        f"{path}.{name}" if path else name
+        for path, part in model.named_modules()
+        for name in getattr(type(part), "unread", ())
+    )

@@ -23,6 +23,18 @@ Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Factor = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
+_ONCE_IN_CONFIG = (
+    "num_beams",
+    "early_stopping",
+    "length_penalty",
+    "no_repeat_ngram_size",
+    "min_length",
+    "max_length",
+    "repetition_penalty",
+)
+"""Values of config.json that old encoder-decoders generate with."""
+
+
 class GenerationConfig(BaseModel):
     """How to continue a prompt. Field names are the ecosystem's; None always means "not in use".
 
@@ -226,8 +238,13 @@ class GenerationConfig(BaseModel):
 
     @classmethod
     def from_model_config(cls, config: Any) -> Self:
-        """From a model's config: its special tokens, for checkpoints without a generation_config.json."""
-        names = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id")
+        """From a model's config: its special tokens, for checkpoints without a generation_config.json.
+
+        Encoder-decoders had their beams and lengths there too, before that file was.
+        """
+        names = ["bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id"]
+        if getattr(config, "is_encoder_decoder", False):
+            names += ["forced_bos_token_id", "forced_eos_token_id", *_ONCE_IN_CONFIG]
         text = config.get_text_config()
         found = {name: getattr(config, name, None) for name in names}
         found |= {name: getattr(text, name, None) for name, value in found.items() if value is None}

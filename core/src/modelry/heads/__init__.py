@@ -10,6 +10,10 @@ from modelry.heads.multiple_choice import MultipleChoice
 from modelry.heads.next_sentence_prediction import NextSentencePrediction
 from modelry.heads.pooled_classification import PooledSequenceClassification
 from modelry.heads.question_answering import QuestionAnswering
+from modelry.heads.seq2seq_lm import BiasedSeq2SeqLM, Seq2SeqLM
+from modelry.heads.seq2seq_model import Seq2SeqHead, Seq2SeqModel, encode_and_decode
+from modelry.heads.seq2seq_question_answering import Seq2SeqQuestionAnswering
+from modelry.heads.seq2seq_sequence_classification import Seq2SeqSequenceClassification
 from modelry.heads.seq2seq_stacks import TextDecoder, TextEncoder
 from modelry.heads.sequence_classification import SequenceClassification
 from modelry.heads.token_classification import TokenClassification
@@ -23,8 +27,14 @@ __all__ = [
     "NextSentencePrediction",
     "PooledSequenceClassification",
     "QuestionAnswering",
+    "Seq2SeqHead",
+    "Seq2SeqLM",
+    "Seq2SeqModel",
+    "Seq2SeqQuestionAnswering",
+    "Seq2SeqSequenceClassification",
     "SequenceClassification",
     "TextDecoder",
     "TextEncoder",
     "TokenClassification",
+    "encode_and_decode",
 ]

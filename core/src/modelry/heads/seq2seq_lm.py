@@ -3,9 +3,12 @@
 B batch   T new positions of the decoder   D hidden width   V vocabulary
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from modelry.cache import Cache
 from modelry.configuration import ModelConfig
@@ -97,3 +100,24 @@ class Seq2SeqLM(Seq2SeqHead):
     def prepare_decoder_input_ids_from_labels(self, labels: Tensor) -> Tensor:
         """What the decoder reads for labels (B, T): the ecosystem's name of `shifted`."""
         return self.shifted(self.config, labels)
+
+
+class BiasedSeq2SeqLM(Seq2SeqLM):
+    """The same with `final_logits_bias`, (1, V), which checkpoints of the BART line store and nobody trains."""
+
+    tied_weights: ClassVar[Mapping[str, str]] = {"lm_head.weight": "model.shared.weight"}
+    final_logits_bias: Tensor
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        self.register_buffer("final_logits_bias", torch.zeros(1, self.lm_head.out_features))
+
+    def scored(self, hidden: Tensor) -> Tensor:
+        return super().scored(hidden) + self.final_logits_bias
+
+    def resize_token_embeddings(self, count: int | None = None, *, pad_to_multiple_of: int | None = None) -> nn.Module:
+        embedding = super().resize_token_embeddings(count, pad_to_multiple_of=pad_to_multiple_of)
+        bias = self.final_logits_bias
+        more = self.config.vocab_size - bias.shape[1]
+        self.final_logits_bias = F.pad(bias, (0, more)) if more > 0 else bias[:, : self.config.vocab_size].clone()
+        return embedding

@@ -1,4 +1,4 @@
-"""An encoder and a decoder that looks at its output: the base model of text-to-text families, and the pass through both.
+"""An encoder and a decoder that looks at its output: the base model of text-to-text families, and the way through it.
 
 B batch   S positions of the encoder's input   T new positions of the decoder   D hidden width   V vocabulary
 """
