@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from modelry.checkpoint.formats import locate
 from modelry.config_file import read_config_file, warn_of_other_provider
 from modelry.configuration import ModelConfig, config_class
-from modelry.hub import Reference, resolve_reference, split_hub_options
+from modelry.hub import Reference, split_hub_options
 from modelry.neighbours import translated
 from modelry.requirements import find_config_class, require_plugins
 
@@ -33,7 +34,7 @@ class AutoConfig:
             RegistryError: no installed package knows the model_type.
         """
         hub, overrides = split_hub_options(translated(options))
-        values, where = read_config_file(resolve_reference(ref, **hub))
+        values, where = read_config_file(locate(ref, **hub))
         require_plugins(values, where=where, plugin=plugin)
         warn_of_other_provider(values, where=where, plugin=plugin)
         return find_config_class(values, where=where, plugin=plugin).from_dict(values, where=where, **overrides)

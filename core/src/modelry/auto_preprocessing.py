@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from modelry.checkpoint.formats import locate
 from modelry.config_file import read_config_file
 from modelry.configuration import ModelConfig
 from modelry.errors import MissingPlugin, NotFound, PreprocessorError, UnknownName
-from modelry.hub import Reference, Source, resolve_reference, split_hub_options
+from modelry.hub import Reference, Source, split_hub_options
 from modelry.neighbours import translated
 from modelry.requirements import find_family
 from modelry_registry import get_registry, resolve
@@ -50,7 +51,7 @@ class _AutoPreprocessor:
             NotFound, Unreachable, AccessDenied: files cannot be had.
         """
         hub, settings = split_hub_options(translated(options))
-        source = resolve_reference(ref, **hub)
+        source = locate(ref, **hub)
         found: Any = resolve(cls._reference(source, config, plugin))
         preprocessor: Preprocessor = found.from_pretrained(source, **settings)
         return preprocessor

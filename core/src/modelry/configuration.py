@@ -13,6 +13,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
 
 from modelry.atomic import write_text
+from modelry.checkpoint.formats import locate
 from modelry.config_file import (
     BOOKKEEPING_KEYS,
     CONFIG_NAME,
@@ -23,7 +24,7 @@ from modelry.config_file import (
     warn_of_other_provider,
 )
 from modelry.errors import BrokenPlugin, ConfigError, ModelryWarning
-from modelry.hub import Reference, push_saved, resolve_reference, split_hub_options
+from modelry.hub import Reference, push_saved, split_hub_options
 from modelry_registry import get_registry, resolve
 
 __all__ = ["ModelConfig", "Nested", "SubConfig", "config_class"]
@@ -171,7 +172,7 @@ class ModelConfig(BaseModel):
             ConfigError: the file is no configuration of this class.
         """
         hub, overrides = split_hub_options(options)
-        source = resolve_reference(ref, **hub)
+        source = locate(ref, **hub)
         values, where = read_config_file(source)
         warn_of_other_provider(values, where=where)
         return cls.from_dict(cls.own_part(values), where=where, **overrides)

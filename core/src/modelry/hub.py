@@ -62,6 +62,8 @@ class Source:
     force_download: bool = False
     commit: str | None = None
     _listing: tuple[str, ...] | None = field(default=None, repr=False)
+    _had: dict[str, Path] = field(default_factory=dict, repr=False, compare=False)
+    """Files that were fetched for this load: with force_download too, each is fetched once."""
 
     def file(self, name: str, *, required: bool = True) -> Path | None:
         """The local path of one file, fetched when needed; None when it does not exist and is not required.
@@ -170,6 +172,8 @@ class Source:
 
         assert self.repository is not None
         full = f"{self.subfolder}/{name}" if self.subfolder else name
+        if name in self._had:
+            return self._had[name]
         if self.commit is not None and not self.force_download:
             cached = try_to_load_from_cache(self.repository, full, cache_dir=self.cache_dir, revision=self.commit)
             if isinstance(cached, str):
@@ -188,7 +192,8 @@ class Source:
                 endpoint=_endpoint(),
             )
         self._remember_revision()
-        return Path(path)
+        self._had[name] = Path(path)
+        return self._had[name]
 
     def _remember_revision(self) -> None:
         """Note in the cache which commit the branch stood at, for later offline use; downloads by commit do not."""

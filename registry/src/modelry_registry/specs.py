@@ -163,6 +163,11 @@ class CheckpointFormat(Spec):
     """A subclass of modelry.checkpoint.CheckpointReader."""
     suffixes: tuple[str, ...] = ()
     """File suffixes it reads, with the dot."""
+    files: tuple[str, ...] = ()
+    """Names of files that are a whole model together with the `companions` beside them ("model.bin"), in folders whose
+    config.json has no model_type. The reader's `recognises` looks into the file."""
+    companions: tuple[str, ...] = ()
+    """Shell patterns of the files beside one of `files` that the reader reads too."""
     help: str = ""
 
 

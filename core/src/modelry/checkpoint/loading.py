@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from modelry.checkpoint.assembly import Packing, assemble
 from modelry.checkpoint.dtypes import DtypeLike, dtype_name
-from modelry.checkpoint.formats import carries_config, format_of
+from modelry.checkpoint.formats import carries_config, format_of, locate
 from modelry.checkpoint.placement import DeviceMap, move_activations
 from modelry.checkpoint.shards import open_checkpoint
 from modelry.checkpoint.skeleton import without_values
 from modelry.config_file import read_config_file, read_json_object, warn_of_other_provider
 from modelry.configuration import ModelConfig
 from modelry.errors import ConfigError
-from modelry.hub import Reference, Source, resolve_reference, split_hub_options
+from modelry.hub import Reference, Source, split_hub_options
 from modelry.neighbours import translated
 from modelry.quantization import Quantizer, settled
 from modelry.requirements import find_config_class, require_plugins
@@ -65,7 +65,7 @@ def load_pretrained(
     """
     hub, rest = split_hub_options(translated(options))
     load, overrides = _split_load_options(rest)
-    source = _with_config(resolve_reference(ref, **hub))
+    source = _with_config(locate(ref, **hub))
     if config is not None and not isinstance(config, ModelConfig):
         raise ConfigError(f"config is a {type(config).__name__}; a ModelConfig is needed, as AutoConfig gives one")
     values, where = (config.to_dict(), source.name) if config is not None else read_config_file(source)

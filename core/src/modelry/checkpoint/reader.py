@@ -44,6 +44,11 @@ class CheckpointReader(ABC):
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    @classmethod
+    def recognises(cls, path: Path) -> bool:  # for formats that share a file name with others
+        """Whether a file of one of the format's `files` names is of this format. Needs no torch, and runs nothing."""
+        return True
+
     @abstractmethod
     def names(self) -> Collection[str]:
         """All tensors, by published name."""
@@ -60,10 +65,10 @@ class CheckpointReader(ABC):
             CheckpointError: its bytes are damaged.
         """
 
-    def release(self, name: str) -> None:  # noqa: B027
+    def release(self, name: str) -> None:  # noqa: B027  a reader may do nothing here
         """Give back the memory that reading `name` took; its tensor is not used any more. Optional."""
 
-    def close(self) -> None:  # noqa: B027
+    def close(self) -> None:  # noqa: B027  a reader may do nothing here
         """Close the file. Tensors already read stay valid."""
 
     def config(self) -> Mapping[str, Any] | None:
@@ -72,6 +77,10 @@ class CheckpointReader(ABC):
 
     def generation_config(self) -> Mapping[str, Any] | None:
         """The values of generation_config.json, in formats that carry them. Needs no torch."""
+        return None
+
+    def preprocessor_config(self) -> Mapping[str, Any] | None:
+        """The values of preprocessor_config.json, in formats that carry them. Needs no torch."""
         return None
 
     def tokenizer_files(self) -> Mapping[str, bytes | str] | None:

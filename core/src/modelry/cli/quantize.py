@@ -47,10 +47,11 @@ def quantize(words: tuple[str, ...], scheme: str, push: str | None, as_values: b
     if len(arguments) != 2:
         raise click.UsageError(f"REF and OUT are needed, in this order; given: {' '.join(arguments) or 'neither'}")
     out = _empty(Path(arguments[1]))
-    from modelry.hub import push_saved, resolve_reference
+    from modelry.checkpoint.formats import locate
+    from modelry.hub import push_saved
     from modelry.quantization import build_quantizer
 
-    source = resolve_reference(arguments[0], revision=placement["revision"])
+    source = locate(arguments[0], revision=placement["revision"])
     quantizer = build_quantizer({"quant_method": scheme, **parameters}, where=f"--scheme {scheme}")
     model, measured = load_packed(source, quantizer, device=placement["device"], dtype=placement["dtype"])
     with folder_written_aside(out) as aside:
@@ -77,7 +78,7 @@ def load_packed(
     source: "Source", quantizer: "Quantizer", *, device: str | None, dtype: str | None
 ) -> "tuple[PreTrainedModel, Measured]":
     """Load a model packed, with a bar of the bytes packed where somebody sits at a terminal."""
-    from tqdm import tqdm  # type: ignore[import-untyped]
+    from tqdm import tqdm  # type: ignore[import-untyped]  # tqdm is not annotated
 
     from modelry.auto import HEADS, AutoConfig
     from modelry.errors import QuantizationError

@@ -17,9 +17,10 @@ from modelry.auto import (
     AutoVideoProcessor,
 )
 from modelry.checkpoint.dtypes import DtypeLike
+from modelry.checkpoint.formats import locate
 from modelry.configuration import ModelConfig
 from modelry.errors import ConfigError, ParameterError, UnknownName
-from modelry.hub import HubOptions, Reference, Source, resolve_reference, split_hub_options
+from modelry.hub import HubOptions, Reference, Source, split_hub_options
 from modelry.model import PreTrainedModel
 from modelry.neighbours import NOTHING_TO_SAY
 from modelry.pipelines.placement import best_device
@@ -94,7 +95,7 @@ def pipeline(
         spec = spec or task_of(model.config, registry, type(model).__name__)
     elif isinstance(model, (str, PathLike, Source)):
         located: HubOptions = {**hub, "revision": revision}
-        origin = model if isinstance(model, Source) else resolve_reference(model, **located)
+        origin = model if isinstance(model, Source) else locate(model, **located)
         config = AutoConfig.from_pretrained(origin) if config is None else config
         spec = spec or task_of(config, registry)
         loader = HEADS[head_of(spec, config, registry)]

@@ -68,6 +68,8 @@ class ConfiguredPreprocessor(Preprocessor):
     @classmethod
     def _read(cls, source: Source) -> tuple[dict[str, Any], str]:
         """The published values, and the file they stand in."""
+        if source.single is not None and source.single.suffix not in (".json", ".txt", ".model"):
+            return _carried(source.single, cls.role)
         single = source.single if source.single is not None and source.single.suffix == ".json" else None
         path = single or source.file(cls.file_name, required=False)
         if path is not None:
@@ -86,6 +88,16 @@ class ConfiguredPreprocessor(Preprocessor):
             first = error.errors()[0]
             name = ".".join(map(str, first["loc"])) or "a parameter"
             raise PreprocessorError(f"{where}: {name} is {first['input']!r:.60}: {first['msg']}") from error
+
+
+def _carried(path: Path, role: str) -> tuple[dict[str, Any], str]:
+    from modelry.checkpoint.formats import open_reader
+
+    with open_reader(path) as reader:
+        values = reader.preprocessor_config()
+    if values is None:
+        raise NotFound(f"{path} carries no {role.replace('-', ' ')}; give the folder that holds its settings")
+    return dict(values), str(path)
 
 
 def _json_object(path: Path) -> dict[str, Any]:
