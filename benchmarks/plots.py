@@ -9,9 +9,9 @@ import matplotlib
 matplotlib.use("Agg")
 matplotlib.rcParams["svg.hashsalt"] = "modelry"  # equal numbers give an equal file
 
-from matplotlib import pyplot as plt  # noqa: E402
-from matplotlib.axes import Axes  # noqa: E402
-from matplotlib.ticker import NullLocator  # noqa: E402
+from matplotlib import pyplot as plt  # noqa: E402  after matplotlib is told to draw without a screen
+from matplotlib.axes import Axes  # noqa: E402  after matplotlib is told to draw without a screen
+from matplotlib.ticker import NullLocator  # noqa: E402  after matplotlib is told to draw without a screen
 
 NAMES = {"ours": "modelry", "theirs": "transformers", "llama": "llama.cpp"}
 COLOURS = {"modelry": "#2a6f97", "transformers": "#c9a227", "llama.cpp": "#7d8597"}

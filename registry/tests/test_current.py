@@ -32,7 +32,7 @@ def test_use_registry_nests_and_ends():
 def test_it_ends_when_the_block_fails():
     outside = get_registry()
     with pytest.raises(ZeroDivisionError), use_registry(Registry([], {})):
-        1 / 0  # noqa: B018
+        1 / 0  # noqa: B018  it raises
     assert get_registry() is outside
 
 

@@ -7,14 +7,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for readers of types, who do not run __getattr__
-    from modelry.auto import *  # noqa: F403
+    from modelry.auto import *  # noqa: F403  for type checkers; at run time names are loaded on use
     from modelry.cache import Cache as Cache
     from modelry.configuration import ModelConfig as ModelConfig
-    from modelry.generation import *  # noqa: F403
+    from modelry.generation import *  # noqa: F403  for type checkers; at run time names are loaded on use
     from modelry.model import PreTrainedModel as PreTrainedModel
     from modelry.pipelines import Pipeline as Pipeline
     from modelry.pipelines import pipeline as pipeline
-    from modelry.preprocessing import *  # noqa: F403
+    from modelry.preprocessing import *  # noqa: F403  for type checkers; at run time names are loaded on use
     from modelry.quantization import Quantizer as Quantizer
 
 _ROOMS = {
@@ -54,7 +54,7 @@ _MODULES = ("errors", "outputs")
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
 
 __version__ = "0.1.0"
-__all__ = ["__version__", *_MODULES, *sorted(_ROOM_OF)]  # noqa: PLE0604
+__all__ = ["__version__", *_MODULES, *sorted(_ROOM_OF)]  # noqa: PLE0604  the names are strings
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from modelry import auto_heads
 from modelry.auto_config import AutoConfig
-from modelry.auto_heads import *  # noqa: F403
+from modelry.auto_heads import *  # noqa: F403  its __all__ is what this room passes on
 from modelry.auto_model import HEADS, AutoModel
 from modelry.auto_preprocessing import (
     AutoFeatureExtractor,

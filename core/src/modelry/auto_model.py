@@ -4,7 +4,7 @@ Imports no torch; a model's class brings it along when it is asked for. The head
 """
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from modelry.configuration import ModelConfig
 from modelry.errors import ConfigError
@@ -101,4 +101,4 @@ def model_class(head: str, config: ModelConfig, *, plugin: str | None = None) ->
             f"{HEADS[head].__name__ if head in HEADS else 'this class'} loads; it has {has}"
         )
     found: Any = resolve(family.heads[head])
-    return found  # type: ignore[no-any-return]
+    return cast("type[PreTrainedModel]", found)

@@ -23,7 +23,7 @@ LARGEST_CONFIG_BYTES = 16 * 2**20
 """The largest published ones, with 100,000 labels, have 6 MB."""
 
 BOOKKEEPING_KEYS = frozenset(
-    (  # noqa: SIM905
+    (  # noqa: SIM905  a hundred quoted words would be a page
         # who wrote the file, and with what
         "_name_or_path _commit_hash _attn_implementation_autoset transformers_version auto_map tokenizer_class "
         "transformers.js_config model_name finetuning_task task_specific_params gradient_checkpointing torchscript "

@@ -41,14 +41,14 @@ class Quantizer(ABC):
     def __init__(self, parameters: BaseModel) -> None:
         self.parameters = parameters
 
-    def begin(self, checkpoint: "Checkpoint", dtype: "dtype") -> None:  # noqa: B027
+    def begin(self, checkpoint: "Checkpoint", dtype: "dtype") -> None:  # noqa: B027  a scheme may do nothing here
         """See what is stored: names, shapes and readers; and the dtype that floating tensors will have.
 
         Raises:
             QuantizationError: the scheme cannot pack this checkpoint.
         """
 
-    def check(self, model: "nn.Module") -> None:  # noqa: B027
+    def check(self, model: "nn.Module") -> None:  # noqa: B027  a scheme may do nothing here
         """Refuse a model this scheme cannot do.
 
         Raises:
@@ -83,7 +83,7 @@ class Quantizer(ABC):
         """
         return None
 
-    def finish(self, model: "nn.Module") -> None:  # noqa: B027
+    def finish(self, model: "nn.Module") -> None:  # noqa: B027  a scheme may do nothing here
         """Called once all tensors are in place."""
 
     def to_config(self) -> dict[str, Any]:

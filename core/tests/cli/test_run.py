@@ -96,7 +96,7 @@ def test_bad_json_is_refused() -> None:
 
 
 def test_streams_are_printed_in_order(capsys: pytest.CaptureFixture[str]) -> None:
-    show_streams(Shouter(), iter(["one", "two"]), {})  # type: ignore[arg-type]
+    show_streams(Shouter(), iter(["one", "two"]), {})
     assert capsys.readouterr().out == "ONE\nTWO\n"
 
 
@@ -104,5 +104,5 @@ def test_streams_are_printed_in_order(capsys: pytest.CaptureFixture[str]) -> Non
     ("as_json", "expected"), [(True, '{"shout": "É", "n": 1}\n{"shout": "B", "n": 1}\n'), (False, "É\nB\n")]
 )
 def test_answers_are_lines(as_json: bool, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
-    show_answers(Shouter(), iter(["é", "b"]), {"n": 1}, as_json=as_json)  # type: ignore[arg-type]
+    show_answers(Shouter(), iter(["é", "b"]), {"n": 1}, as_json=as_json)
     assert capsys.readouterr().out == expected

@@ -152,7 +152,7 @@ def test_a_checkpoint_file_carries_its_own(tmp_path, monkeypatch):
     from modelry.checkpoint import formats
 
     class Reader:
-        values = {"eos_token_id": 7}  # noqa: RUF012
+        values = {"eos_token_id": 7}  # noqa: RUF012  only read
 
         def __enter__(self):
             return self

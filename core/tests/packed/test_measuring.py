@@ -24,8 +24,8 @@ class Rows(Quantizer):
     method = "toy8"
 
     def swap(self, model: nn.Module) -> None:
-        for layer in model.model.layers:  # type: ignore[union-attr]
-            layer.dense = Int8Linear(8, 8, bias=layer.dense.bias)  # type: ignore[assignment, union-attr]
+        for layer in model.model.layers:
+            layer.dense = Int8Linear(8, 8, bias=layer.dense.bias)
 
     def pack(self, name: str, tensor: Tensor) -> Mapping[str, Tensor] | None:
         if not name.endswith(".weight"):
@@ -53,8 +53,8 @@ class Doubling(Quantizer):
 
     def swap(self, model: nn.Module) -> None:
         tensors = {"weight.half": ((8, 8), torch.float16)}
-        for layer in model.model.layers:  # type: ignore[union-attr]
-            layer.dense = Doubled(8, 8, tensors=tensors, bias=layer.dense.bias)  # type: ignore[assignment, union-attr]
+        for layer in model.model.layers:
+            layer.dense = Doubled(8, 8, tensors=tensors, bias=layer.dense.bias)
 
     def pack(self, name: str, tensor: Tensor) -> Mapping[str, Tensor] | None:
         return {f"{name}.half": tensor.half()} if name.endswith(".weight") else None

@@ -28,7 +28,7 @@ class Prefetch:
             return
         side = _streams.get(device)
         if side is None:
-            side = _streams[device] = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+            side = _streams[device] = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # torch's is not annotated
         side.wait_stream(torch.cuda.current_stream(device))  # the copies' memory may still be read there
         with torch.cuda.stream(side):
             for copy, source in zip(self._copies, sources, strict=True):

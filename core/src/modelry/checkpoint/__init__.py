@@ -19,7 +19,7 @@ _ROOMS = {
     "save_model": "saving",
 }
 
-__all__ = ["CheckpointReader", "TensorInfo", "carries_config", "open_reader", *_ROOMS]  # noqa: PLE0604
+__all__ = ["CheckpointReader", "TensorInfo", "carries_config", "open_reader", *_ROOMS]  # noqa: PLE0604  the names are strings
 
 
 def __getattr__(name: str) -> Any:

@@ -36,7 +36,7 @@ _ROOMS = {
 
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
 
-__all__ = sorted(_ROOM_OF)  # noqa: PLE0605
+__all__ = sorted(_ROOM_OF)  # noqa: PLE0605  a sorted list of strings
 
 
 def __getattr__(name: str) -> Any:

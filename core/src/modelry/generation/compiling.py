@@ -187,7 +187,7 @@ class CompiledStep:
         keys, values = self._bound()
         slot = torch.full((1,), cache.seen, device=ids.device)
         if ids.device.type == "cuda":
-            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
+            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]  # torch's is not annotated
         try:
             logits, hidden, attentions = function(
                 ids.clone(), positions.clone(), self._real(mask, ids), slot, keys, values, dict(flags)

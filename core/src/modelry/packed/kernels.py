@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-_LIBRARY = torch.library.Library("modelry", "FRAGMENT")  # type: ignore[no-untyped-call]
+_LIBRARY = torch.library.Library("modelry", "FRAGMENT")  # type: ignore[no-untyped-call]  # torch's
 
 
 def _named(
@@ -22,9 +22,9 @@ def _named(
     Args:
         outputs: O, of the operation's arguments.
     """
-    _LIBRARY.define(f"{name}(Tensor x, {arguments}) -> Tensor")  # type: ignore[no-untyped-call]
-    _LIBRARY.impl(name, lambda x, *rest: product(x.contiguous(), *rest), "CPU")  # type: ignore[no-untyped-call]
-    _LIBRARY.impl(name, lambda x, *rest: x.new_empty(x.shape[0], outputs(*rest)), "Meta")  # type: ignore[no-untyped-call]
+    _LIBRARY.define(f"{name}(Tensor x, {arguments}) -> Tensor")  # type: ignore[no-untyped-call]  # torch's
+    _LIBRARY.impl(name, lambda x, *rest: product(x.contiguous(), *rest), "CPU")  # type: ignore[no-untyped-call]  # torch's
+    _LIBRARY.impl(name, lambda x, *rest: x.new_empty(x.shape[0], outputs(*rest)), "Meta")  # type: ignore[no-untyped-call]  # torch's
     operation: Callable[..., Tensor] = getattr(torch.ops.modelry, name).default
     return operation
 

@@ -41,7 +41,7 @@ class Measured(Quantizer):
         self, scheme: Quantizer, *, on_begin: Callable[[int], object], on_packed: Callable[[int], object]
     ) -> None:
         super().__init__(scheme.parameters)
-        self.method = scheme.method  # type: ignore[misc]  # of the scheme in the registry
+        self.method = scheme.method  # type: ignore[misc]  # a class variable elsewhere; here it is that of the watched scheme
         self.scheme, self.seen = scheme, list[PackedTensor]()
         self._on_begin, self._on_packed = on_begin, on_packed
         self._model = nn.Module()

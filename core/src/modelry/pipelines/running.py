@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from torch import Tensor
-from tqdm import tqdm  # type: ignore[import-untyped]
+from tqdm import tqdm  # type: ignore[import-untyped]  # tqdm is not annotated
 
 from modelry.errors import ModelryWarning, PipelineError, RegistryError
 from modelry.pipelines.batching import split

@@ -120,7 +120,7 @@ def total(environment: Environment, value: Iterable[Any], attribute: str | int |
         budget().step()
         if not isinstance(one, Number) or not isinstance(result, Number):
             raise TypeError(f"sum adds numbers, not {type(one).__name__}")
-        result = result + one  # type: ignore[operator]
+        result = result + one  # type: ignore[operator]  # both are numbers
         if isinstance(result, int):
             _integer(result.bit_length())
     return result

@@ -56,7 +56,7 @@ class GenerationBlocks(Extension):
     def mark(self, caller: Callable[[], str]) -> str:
         """Note where the block's text begins and ends."""
         text = caller()
-        spans: GenerationSpans = self.environment.spans  # type: ignore[attr-defined]
+        spans: GenerationSpans = self.environment.spans  # type: ignore[attr-defined]  # our environment has spans
         spans.add(len(text))
         return text
 

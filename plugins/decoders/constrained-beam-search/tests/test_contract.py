@@ -5,8 +5,8 @@ from modelry_testing import DecoderContract
 
 class TestConstrainedBeamSearch(DecoderContract):
     name = "constrained-beam-search"
-    parameters = {"num_beams": 3, "force_words_ids": [[[token] for token in range(7)]]}  # noqa: RUF012
-    finds_best = {"num_beams": 400}  # noqa: RUF012
+    parameters = {"num_beams": 3, "force_words_ids": [[[token] for token in range(7)]]}  # noqa: RUF012  only read
+    finds_best = {"num_beams": 400}  # noqa: RUF012  only read
     impossible = (
         {"force_words_ids": [[1, 2, 3]]},  # three tokens, and room for two
         {"force_words_ids": [[]]},

@@ -20,7 +20,7 @@ ANYTHING = {"regex": "(?s:.*)", "tokenizer": _letters()}
 class TestConstrained(DecoderContract):
     name = "constrained"
     parameters = ANYTHING
-    follows_greedy = {}  # noqa: RUF012
+    follows_greedy = {}  # noqa: RUF012  only read
     impossible = (
         {"choices": ["a"]},
         {"regex": "("},
@@ -32,5 +32,5 @@ class TestConstrained(DecoderContract):
 
 class TestConstrainedSampling(DecoderContract):
     name = "constrained"
-    parameters = {**ANYTHING, "do_sample": True}  # noqa: RUF012
+    parameters = {**ANYTHING, "do_sample": True}  # noqa: RUF012  only read
     draws = True

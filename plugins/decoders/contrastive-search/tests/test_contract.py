@@ -5,8 +5,8 @@ from modelry_testing import DecoderContract
 
 class TestContrastiveSearch(DecoderContract):
     name = "contrastive-search"
-    parameters = {"penalty_alpha": 0.2, "top_k": 3}  # noqa: RUF012
-    follows_greedy = {"penalty_alpha": 0.0}  # noqa: RUF012
+    parameters = {"penalty_alpha": 0.2, "top_k": 3}  # noqa: RUF012  only read
+    follows_greedy = {"penalty_alpha": 0.0}  # noqa: RUF012  only read
     impossible = (
         {"penalty_alpha": -0.1},
         {"penalty_alpha": 1.1},

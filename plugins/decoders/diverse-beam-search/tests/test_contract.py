@@ -5,6 +5,6 @@ from modelry_testing import DecoderContract
 
 class TestDiverseBeamSearch(DecoderContract):
     name = "diverse-beam-search"
-    parameters = {"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": 0.5}  # noqa: RUF012
-    finds_best = {"num_beams": 800}  # noqa: RUF012
+    parameters = {"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": 0.5}  # noqa: RUF012  only read
+    finds_best = {"num_beams": 800}  # noqa: RUF012  only read
     impossible = ({"num_beam_groups": 3}, {"diversity_penalty": 0.0}, {"diversity_penalty": -1.0}, {"do_sample": True})

@@ -5,7 +5,7 @@ from modelry_testing import DecoderContract
 
 class TestDola(DecoderContract):
     name = "dola"
-    parameters = {"dola_layers": "low"}  # noqa: RUF012
+    parameters = {"dola_layers": "low"}  # noqa: RUF012  only read
     impossible = (
         {"dola_layers": "middle"},
         {"dola_layers": []},
@@ -18,5 +18,5 @@ class TestDola(DecoderContract):
 
 class TestDolaSampling(DecoderContract):
     name = "dola"
-    parameters = {"dola_layers": "high", "do_sample": True, "temperature": 2.0}  # noqa: RUF012
+    parameters = {"dola_layers": "high", "do_sample": True, "temperature": 2.0}  # noqa: RUF012  only read
     draws = True

@@ -5,8 +5,8 @@ from modelry_testing import DecoderContract
 
 class TestPromptLookup(DecoderContract):
     name = "speculative"
-    parameters = {"prompt_lookup_num_tokens": 3}  # noqa: RUF012
-    follows_greedy = {}  # noqa: RUF012
+    parameters = {"prompt_lookup_num_tokens": 3}  # noqa: RUF012  only read
+    follows_greedy = {}  # noqa: RUF012  only read
     impossible = (
         {"prompt_lookup_num_tokens": 0},
         {"max_matching_ngram_size": 0},
@@ -19,5 +19,5 @@ class TestPromptLookup(DecoderContract):
 
 class TestSampled(DecoderContract):
     name = "speculative"
-    parameters = {"prompt_lookup_num_tokens": 3, "do_sample": True}  # noqa: RUF012
+    parameters = {"prompt_lookup_num_tokens": 3, "do_sample": True}  # noqa: RUF012  only read
     draws = True

@@ -5,8 +5,8 @@ from modelry_testing import DecoderContract
 
 class TestWatermark(DecoderContract):
     name = "watermark"
-    parameters = {"watermarking_config": {"bias": 0.0}}  # noqa: RUF012
-    follows_greedy = {}  # noqa: RUF012
+    parameters = {"watermarking_config": {"bias": 0.0}}  # noqa: RUF012  only read
+    follows_greedy = {}  # noqa: RUF012  only read
     impossible = (
         {"watermarking_config": {"greenlist_ratio": 1.5}},
         {"watermarking_config": {"seeding_scheme": "righthash"}},
@@ -17,5 +17,5 @@ class TestWatermark(DecoderContract):
 
 class TestWatermarkSampling(DecoderContract):
     name = "watermark"
-    parameters = {"watermarking_config": {"keys": [3, 5, 8], "ngram_len": 3}, "do_sample": True}  # noqa: RUF012
+    parameters = {"watermarking_config": {"keys": [3, 5, 8], "ngram_len": 3}, "do_sample": True}  # noqa: RUF012  only read
     draws = True

@@ -172,7 +172,7 @@ def test_refusals() -> None:
 def test_compiled_forward() -> None:
     model = LlamaForCausalLM(tiny(num_hidden_layers=1)).eval()
     tokens = ids(1, 9)
-    compiled: nn.Module = torch.compile(model, backend="aot_eager")  # type: ignore[assignment]
+    compiled: nn.Module = torch.compile(model, backend="aot_eager")
     with torch.no_grad():
         expected = model(tokens)
         out = compiled(tokens)

@@ -15,18 +15,18 @@ IMPOSSIBLE = (
 
 class TestNf4(QuantizerContract):
     name = "bitsandbytes"
-    parameters = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}  # noqa: RUF012
+    parameters = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}  # noqa: RUF012  only read
     error = 0.2
     impossible = IMPOSSIBLE
 
 
 class TestFp4(QuantizerContract):
     name = "bitsandbytes"
-    parameters = {"load_in_4bit": True}  # noqa: RUF012
+    parameters = {"load_in_4bit": True}  # noqa: RUF012  only read
     error = 0.25
 
 
 class TestInt8(QuantizerContract):
     name = "bitsandbytes"
-    parameters = {"load_in_8bit": True}  # noqa: RUF012
+    parameters = {"load_in_8bit": True}  # noqa: RUF012  only read
     error = 0.03

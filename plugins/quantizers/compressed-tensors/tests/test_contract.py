@@ -46,19 +46,19 @@ class TestFourBits(QuantizerContract):
 
 class TestZeroPoints(QuantizerContract):
     name = "compressed-tensors"
-    parameters = {"config_groups": groups(num_bits=4, group_size=32, symmetric=False)}  # noqa: RUF012
+    parameters = {"config_groups": groups(num_bits=4, group_size=32, symmetric=False)}  # noqa: RUF012  only read
     error = 0.15
 
 
 class TestEightBits(QuantizerContract):
     name = "compressed-tensors"
-    parameters = {"config_groups": groups(num_bits=8, strategy="channel"), "format": "int-quantized"}  # noqa: RUF012
+    parameters = {"config_groups": groups(num_bits=8, strategy="channel"), "format": "int-quantized"}  # noqa: RUF012  only read
     error = 0.02
 
 
 class TestFloats(QuantizerContract):
     name = "compressed-tensors"
-    parameters = {  # noqa: RUF012
+    parameters = {  # noqa: RUF012  only read
         "config_groups": groups(num_bits=8, type="float", strategy="block", block_structure=[128, 128]),
         "format": "float-quantized",
     }

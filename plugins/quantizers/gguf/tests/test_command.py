@@ -16,7 +16,7 @@ def test_a_file_is_written(
 ) -> None:
     source, out = tmp_path / "float.gguf", tmp_path / "small.gguf"
     write_model(source, tokenizer=byte_level_tokenizer)
-    assert resolve(get_registry().get("commands", "gguf").command) is gguf  # type: ignore[attr-defined]
+    assert resolve(get_registry().get("commands", "gguf").command) is gguf
     done = CliRunner().invoke(gguf, [str(source), str(out), "--type", "q8_0"])
     assert done.exit_code == 0, done.output
     assert "small.gguf" in done.output

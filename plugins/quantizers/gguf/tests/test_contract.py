@@ -7,12 +7,12 @@ IMPOSSIBLE = ({"weight_type": "Q5_K"}, {"other_types": {"lm_head": "F16"}}, {"mo
 
 class TestQ4(QuantizerContract):
     name = "gguf"
-    parameters = {"weight_type": "Q4_0"}  # noqa: RUF012
+    parameters = {"weight_type": "Q4_0"}  # noqa: RUF012  only read
     error = 0.2
     impossible = IMPOSSIBLE
 
 
 class TestQ8(QuantizerContract):
     name = "gguf"
-    parameters = {"weight_type": "Q8_0"}  # noqa: RUF012
+    parameters = {"weight_type": "Q8_0"}  # noqa: RUF012  only read
     error = 0.02

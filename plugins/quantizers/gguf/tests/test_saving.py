@@ -36,7 +36,7 @@ def test_tensors_are_those_of_the_gguf_package(
     """The file that `write_model` makes with the gguf package, type by type; the vocabulary apart, which has 8 bits."""
     model = float_model(tmp_path, write_model, tie_word_embeddings=tied)
     path = save_gguf(model, None, tmp_path / "ours.gguf", type=type_name)
-    kind = lambda name: Type.Q8_0 if name.startswith(("token", "output")) and "4" in type_name else Type[type_name]  # noqa: E731
+    kind = lambda name: Type.Q8_0 if name.startswith(("token", "output")) and "4" in type_name else Type[type_name]  # noqa: E731  one line of a table
     write_model(tmp_path / "theirs.gguf", kind=kind, tie_word_embeddings=tied)
     ours, theirs = stored(path), stored(tmp_path / "theirs.gguf")
     assert ours.keys() == theirs.keys()

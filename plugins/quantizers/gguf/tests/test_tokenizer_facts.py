@@ -26,8 +26,8 @@ def test_byte_level(begins: bool) -> None:
     assert facts["tokenizer.ggml.model"] == "gpt2"
     assert facts["tokenizer.ggml.pre"] == "gpt-2"
     assert facts["tokenizer.ggml.merges"] == ["a b"]
-    assert facts["tokenizer.ggml.tokens"][255:] == [max(VOCABULARY), "ab", "<s>", "[PAD258]", "[PAD259]"]  # type: ignore[index]
-    assert list(facts["tokenizer.ggml.token_type"])[255:] == [1, 1, 3, 5, 5]  # type: ignore[arg-type]
+    assert facts["tokenizer.ggml.tokens"][255:] == [max(VOCABULARY), "ab", "<s>", "[PAD258]", "[PAD259]"]
+    assert list(facts["tokenizer.ggml.token_type"])[255:] == [1, 1, 3, 5, 5]
     assert facts["tokenizer.ggml.bos_token_id"] == 257
     assert facts["tokenizer.ggml.add_bos_token"] is begins
     assert facts["tokenizer.ggml.add_eos_token"] is False

@@ -13,5 +13,5 @@ class TestGroupsOf32(QuantizerContract):
 
 class TestGroupsOf128(QuantizerContract):
     name = "int4"
-    parameters = {"group_size": 128}  # noqa: RUF012
+    parameters = {"group_size": 128}  # noqa: RUF012  only read
     error = 0.2

@@ -14,18 +14,18 @@ IMPOSSIBLE = (
 
 class TestInt8(QuantizerContract):
     name = "torchao"
-    parameters = {"quant_type": "int8_weight_only"}  # noqa: RUF012
+    parameters = {"quant_type": "int8_weight_only"}  # noqa: RUF012  only read
     error = 0.03
     impossible = IMPOSSIBLE
 
 
 class TestInt8Inputs(QuantizerContract):
     name = "torchao"
-    parameters = {"quant_type": "int8_dynamic_activation_int8_weight"}  # noqa: RUF012
+    parameters = {"quant_type": "int8_dynamic_activation_int8_weight"}  # noqa: RUF012  only read
     error = 0.06
 
 
 class TestWrittenByTorchAo(QuantizerContract):
     name = "torchao"
-    parameters = {"quant_type": {"default": {"_type": "Int8WeightOnlyConfig", "_version": 2, "_data": {}}}}  # noqa: RUF012
+    parameters = {"quant_type": {"default": {"_type": "Int8WeightOnlyConfig", "_version": 2, "_data": {}}}}  # noqa: RUF012  only read
     error = 0.03

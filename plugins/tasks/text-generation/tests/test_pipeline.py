@@ -34,7 +34,7 @@ def test_only_what_is_new(pipe: Pipeline[Any]) -> None:
 
 def test_token_ids(pipe: Pipeline[Any]) -> None:
     (answer,) = pipe("the quick", return_tensors=True)
-    prompt = pipe.tokenizer("the quick")["input_ids"]  # type: ignore[misc]
+    prompt = pipe.tokenizer("the quick")["input_ids"]
     assert answer["generated_token_ids"][: len(prompt)] == prompt
     assert len(answer["generated_token_ids"]) == len(prompt) + 8
 

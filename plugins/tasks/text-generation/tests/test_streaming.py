@@ -33,7 +33,7 @@ def test_closing_stops_the_model(pipe: Pipeline[Any]) -> None:
 
     parts = pipe.stream("the", max_new_tokens=50, min_new_tokens=50, stopping_criteria=[count])
     next(parts)
-    parts.close()  # type: ignore[attr-defined]
+    parts.close()
     assert streaming_threads() == []
     assert len(calls) < 50
 

@@ -62,4 +62,4 @@ def test_verdicts() -> None:
     assert "nothing is known" in verdict([idle])
     assert counted([good, bad, idle]) == "3 checks: 1 passed, 1 skipped, 1 failed"
     assert list(told([bad]))[1:] == ["  failed  test_failed: why", "  broken: test_failed"]
-    assert as_data([good])["tasks:x"]["verdict"] == "kept"  # type: ignore[index]
+    assert as_data([good])["tasks:x"]["verdict"] == "kept"

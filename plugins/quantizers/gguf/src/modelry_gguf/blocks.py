@@ -83,4 +83,4 @@ def _two_in_a_byte(levels: Tensor) -> Tensor:
 
 def packed_type(type_name: str) -> PackedType | None:
     """The name as one of a type that stays packed, None for another."""
-    return type_name if type_name in ("Q4_0", "Q4_1", "Q8_0") else None  # type: ignore[return-value]
+    return type_name if type_name in ("Q4_0", "Q4_1", "Q8_0") else None  # type: ignore[return-value]  # one of the three

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import numpy as np
 from torch import Tensor
-from tqdm import tqdm  # type: ignore[import-untyped]
+from tqdm import tqdm  # type: ignore[import-untyped]  # tqdm is not annotated
 
 from modelry.atomic import written_aside
 from modelry_gguf.tensor_types import TENSOR_TYPES

@@ -70,7 +70,7 @@ class Facts:
             return None
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise self._wrong(key, "a list of strings")
-        return value  # type: ignore[return-value]
+        return value  # type: ignore[return-value]  # checked above
 
     def numbers(self, key: str, *, length: int) -> list[float] | None:
         """The `length` numbers at `key`; None where there is none."""
@@ -83,4 +83,4 @@ class Facts:
             raise CheckpointError(
                 f"{self.where}: {key} has {len(value):,} numbers, expected {length:,}. The file is corrupted."
             )
-        return value.tolist()  # type: ignore[no-any-return]
+        return value.tolist()  # type: ignore[no-any-return]  # numpy's

@@ -150,7 +150,7 @@ def _pending(
         )
     tensor: Tensor = getattr(module, part)
     plain = next((name for name, dtype in PLAIN.items() if dtype == tensor.dtype), "F32")
-    kind = _type_of(stored, tuple(tensor.shape), wanted or plain)  # type: ignore[arg-type]
+    kind = _type_of(stored, tuple(tensor.shape), wanted or plain)  # type: ignore[arg-type]  # the names of PLAIN are types
     return Pending(
         stored,
         kind,

@@ -26,7 +26,7 @@ class GptqForm(FileForm):
     less: int
 
     @property
-    def lowest_zero(self) -> int:  # type: ignore[override]
+    def lowest_zero(self) -> int:  # type: ignore[override]  # a constant of other forms
         """Not every reader of the first format takes its largest value for 0."""
         return self.less
 

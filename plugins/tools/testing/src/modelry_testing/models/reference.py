@@ -17,7 +17,7 @@ Reference = Callable[..., Any]
 
 def loaded(reference: str, folder: Path) -> Reference:
     """The model of `folder`, built by the class that "module:Name" names, in float32 and eval mode."""
-    made = resolve(reference).from_pretrained(folder)  # type: ignore[attr-defined]
+    made = resolve(reference).from_pretrained(folder)  # type: ignore[attr-defined]  # somebody else's class
     model: Reference = made.float().eval()
     return model
 
