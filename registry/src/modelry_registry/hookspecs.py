@@ -37,7 +37,7 @@ class Hookspecs:
         """Return logits processors to append to a generation, given its GenerationConfig."""
 
     @hookspec
-    def modelry_doctor(self) -> list[str]:  # type: ignore[empty-body]
+    def modelry_doctor(self) -> list[str]:  # type: ignore[empty-body]  # a specification has none
         """Return what is wrong on this machine, one sentence each (a missing driver, a library too old)."""
 
 
