@@ -91,7 +91,8 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
     them and position_ids count each; all masks are those of `causal_mask`, and nothing else mixes positions."""
 
     config: Any
-    quantizer: "Quantizer | None" = None
+    hf_quantizer: "Quantizer | None" = None
+    """What packed the layers. The ecosystem's name: models have parts that are called `quantizer`."""
 
     def __init_subclass__(cls, **named: Any) -> None:
         super().__init_subclass__(**named)

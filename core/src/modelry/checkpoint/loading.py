@@ -104,7 +104,7 @@ def load_pretrained(
         )  # fmt: skip
     if packing is not None:
         packing.quantizer.finish(model)
-        model.quantizer = packing.quantizer
+        model.hf_quantizer = packing.quantizer
         config.quantization_config = packing.quantizer.to_config()
     move_activations(model, placement)
     config.dtype = dtype_name(model.dtype)

@@ -44,7 +44,7 @@ def save_model(model: "PreTrainedModel", folder: Path, *, max_shard_size: str | 
     config = model.config.model_copy()
     config.architectures = [type(model).__name__]
     config.dtype = dtype_name(model.dtype)
-    config.quantization_config = None if model.quantizer is None else model.quantizer.to_config()
+    config.quantization_config = None if model.hf_quantizer is None else model.hf_quantizer.to_config()
     files = _named(_shards(stored_tensors(model), limit))
     texts = {CONFIG_NAME: config_text(config)}
     if model.has_generation_config:

@@ -75,4 +75,4 @@ def test_the_first_tools_names_of_keys(write: Callable) -> None:
     said = {"quant_method": "awq", "w_bit": 4, "q_group_size": 64, "zero_point": True, "version": "GEMM"}
     (written.folder / "config.json").write_text(json.dumps({**config, "quantization_config": said}))
     model = AutoModelForCausalLM.from_pretrained(written.folder)
-    assert (model.quantizer.parameters.group_size, model.quantizer.parameters.version) == (64, "gemm")
+    assert (model.hf_quantizer.parameters.group_size, model.hf_quantizer.parameters.version) == (64, "gemm")
