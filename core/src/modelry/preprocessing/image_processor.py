@@ -1,10 +1,22 @@
-"""Images to pixel values. The interface: a family's processor says what happens to an image."""
+"""Images to pixel values and predictions back to boxes, maps and depth: one processor that does what its file says.
 
-from abc import abstractmethod
-from typing import Any, ClassVar
+A family whose preprocessing is configuration only names this class. One with further steps subclasses it.
+"""
 
-from modelry.preprocessing.configured_preprocessor import ConfiguredPreprocessor
+import difflib
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from modelry.errors import PreprocessorError
+from modelry.preprocessing.configured_preprocessor import ConfiguredPreprocessor, PreprocessorParameters
 from modelry.preprocessing.features import BatchFeature
+from modelry.preprocessing.images.parameters import ImageParameters
+from modelry.preprocessing.images.published import WITH_STEPS_OF_THEIR_OWN, published_name
+from modelry.preprocessing.tensors import check_tensor_type
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
 
 
 class ImageProcessor(ConfiguredPreprocessor):
@@ -13,16 +25,144 @@ class ImageProcessor(ConfiguredPreprocessor):
     role: ClassVar[str] = "image-processor"
     file_name: ClassVar[str] = "preprocessor_config.json"
     type_key: ClassVar[str] = "image_processor_type"
+    parameters_class: ClassVar[type[PreprocessorParameters]] = ImageParameters
 
-    @abstractmethod
     def __call__(self, images: Any, *, return_tensors: str | None = None, **parameters: Any) -> BatchFeature:
         """Turn what the user has into model inputs.
 
         Args:
-            images: one or a list of: PIL image, numpy (height, width, channels), torch (channels, height, width).
+            images: one or a (nested) list of: path, URL, bytes, base64 text or data: URI, PIL image, numpy array or
+                torch tensor with channels first or last, nested lists of numbers. Stacks of images are taken apart.
             return_tensors: "pt", "np", or None for lists of arrays.
-            parameters: replace this preprocessor's own for this call.
+            parameters: replace this preprocessor's own for this call; allow_private=True lets URLs lead into our own
+                network.
 
         Returns:
-            pixel_values and what else the model takes.
+            pixel_values (N, C, H, W), and pixel_mask (N, H, W) where images are padded to one size.
+
+        Raises:
+            PreprocessorError: an unknown parameter, or an image that cannot be used; names it.
         """
+        from modelry.preprocessing.images.geometry import arranged
+        from modelry.preprocessing.images.loading import each_image, load
+
+        check_tensor_type(return_tensors)
+        allow_private = parameters.pop("allow_private", None)
+        chosen = cast(ImageParameters, self.chosen(parameters))
+        pictures = []
+        for name, value in each_image(images):
+            picture = load(value, name, format=chosen.input_data_format, allow_private=allow_private)
+            pictures.append(arranged(picture, chosen, name))
+        return self.assemble(pictures, chosen, return_tensors)
+
+    preprocess = __call__
+
+    def assemble(
+        self, pictures: "Sequence[np.ndarray]", parameters: ImageParameters, return_tensors: str | None
+    ) -> BatchFeature:
+        """Model inputs of arranged images (H, W, C). A family that cuts them into patches does it here."""
+        from modelry.preprocessing.images.values import batched
+
+        values, mask = batched(pictures, parameters, together=return_tensors is not None)
+        found: dict[str, Any] = {"pixel_values": values if return_tensors else list(values)}
+        if mask is not None:
+            found["pixel_mask"] = mask if return_tensors else list(mask)
+        return BatchFeature(found, tensor_type=return_tensors)
+
+    def chosen(self, changes: Mapping[str, Any]) -> PreprocessorParameters:
+        """This processor's parameters with some replaced, for one call.
+
+        Raises:
+            PreprocessorError: there is no such parameter, or its value is impossible.
+        """
+        if not changes:
+            return self.parameters
+        known = {*type(self.parameters).model_fields, *(self.parameters.model_extra or ())}
+        for name in changes:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise PreprocessorError(f"{type(self).__name__} has no parameter {name!r}{hint}")
+        given = {name: value for name, value in changes.items() if value is not None}
+        return self._check({**self.parameters.model_dump(), **given}, type(self).__name__)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The values of the file, under the name of the published processor that wrote it."""
+        values = self.parameters.model_dump(mode="json", exclude_none=True)
+        return {**values, self.type_key: values.get(self.type_key) or type(self).__name__}
+
+    @classmethod
+    def _check(cls, values: Mapping[str, Any], where: str) -> PreprocessorParameters:
+        name = published_name(values)
+        if cls is ImageProcessor and name in WITH_STEPS_OF_THEIR_OWN:
+            raise PreprocessorError(
+                f"{where} is of {name}'s image processor, which does more than its keys say; a plugin of that family "
+                "brings its own"
+            )
+        return super()._check(values, where)
+
+    def post_process_object_detection(
+        self, outputs: Any, threshold: float = 0.5, target_sizes: Any = None
+    ) -> "list[dict[str, Tensor]]":
+        """Boxes in pixels. See modelry.preprocessing.images.detection.found_objects."""
+        from modelry.preprocessing.images.detection import found_objects
+
+        return found_objects(outputs, threshold=threshold, target_sizes=target_sizes)
+
+    def post_process_semantic_segmentation(
+        self, outputs: Any, target_sizes: Any = None, return_segmentation_scores: bool = False
+    ) -> list[Any]:
+        """A map of classes for each image. See modelry.preprocessing.images.segmentation.class_maps."""
+        from modelry.preprocessing.images.segmentation import class_maps
+
+        return class_maps(outputs, target_sizes=target_sizes, with_scores=return_segmentation_scores)
+
+    def post_process_instance_segmentation(
+        self,
+        outputs: Any,
+        threshold: float = 0.5,
+        mask_threshold: float = 0.5,
+        overlap_mask_area_threshold: float = 0.8,
+        target_sizes: Any = None,
+        return_coco_annotation: bool = False,
+        return_binary_maps: bool = False,
+    ) -> list[dict[str, Any]]:
+        """Things apart. See modelry.preprocessing.images.segments.instances."""
+        from modelry.preprocessing.images.segments import instances
+
+        return instances(
+            outputs,
+            threshold=threshold,
+            mask_threshold=mask_threshold,
+            overlap=overlap_mask_area_threshold,
+            target_sizes=target_sizes,
+            run_lengths=return_coco_annotation,
+            binary_maps=return_binary_maps,
+        )
+
+    def post_process_panoptic_segmentation(
+        self,
+        outputs: Any,
+        threshold: float = 0.5,
+        mask_threshold: float = 0.5,
+        overlap_mask_area_threshold: float = 0.8,
+        label_ids_to_fuse: Collection[int] | None = None,
+        target_sizes: Any = None,
+    ) -> list[dict[str, Any]]:
+        """Every pixel in one segment. See modelry.preprocessing.images.segments.panoptic."""
+        from modelry.preprocessing.images.segments import panoptic
+
+        return panoptic(
+            outputs,
+            threshold=threshold,
+            mask_threshold=mask_threshold,
+            overlap=overlap_mask_area_threshold,
+            fused=frozenset(label_ids_to_fuse or ()),
+            target_sizes=target_sizes,
+        )
+
+    def post_process_depth_estimation(self, outputs: Any, target_sizes: Any = None) -> "list[dict[str, Tensor]]":
+        """Depth in each image's own size. See modelry.preprocessing.images.depth.depth_maps."""
+        from modelry.preprocessing.images.depth import depth_maps
+
+        return depth_maps(outputs, target_sizes=target_sizes)

@@ -1,0 +1,68 @@
+"""From a segmenter's outputs to one class for each pixel.
+
+N images   Q queries   K classes   H height   W width
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from modelry.outputs import ModelOutput
+from modelry.preprocessing.images.detection import image_sizes
+
+MASK2FORMER_EXTENT = (384, 384)
+"""Masks of Mask2Former are brought to this size before anything else, whatever the image's, as published."""
+
+
+def class_maps(outputs: Any, *, target_sizes: Any = None, with_scores: bool = False) -> list[Any]:
+    """The likeliest class of each pixel.
+
+    Args:
+        outputs: logits (N, K, H, W) for each pixel (SegFormer, BEiT, DPT …), or masks with classes (DETR, Mask2Former).
+        target_sizes: (height, width) of each image; None leaves the outputs' own.
+        with_scores: return the scores (K, H, W) beside each map.
+
+    Returns:
+        For each image a map (H, W); with_scores makes it an output of segmentation and segmentation_scores.
+    """
+    scores = _class_scores(outputs)
+    sizes = image_sizes(target_sizes, len(scores))
+    found = []
+    for number, one in enumerate(scores):
+        if sizes is not None:
+            one = interpolate(one[None], size=sizes[number], mode="bilinear", align_corners=False)[0]
+        classes = one.argmax(dim=0)
+        found.append(_Segmentation(classes, one) if with_scores else classes)
+    return found
+
+
+@dataclass
+class _Segmentation(ModelOutput):
+    """A map of classes, and the scores it comes from."""
+
+    segmentation: Tensor
+    segmentation_scores: Tensor
+
+
+def masks_and_classes(outputs: Any) -> tuple[Tensor, Tensor] | None:
+    """Mask logits (N, Q, H, W) and class logits (N, Q, K + 1); None where outputs are for each pixel."""
+    if "masks_queries_logits" in outputs:
+        masks = outputs.masks_queries_logits
+        masks = interpolate(masks, size=MASK2FORMER_EXTENT, mode="bilinear", align_corners=False)
+        return masks, outputs.class_queries_logits
+    if "pred_masks" in outputs:
+        return outputs.pred_masks, outputs.logits
+    return None
+
+
+def _class_scores(outputs: Any) -> Tensor:
+    """(N, K, H, W). Masks are weighed by their classes' probabilities. Cheng et al. 2021, https://arxiv.org/abs/2107.06278."""
+    found = masks_and_classes(outputs)
+    if found is None:
+        logits: Tensor = outputs.logits
+        return logits
+    masks, classes = found
+    return torch.einsum("nqk,nqhw->nkhw", classes.softmax(-1)[..., :-1], masks.sigmoid())
