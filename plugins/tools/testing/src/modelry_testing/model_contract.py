@@ -76,7 +76,7 @@ class ModelContract(PluginContract):
         special = {text.pad_token_id}
         for one in (text.bos_token_id, text.eos_token_id):
             special |= set(one if isinstance(one, list) else [one])
-        plain = torch.tensor([one for one in range(cast(int, text.vocab_size)) if one not in special])  # type: ignore[attr-defined]
+        plain = torch.tensor([one for one in range(cast(int, text.vocab_size)) if one not in special])  # type: ignore[attr-defined]  # of every text config
         ids = plain[torch.randint(len(plain), (rows, length))]
         if config.is_encoder_decoder:
             return {"input_ids": ids, "decoder_input_ids": ids.flip(0)[:, : max(1, length - 2)]}
@@ -105,6 +105,7 @@ class ModelContract(PluginContract):
             case "token-classification":
                 return {"labels": torch.arange(rows * length).reshape(rows, length) % config.num_labels}
             case "question-answering":
+                length = inputs.get("decoder_input_ids", inputs["input_ids"]).shape[1]
                 return {
                     "start_positions": torch.arange(rows) % length,
                     "end_positions": torch.full((rows,), length - 1),
@@ -239,6 +240,11 @@ class ModelContract(PluginContract):
     def test_cache_rollback(self) -> None:
         """The cache forgets its last positions."""
         caching.rolling_back(self.subject())
+
+    @check(after=_RUNS)
+    def test_answering(self) -> None:
+        """An encoder-decoder's answer through the cache equals that of one pass."""
+        caching.answering(self.subject())
 
     @check(after=("test_cached_decoding", "test_left_padding"))
     def test_generate(self) -> None:

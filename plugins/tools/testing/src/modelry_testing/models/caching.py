@@ -22,10 +22,11 @@ def generative(subject: Subject) -> PreTrainedModel:
     """The model that caches, or a skip where the family has none."""
     if "causal-lm" not in subject.family.heads:
         pytest.skip("the family has no causal-lm head: it does not decode step by step")
-    config = subject.config()
-    if "is_decoder" in type(config).model_fields and not config.is_decoder:  # type: ignore[attr-defined]  # a field
+    model = subject.model("causal-lm")
+    config = model.config
+    if "is_decoder" in type(config).model_fields and not config.is_decoder:
         pytest.skip("the configuration is an encoder's: give another test class `tiny` with is_decoder")
-    return subject.model("causal-lm")
+    return model
 
 
 def step(model: PreTrainedModel, ids: Tensor, cache: Any, *, mask: Tensor | None = None, **rest: Tensor) -> Tensor:
@@ -49,7 +50,7 @@ def step(model: PreTrainedModel, ids: Tensor, cache: Any, *, mask: Tensor | None
 def decoding(subject: Subject) -> None:
     """Chunks through the cache give the logits of one full forward."""
     model = generative(subject)
-    inputs = subject.inputs(2, sum(CHUNKS))
+    inputs = subject.inputs(2, sum(CHUNKS), head="causal-lm")
     ids = inputs.pop("input_ids")
     expected = model(input_ids=ids, **inputs).logits
     cache, found = model.make_cache(), []
@@ -66,7 +67,7 @@ def decoding(subject: Subject) -> None:
 def padded_decoding(subject: Subject) -> None:
     """A batch padded on the left decodes like its rows alone."""
     model = generative(subject)
-    inputs = subject.inputs(len(LENGTHS), max(LENGTHS) + 3)
+    inputs = subject.inputs(len(LENGTHS), max(LENGTHS) + 3, head="causal-lm")
     ids = inputs.pop("input_ids")
     prompt, mask = padded(ids[:, : max(LENGTHS)], LENGTHS, "left", 0)
     new = ids[:, max(LENGTHS) :]
@@ -87,7 +88,7 @@ def padded_decoding(subject: Subject) -> None:
 def keeping(subject: Subject) -> None:
     """`keep` repeats, drops and reorders rows, as beams ask."""
     model = generative(subject)
-    inputs = subject.inputs(3, PROMPT + 2)
+    inputs = subject.inputs(3, PROMPT + 2, head="causal-lm")
     ids = inputs.pop("input_ids")
     cache = model.make_cache()
     step(model, ids[:, :PROMPT], cache, **inputs)
@@ -102,7 +103,7 @@ def keeping(subject: Subject) -> None:
 def rolling_back(subject: Subject) -> None:
     """`rollback` forgets the last positions, as speculation asks."""
     model = generative(subject)
-    inputs = subject.inputs(2, PROMPT + 4)
+    inputs = subject.inputs(2, PROMPT + 4, head="causal-lm")
     ids = inputs.pop("input_ids")
     cache = model.make_cache()
     if not cache.can_rollback:
@@ -114,3 +115,35 @@ def rolling_back(subject: Subject) -> None:
         raise ContractBroken(f"after rollback the cache says it holds {cache.get_seq_length()}, not {PROMPT}")
     expected = model(input_ids=ids, **inputs).logits[:, PROMPT:]
     same(step(model, ids[:, PROMPT:], cache), expected, tolerance=subject.tolerance, what="after rollback(3)")
+
+
+@torch.inference_mode()
+def answering(subject: Subject) -> None:
+    """The decoder of an encoder-decoder steps through its cache as in one pass, whichever rows are kept on the way."""
+    head = next((one for one in ANSWERING if one in subject.family.heads), None)
+    if head is None:
+        pytest.skip("the family has no head that answers an encoder's input")
+    model, inputs = subject.model(head), subject.inputs(3, 9, head=head)
+    ids = inputs.pop("decoder_input_ids")
+    if ids.shape[1] < PROMPT:
+        pytest.skip(f"the inputs have {ids.shape[1]} decoder_input_ids, and {PROMPT} or more are needed")
+    rows = torch.tensor([2, 0, 0, 1])
+    cache, first = model.make_cache(), model(**inputs, decoder_input_ids=ids)
+    encoded = first.encoder_last_hidden_state
+    found = model(**inputs, decoder_input_ids=ids[:, :2], past_key_values=cache, use_cache=True).logits
+    same(found, first.logits[:, :2], tolerance=subject.tolerance, what="the begin of an answer through a cache")
+    cache.keep(rows)
+    mask = {name: value[rows] for name, value in inputs.items() if name == "attention_mask"}
+    start = 2
+    for new in ids[rows, 2:].split(2, dim=1):
+        output = model(
+            encoder_outputs=(encoded[rows],), decoder_input_ids=new, past_key_values=cache, use_cache=True, **mask
+        )
+        expected = first.logits[rows, start : start + new.shape[1]]
+        what = f"positions from {start} of an answer, after keep({rows.tolist()})"
+        same(output.logits, expected, tolerance=subject.tolerance, what=what)
+        start += new.shape[1]
+
+
+ANSWERING = ("seq2seq-lm", "speech-seq2seq")
+"""Heads of encoder-decoders that write."""

@@ -18,7 +18,7 @@ def greedy(subject: Subject) -> None:
     model = generative(subject)
     if "sampling" not in get_registry().names("decoders"):
         pytest.skip("no decoder called 'sampling' is installed: pip install modelry-plugin-sampling")
-    inputs = subject.inputs(len(LENGTHS), max(LENGTHS))
+    inputs = subject.inputs(len(LENGTHS), max(LENGTHS), head="causal-lm")
     if set(inputs) != {"input_ids"}:
         pytest.skip("the model needs more than a prompt")
     ids, mask = padded(inputs["input_ids"], LENGTHS, "left", 0)

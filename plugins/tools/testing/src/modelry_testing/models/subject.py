@@ -4,6 +4,7 @@ B batch   T positions   V vocabulary
 """
 
 import copy
+import inspect
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -67,7 +68,8 @@ class Subject:
     @property
     def head(self) -> str:
         """The head that checks of the whole model use: the most telling one that the family has."""
-        return next((one for one in PREFERRED if one in self.family.heads), next(iter(self.family.heads)))
+        whole = PREFERRED[1:] if self.config().is_encoder_decoder else PREFERRED  # not its decoder alone
+        return next((one for one in whole if one in self.family.heads), next(iter(self.family.heads)))
 
     # Models and inputs
 
@@ -86,20 +88,31 @@ class Subject:
             self.model(head).save_pretrained(folder)
         return folder
 
-    def inputs(self, rows: int = 2, length: int = 9) -> Inputs:
-        """Inputs of the tiny model, the same every time; without a mask, because nothing is padded."""
+    def inputs(self, rows: int = 2, length: int = 9, *, head: str | None = None) -> Inputs:
+        """Inputs of the tiny model, the same every time; without a mask, because nothing is padded.
+
+        Args:
+            head: which takes them; one that is a side of an encoder-decoder takes the inputs of its own.
+        """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(SEED)
-            return self.make_inputs(self.config(), rows, length)
+            inputs = self.make_inputs(self.config(), rows, length)
+        takes = inspect.signature(self.head_class(head or self.head).forward).parameters
+        if not any(one.kind is inspect.Parameter.VAR_KEYWORD for one in takes.values()) and "input_ids" in takes:
+            inputs.pop("" if "decoder_input_ids" in takes else "decoder_input_ids", None)
+        return inputs
 
     def inputs_of(self, head: str) -> Inputs:
         """Inputs for one head; a head that reads one position of each row is told that nothing is padded.
 
         A head that chooses gets three choices, (B, 3, T).
         """
-        inputs = self.inputs()
+        inputs = self.inputs(head=head)
         if head == "sequence-classification" and "input_ids" in inputs:
             inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
+            if self.config().is_encoder_decoder:  # read at the end token
+                inputs["input_ids"][:, -1] = self.config().eos_token_id
+                inputs["decoder_input_ids"] = inputs["input_ids"].roll(1, dims=1)
         if head == "multiple-choice":
             inputs = {name: torch.stack([one, one.flip(-1), one.flip(0)], dim=1) for name, one in inputs.items()}
         return inputs

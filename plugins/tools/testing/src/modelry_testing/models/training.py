@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from modelry import PreTrainedModel
+from modelry.checkpoint.naming import unread_names
 from modelry_testing.errors import ContractBroken
 from modelry_testing.models.subject import Inputs, Subject, main_output, quietly, same
 
@@ -94,13 +95,16 @@ def heads_from_base(subject: Subject) -> None:
     for head in others:
         head_class = subject.head_class(head)
         model = quietly(partial(head_class.from_pretrained, subject.saved("base")))
-        inner = getattr(model, model.base_model_prefix, model if head == "backbone" else None)
+        beside = head == "backbone" or model.own_parts or model.base_model_prefix == ""
+        inner = getattr(model, model.base_model_prefix, model if beside else None)
         if inner is None:
             raise ContractBroken(
                 f"{head_class.__name__} has no attribute {model.base_model_prefix!r} with the base model"
             )
         held = inner.state_dict()
+        prefix = "" if inner is model else f"{model.base_model_prefix}."
         left_out = (head_class.optional_parts if inner is model else ()) or ("\0",)
+        left_out += tuple(name.removeprefix(prefix) for name in unread_names(model))
         kept = {name: one for name, one in base.items() if not name.startswith(left_out)}
         changed = [name for name, one in kept.items() if name not in held or not torch.equal(held[name], one)]
         if changed:
