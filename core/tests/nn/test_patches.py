@@ -1,4 +1,4 @@
-"""Patches, their positions, and windows."""
+"""Patches and their positions."""
 
 import pytest
 import torch
@@ -6,11 +6,8 @@ import torch
 from modelry.nn.patches import (
     ImageEmbeddings,
     PatchEmbeddings,
-    from_windows,
     interpolate_positions,
-    into_windows,
     mask_patches,
-    window_neighbours,
 )
 
 
@@ -67,19 +64,3 @@ def test_embeddings_begin_with_the_class_token() -> None:
     x, grid = layer(torch.randn(2, 3, 4, 6), any_size=False)
     assert grid == (2, 3)
     torch.testing.assert_close(x[1, 0], layer.cls_token[0, 0] + layer.position_embeddings[0, 0])
-
-
-def test_windows_are_cut_and_put_together() -> None:
-    plane = torch.arange(2 * 4 * 6.0).view(2, 4, 6, 1)
-    windows = into_windows(plane, 2)
-    assert windows.shape == (2 * 2 * 3, 4, 1)
-    assert windows[1, :, 0].tolist() == [2, 3, 8, 9]
-    assert from_windows(windows, 2, (4, 6)).equal(plane)
-
-
-def test_rolled_patches_are_no_neighbours() -> None:
-    seen = window_neighbours((4, 4), 2, 1, device=torch.device("cpu"))
-    assert seen.shape == (4, 4, 4)
-    assert seen[0].all()  # the first window has nothing from another border
-    assert seen[1].tolist() == [[x == y for y in (0, 1, 0, 1)] for x in (0, 1, 0, 1)]
-    assert seen[3].equal(torch.eye(4, dtype=torch.bool))

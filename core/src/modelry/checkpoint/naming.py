@@ -35,15 +35,21 @@ def fit_names(stored: Collection[str], model: "PreTrainedModel", table: WeightTa
     prefix = f"{model.base_model_prefix}."
     prefixed = any(name.startswith(prefix) for name in stored)
     has_head = model.base_model is not model
+    own = set(dict(model.named_children()))
     if has_head and not prefixed:
-        own = set(dict(model.named_children()))
 
         def into_head(name: str) -> str:
             return name if name.partition(".")[0] in own or table.names_stored(name) else prefix + name
 
         return {name: into_head(name) for name in stored}
     if not has_head and prefixed and model.base_model_prefix not in model._modules:
-        return {name: name.removeprefix(prefix) if name.startswith(prefix) else None for name in stored}
+
+        def out_of_head(name: str) -> str | None:
+            if name.startswith(prefix):
+                return name.removeprefix(prefix)
+            return name if name.partition(".")[0] in own else None  # a backbone's files have some names either way
+
+        return {name: out_of_head(name) for name in stored}
     return {name: name for name in stored}
 
 

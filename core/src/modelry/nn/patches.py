@@ -1,7 +1,6 @@
-"""Images as sequences of patches: embedding them, their positions, and the square windows that some look through.
+"""Images as sequences of patches: embedding them, and their positions.
 
 B images   C channels   H, W height and width in pixels   G, K rows and columns of patches   N = G K   D width
-M side of a window, in patches
 """
 
 import torch
@@ -156,54 +155,3 @@ def interpolate_positions(table: Tensor, old: tuple[int, int], new: tuple[int, i
     plane = patches.float().reshape(1, *old, -1).permute(0, 3, 1, 2)  # (1, D, G, K)
     plane = F.interpolate(plane, size=new, mode="bicubic", align_corners=False)
     return torch.cat((kept, plane.flatten(2).transpose(1, 2).to(table.dtype)), dim=1)
-
-
-def into_windows(x: Tensor, side: int) -> Tensor:
-    """Cut a plane into windows.
-
-    Args:
-        x: (B, G, K, D), G and K multiples of `side`.
-        side: M.
-
-    Returns:
-        (B G/M K/M, M M, D): the windows of one image in a row, line by line.
-    """
-    images, rows, columns, width = x.shape
-    cut = x.view(images, rows // side, side, columns // side, side, width).transpose(2, 3)
-    return cut.reshape(-1, side * side, width)
-
-
-def from_windows(windows: Tensor, side: int, grid: tuple[int, int]) -> Tensor:
-    """Put windows together again: the inverse of `into_windows`.
-
-    Args:
-        windows: (B G/M K/M, M M, D).
-        grid: (G, K).
-
-    Returns:
-        (B, G, K, D).
-    """
-    rows, columns = grid
-    cut = windows.view(-1, rows // side, columns // side, side, side, windows.shape[-1]).transpose(2, 3)
-    return cut.reshape(-1, rows, columns, windows.shape[-1])
-
-
-def window_neighbours(grid: tuple[int, int], side: int, shift: int, *, device: torch.device) -> Tensor:
-    """Who may look at whom in the windows of a plane that was rolled up and left by `shift`.
-
-    Rolling brings patches from the opposite border into a window; those are no neighbours.
-    Liu et al. 2021, https://arxiv.org/abs/2103.14030.
-
-    Returns:
-        (G/M K/M, M M, M M) bool.
-    """
-    rows, columns = (_band(length, side, shift, device) for length in grid)
-    region = (rows[:, None] * 3 + columns)[None, :, :, None]
-    windows = into_windows(region, side).squeeze(-1)  # (G/M K/M, M M)
-    return windows[:, :, None] == windows[:, None]
-
-
-def _band(length: int, side: int, shift: int, device: torch.device) -> Tensor:
-    """0, 1 or 2 for each line: before the last window, in it, and rolled in from the other border."""
-    line = torch.arange(length, device=device)
-    return (line >= length - side).long() + (line >= length - shift).long()
