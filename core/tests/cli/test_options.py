@@ -5,7 +5,7 @@ from typing import Any
 import click
 import pytest
 
-from modelry.cli.options import read_parameters, read_placement, read_settings
+from modelry.cli.options import read_parameters, read_placement, read_quantization, read_settings
 
 NONE = {"max_new_tokens": None, "temperature": None, "seed": None, "strategy": None, "settings": ()}
 
@@ -44,3 +44,10 @@ def test_parameters(options: dict[str, Any], expected: dict[str, Any]) -> None:
 
 def test_placement_holds_what_was_given() -> None:
     assert read_placement({"device": "cpu", "dtype": None, "revision": None, "seed": 1}) == {"device": "cpu"}
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_scheme_is_for_the_model() -> None:
+    assert read_quantization({"scheme": None, "scheme_settings": ()}) == {}
+    found = read_quantization({"scheme": "toy8", "scheme_settings": ("levels=63",)})
+    assert found == {"model_kwargs": {"quantization": {"quant_method": "toy8", "levels": 63}}}

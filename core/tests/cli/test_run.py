@@ -43,6 +43,8 @@ def test_help_imports_neither_torch_nor_pydantic(command: str) -> None:
         "--strategy",
         "--device",
         "--dtype",
+        "--quantization",
+        "--quantization-set",
         "--set",
         "--debug",
     ):

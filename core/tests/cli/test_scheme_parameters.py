@@ -6,7 +6,8 @@ import click
 import pytest
 from pydantic import BaseModel
 
-from modelry.cli.scheme_parameters import read_words
+from modelry.cli.scheme_parameters import read_scheme, read_words
+from modelry_registry import RegistryError
 
 
 class Parameters(BaseModel):
@@ -46,3 +47,22 @@ def test_what_the_scheme_does_not_have(word: str) -> None:
 def test_a_value_is_missing() -> None:
     with pytest.raises(click.UsageError, match="--kind needs a value"):
         read_words(["a", "--kind"], Parameters.model_fields, scheme="toy")
+
+
+def test_no_scheme() -> None:
+    assert read_scheme(None, ()) is None
+    with pytest.raises(click.UsageError, match="'levels=3' is for a scheme: give --quantization SCHEME"):
+        read_scheme(None, ["levels=3"])
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_scheme_with_settings() -> None:
+    assert read_scheme("toy8", ()) == {"quant_method": "toy8"}
+    assert read_scheme("toy8", ["levels=3"]) == {"quant_method": "toy8", "levels": 3}
+    with pytest.raises(click.UsageError, match="toy8 has no parameter --level; it has --levels"):
+        read_scheme("toy8", ["level=3"])
+    for setting in ("levels", "=3", ""):
+        with pytest.raises(click.UsageError, match="is not KEY=VALUE"):
+            read_scheme("toy8", [setting])
+    with pytest.raises(RegistryError, match="toy9"):
+        read_scheme("toy9", ())

@@ -6,13 +6,21 @@ from typing import Any
 import click
 
 from modelry.cli.failures import fails_in_one_line
-from modelry.cli.options import generation_options, placement_options, read_parameters, read_placement
+from modelry.cli.options import (
+    generation_options,
+    placement_options,
+    quantization_options,
+    read_parameters,
+    read_placement,
+    read_quantization,
+)
 
 
 @click.command()
 @click.argument("reference", metavar="REF")
 @click.option("--system", metavar="TEXT", help="System prompt: who the model is to be.")
 @generation_options
+@quantization_options
 @placement_options
 @fails_in_one_line
 def chat(reference: str, system: str | None, **options: Any) -> None:
@@ -20,16 +28,17 @@ def chat(reference: str, system: str | None, **options: Any) -> None:
 
     \b
     modelry chat model.gguf --system "Answer in one sentence." --temperature 0.7
+    modelry chat some/model --quantization int8
     echo "What is the capital of France?" | modelry chat model.gguf
     """
     from modelry.cli.conversation import Conversation, converse
     from modelry.pipelines import pipeline
 
-    parameters = read_parameters(options)
+    parameters, quantization = read_parameters(options), read_quantization(options)
     person = sys.stdin.isatty()
     if person:
         click.echo(f"Loading {reference} …", err=True)
-    pipe = pipeline("text-generation", model=reference, **read_placement(options))
+    pipe = pipeline("text-generation", model=reference, **read_placement(options), **quantization)
     pipe.parameters(**parameters)
     if pipe.tokenizer is None or not pipe.tokenizer.chat_template:
         raise click.ClickException(

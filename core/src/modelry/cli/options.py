@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 import click
 
+from modelry.cli.scheme_parameters import read_scheme
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 PLACEMENT = ("device", "dtype", "revision")
@@ -19,6 +21,27 @@ def placement_options(command: F) -> F:
         click.option("--revision", help="Branch, tag or commit of a hub repository."),
         click.option("--dtype", help="float32, bfloat16, float16 or auto.  [default: as stored]"),
         click.option("--device", help="cpu, cuda, cuda:1, mps …  [default: the best there is]"),
+    ):
+        command = option(command)
+    return command
+
+
+def quantization_options(command: F) -> F:
+    """--quantization and --quantization-set."""
+    for option in (
+        click.option(
+            "--quantization-set",
+            "scheme_settings",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="A parameter of the scheme: --quantization-set group-size=64. Repeatable.",
+        ),
+        click.option(
+            "--quantization",
+            "scheme",
+            metavar="SCHEME",
+            help="Pack the weights while loading: int8, int4 … `modelry quantize` does it once and keeps them.",
+        ),
     ):
         command = option(command)
     return command
@@ -61,6 +84,17 @@ def read_parameters(options: Mapping[str, Any]) -> dict[str, Any]:
 def read_placement(options: Mapping[str, Any]) -> dict[str, Any]:
     """The keywords of `pipeline` from the options that were given."""
     return {name: options[name] for name in PLACEMENT if options[name] is not None}
+
+
+def read_quantization(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The keywords of `pipeline` from the scheme and its settings, where they were given.
+
+    Raises:
+        click.UsageError: settings without a scheme, or one that the scheme does not have.
+        RegistryError: no plugin has the scheme.
+    """
+    config = read_scheme(options["scheme"], options["scheme_settings"])
+    return {} if config is None else {"model_kwargs": {"quantization": config}}
 
 
 def read_settings(settings: Iterable[str]) -> dict[str, Any]:

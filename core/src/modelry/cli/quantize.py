@@ -12,7 +12,7 @@ import click
 from modelry.atomic import folder_written_aside
 from modelry.cli.failures import fails_in_one_line
 from modelry.cli.options import placement_options
-from modelry.cli.scheme_parameters import read_words
+from modelry.cli.scheme_parameters import parameters_of, read_words
 from modelry.cli.size_table import as_json, as_text, grouped, total
 
 if TYPE_CHECKING:
@@ -38,12 +38,7 @@ def quantize(words: tuple[str, ...], scheme: str, push: str | None, as_values: b
     modelry quantize model.gguf --scheme int8 model-int8
     modelry quantize some/model --scheme int4 --group-size 64 model-int4
     """
-    from modelry_registry import get_registry, resolve
-
-    spec = get_registry().get("quantizers", scheme)
-    known: Any = resolve(spec.parameters)
-    fields = {name: field for name, field in known.model_fields.items() if name != "quant_method"}
-    arguments, parameters = read_words(words, fields, scheme=scheme)
+    arguments, parameters = read_words(words, parameters_of(scheme), scheme=scheme)
     if len(arguments) != 2:
         raise click.UsageError(f"REF and OUT are needed, in this order; given: {' '.join(arguments) or 'neither'}")
     out = _empty(Path(arguments[1]))

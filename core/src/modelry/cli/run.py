@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelry.cli.failures import fails_in_one_line
-from modelry.cli.options import generation_options, placement_options, read_parameters, read_placement
+from modelry.cli.options import (
+    generation_options,
+    placement_options,
+    quantization_options,
+    read_parameters,
+    read_placement,
+    read_quantization,
+)
 
 if TYPE_CHECKING:
     from modelry.pipelines import Pipeline
@@ -24,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("--batch-size", type=click.IntRange(1), default=1, show_default=True, help="Inputs worked on at once.")
 @click.option("--assistant-model", metavar="REF", help="A smaller model that drafts for this one (text-generation).")
 @generation_options
+@quantization_options
 @placement_options
 @fails_in_one_line
 def run(
@@ -43,15 +51,16 @@ def run(
     modelry run text-generation -m model.gguf "Once upon a time" --max-new-tokens 40
     modelry run text-generation -m some/model "My phone:" --set regex="[0-9]{3}-[0-9]{4}"
     modelry run text-generation -m some/model "My phone:" --strategy beam-search --set num_beams=4
+    modelry run text-generation -m some/model "Once" --quantization int4 --quantization-set group-size=64
     cat reviews.txt | modelry run text-classification -m some/model --lines --json
     """
     items = read_items(inputs, json_input=json_input, lines=lines)
     if not inputs and sys.stdin.isatty():
         raise click.UsageError("there is nothing to work on: give an INPUT, or pipe text into standard input")
-    parameters = read_parameters(options)
+    parameters, quantization = read_parameters(options), read_quantization(options)
     from modelry.pipelines import pipeline
 
-    pipe = pipeline(task, model=model, batch_size=batch_size, **read_placement(options))
+    pipe = pipeline(task, model=model, batch_size=batch_size, **read_placement(options), **quantization)
     if assistant_model is not None:
         parameters["assistant_model"] = assistant_model
     pipe.parameters(**parameters)

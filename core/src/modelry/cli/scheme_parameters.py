@@ -4,7 +4,7 @@ Which options there are is known only when the scheme is, so they are read here 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import click
@@ -56,6 +56,36 @@ def read_words(
         else:
             values[name] = value
     return arguments, values
+
+
+def read_scheme(scheme: str | None, settings: Iterable[str]) -> dict[str, Any] | None:
+    """`--quantization SCHEME` and its `KEY=VALUE` settings as a quantization_config; None where none was asked for.
+
+    Raises:
+        click.UsageError: settings without a scheme, or one that the scheme does not have.
+        RegistryError: no plugin has the scheme.
+    """
+    words = [f"--{setting}" for setting in settings]
+    if scheme is None:
+        if words:
+            raise click.UsageError(f"--quantization-set {words[0][2:]!r} is for a scheme: give --quantization SCHEME")
+        return None
+    for word in words:
+        if not word.partition("=")[1] or word.startswith("--="):
+            raise click.UsageError(f"--quantization-set {word[2:]!r} is not KEY=VALUE")
+    return {"quant_method": scheme, **read_words(words, parameters_of(scheme), scheme=scheme)[1]}
+
+
+def parameters_of(scheme: str) -> "dict[str, FieldInfo]":
+    """A scheme's parameters by name.
+
+    Raises:
+        RegistryError: no plugin has the scheme.
+    """
+    from modelry_registry import get_registry, resolve
+
+    known: Any = resolve(get_registry().get("quantizers", scheme).parameters)
+    return {name: field for name, field in known.model_fields.items() if name != "quant_method"}
 
 
 def _value(text: str) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from modelry import pipeline
 from modelry.cli.chat import chat
 from modelry.cli.run import run
 from modelry.pipelines import Pipeline
@@ -119,3 +120,46 @@ def test_chat_needs_a_template(folder: Path, tmp_path: Path) -> None:
     done = call(chat, tmp_path, stdin="hello\n")
     assert done.exit_code == 1
     assert "has no chat template" in done.stderr
+
+
+SCHEMES = [
+    (["--quantization", "int8"], {"quant_method": "int8"}),
+    (
+        [
+            "--quantization",
+            "int4",
+            "--quantization-set",
+            "group-size=32",
+            "--quantization-set",
+            "modules_to_not_convert=[]",
+        ],
+        {"quant_method": "int4", "group_size": 32, "modules_to_not_convert": []},
+    ),
+]
+
+
+@pytest.mark.parametrize(("words", "scheme"), SCHEMES, ids=["int8", "int4 with settings"])
+@pytest.mark.filterwarnings("ignore:int4. layers")
+def test_run_and_chat_with_packed_weights(folder: Path, words: list[str], scheme: dict[str, Any]) -> None:
+    options = {"device": "cpu", "do_sample": False, "max_new_tokens": 8, "min_new_tokens": 8}
+    packed = pipeline("text-generation", model=folder, model_kwargs={"quantization": scheme}, **options)
+    done = call(run, "text-generation", "--model", folder, "the", *words)
+    assert (done.exit_code, done.stdout) == (0, f"{new_text(packed, 'the')}\n")
+    answer = new_text(packed, [{"role": "user", "content": "hello"}])
+    done = call(chat, folder, *words, stdin="hello\n/quit\n")
+    assert (done.exit_code, done.stdout) == (0, f"{answer}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["--quantization", "int3"], 1, "int3"),
+        (["--quantization", "int4", "--quantization-set", "group-size=31"], 1, "group_size"),
+        (["--quantization", "int4", "--quantization-set", "groups=31"], 2, "int4 has no parameter --groups; it has "),
+        (["--quantization-set", "group-size=32"], 2, "give --quantization SCHEME"),
+    ],
+)
+def test_schemes_that_cannot_be(folder: Path, words: list[str], code: int, told: str) -> None:
+    for done in (call(run, "text-generation", "--model", folder, "the", *words), call(chat, folder, *words, stdin="x")):
+        assert done.exit_code == code
+        assert told in done.stderr
