@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from modelry.errors import ParameterError
+from modelry.errors import ParameterError, PreprocessorError
 from modelry.pipelines import KeyDataset, Pipeline, plain
 
 
@@ -37,7 +37,30 @@ def test_one_item(adder: Pipeline[Any]) -> None:
 def test_a_list_with_an_uneven_last_batch(adder: Pipeline[Any]) -> None:
     texts = ["a", "bcd", "ef", "ghijk", "l"]
     assert [answer["sum"] for answer in adder(texts, batch_size=2)] == [total(text) for text in texts]
-    assert adder.model.batches == [(2, 3), (2, 5), (1, 1)]
+    assert adder.model.batches == [(2, 5), (2, 2), (1, 1)]
+
+
+def test_pieces_of_like_length_share_a_batch(adder: Pipeline[Any]) -> None:
+    texts = ["a bb", "ccc d", "ee fff"]
+    answers = adder(texts, batch_size=2, words=True)
+    assert [[part["text"] for part in answer] for answer in answers] == [text.split() for text in texts]
+    assert adder.model.batches == [(2, 3), (2, 2), (2, 1)]
+    adder.model.batches.clear()
+    assert [answer["sum"] for answer in adder(iter(["a", "bcd", "ef"]), batch_size=2)] == list(
+        map(total, ["a", "bcd", "ef"])
+    )
+    assert adder.model.batches == [(2, 3), (1, 2)]
+
+
+def test_a_task_may_have_a_batch_size_of_its_own(adder: Pipeline[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(adder), "default_batch_size", 3)
+    assert type(adder)(adder.model).batch_size == 3
+    assert type(adder)(adder.model, batch_size=2).batch_size == 2
+
+
+def test_a_tokenizer_that_is_needed(adder: Pipeline[Any]) -> None:
+    with pytest.raises(PreprocessorError, match="add needs a tokenizer: pass tokenizer="):
+        adder.needed_tokenizer()
 
 
 def test_an_empty_list(adder: Pipeline[Any]) -> None:

@@ -26,6 +26,8 @@ class CausalLM(PreTrainedModel):
     base_class: ClassVar[type[PreTrainedModel]]
     base_options: ClassVar[Mapping[str, Any]] = {}
     head_name: ClassVar[str] = "lm_head"
+    lm_head: Linear
+    """Of the families that have nothing else in `head_name`."""
     tied_weights: ClassVar[Mapping[str, str]] = {"lm_head.weight": "model.embed_tokens.weight"}
 
     def __init__(self, config: ModelConfig) -> None:

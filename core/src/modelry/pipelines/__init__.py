@@ -7,5 +7,6 @@ from modelry.pipelines.building import pipeline
 from modelry.pipelines.inputs import KeyDataset
 from modelry.pipelines.parameters import TaskParameters
 from modelry.pipelines.stages import Pipeline, plain
+from modelry.pipelines.texts import TextParameters
 
-__all__ = ["KeyDataset", "Pipeline", "TaskParameters", "pipeline", "plain"]
+__all__ = ["KeyDataset", "Pipeline", "TaskParameters", "TextParameters", "pipeline", "plain"]

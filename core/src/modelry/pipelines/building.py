@@ -55,7 +55,7 @@ def pipeline(
     cache_dir: str | Path | None = None,
     local_files_only: bool = False,
     model_kwargs: Mapping[str, Any] | None = None,
-    batch_size: int = 1,
+    batch_size: int | None = None,
     **parameters: Any,
 ) -> Pipeline[Any]:
     """Make the pipeline of a task.
@@ -72,7 +72,7 @@ def pipeline(
         dtype: to compute in; "auto" keeps the checkpoint's.
         revision, token, cache_dir, local_files_only: as in `from_pretrained`.
         model_kwargs: further arguments of `from_pretrained`: attn_implementation, quantization, subfolder …
-        batch_size: items per forward pass, unless a call says otherwise.
+        batch_size: items per forward pass, unless a call says otherwise; the task's own number when None.
         parameters: defaults for the task's own parameters.
 
     Raises:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from modelry.pipelines.stages import Pipeline
 
 PATIENCE_SECONDS = 2.0
+BATCHES_AHEAD = 64
+"""So many batches of a list are read at once and sorted by length, so that little of each is padding."""
 
 
 class Results(Iterator[Any]):
@@ -48,6 +50,7 @@ class _Item:
     value: Any
     pieces: int = 0
     outputs: list[dict[str, Any]] = field(default_factory=list)
+    """One for each piece that has been handed to a forward pass; empty until it is through."""
     read: bool = False
     failure: Exception | None = None
 
@@ -61,12 +64,15 @@ def run(
 ) -> Iterator[Any]:
     """Yield the answer to each item in order, working on `size` pieces at a time.
 
+    Of a list many batches are read ahead, and pieces of like length are put together.
+
     Raises:
         PipelineError: an item failed and `on_error` is "raise". The answers of the items before it are yielded first.
         RegistryError: a plugin is missing or broken; no item is to blame.
     """
     open_items: deque[_Item] = deque()
     waiting: list[tuple[_Item, Mapping[str, Any]]] = []
+    room = size * BATCHES_AHEAD if given.given == "list" and size > 1 else size
     for index, value in enumerate(given.items):
         item = _Item(index, value)
         open_items.append(item)
@@ -74,8 +80,8 @@ def run(
             for piece in task.pieces(value, parameters):
                 item.pieces += 1
                 waiting.append((item, piece))
-                if len(waiting) == size:
-                    _forward(task, waiting, parameters)
+                if len(waiting) == room:
+                    _forward_sorted(task, waiting, parameters, size)
                     waiting = []
             item.read = True
         except RegistryError:
@@ -88,28 +94,42 @@ def run(
         while open_items and open_items[0].settled:
             yield _answer(task, open_items.popleft(), parameters, on_error, given)
     if waiting:
-        _forward(task, waiting, parameters)
+        _forward_sorted(task, waiting, parameters, size)
     for item in open_items:
         yield _answer(task, item, parameters, on_error, given)
 
 
-def _forward(task: "Pipeline[P]", waiting: list[tuple[_Item, Mapping[str, Any]]], parameters: P) -> None:
+def _forward_sorted(
+    task: "Pipeline[P]", waiting: list[tuple[_Item, Mapping[str, Any]]], parameters: P, size: int
+) -> None:
+    """Pieces of like length together, the longest first, so that too little memory shows at once."""
+    numbered = []
+    for item, piece in waiting:
+        numbered.append((len(item.outputs), item, piece))
+        item.outputs.append({})
+    if len(waiting) > size:
+        numbered.sort(key=lambda entry: -task.size_of(entry[2]))
+    for start in range(0, len(numbered), size):
+        _forward(task, numbered[start : start + size], parameters)
+
+
+def _forward(task: "Pipeline[P]", waiting: list[tuple[int, _Item, Mapping[str, Any]]], parameters: P) -> None:
     """One forward pass. If a batch fails, its pieces are run one by one, so that only the failing items fail."""
-    waiting = [entry for entry in waiting if entry[0].failure is None]
+    waiting = [entry for entry in waiting if entry[1].failure is None]
     if not waiting:
         return
-    features = [piece for _, piece in waiting]
+    features = [piece for _, _, piece in waiting]
     try:
         rows = split(task.compute(features, parameters), len(features))
     except RegistryError:
         raise
     except Exception as error:
         if len(waiting) == 1:
-            waiting[0][0].failure = error
+            waiting[0][1].failure = error
             return
         for entry in waiting:
             _forward(task, [entry], parameters)
-        if all(item.failure is None for item, _ in waiting):
+        if all(item.failure is None for _, item, _ in waiting):
             warnings.warn(
                 f"{task.task}: a batch of {len(waiting)} failed ({type(error).__name__}: {error}), "
                 "its items alone did not; use a smaller batch_size",
@@ -117,9 +137,9 @@ def _forward(task: "Pipeline[P]", waiting: list[tuple[_Item, Mapping[str, Any]]]
                 stacklevel=2,
             )
         return
-    for (item, piece), row in zip(waiting, rows, strict=True):
+    for (place, item, piece), row in zip(waiting, rows, strict=True):
         others = {name: value for name, value in piece.items() if name not in row and not isinstance(value, Tensor)}
-        item.outputs.append(others | row)
+        item.outputs[place] = others | row
 
 
 def _answer(

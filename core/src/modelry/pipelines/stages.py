@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, cast
 import torch
 from torch import Tensor
 
+from modelry.errors import PreprocessorError
 from modelry.model import PreTrainedModel
 from modelry.pipelines.batching import Side, collate
 from modelry.pipelines.inputs import is_plain_item, read_inputs
@@ -34,7 +35,7 @@ class Pipeline(ABC, Generic[P]):
         model: in eval mode from then on.
         task: the name it is called by, for messages.
         device: where to move the model; it stays where it is when None.
-        batch_size: items per forward pass, unless a call says otherwise.
+        batch_size: items per forward pass, unless a call says otherwise; the task's own number when None.
         parameters: defaults of this pipeline for the task's parameters.
 
     Raises:
@@ -43,6 +44,8 @@ class Pipeline(ABC, Generic[P]):
     """
 
     parameters_class: ClassVar[type[TaskParameters]] = TaskParameters
+    default_batch_size: ClassVar[int] = 1
+    """Items of a forward pass where nobody says."""
 
     def __init__(
         self,
@@ -55,7 +58,7 @@ class Pipeline(ABC, Generic[P]):
         feature_extractor: "FeatureExtractor | None" = None,
         processor: "Processor | None" = None,
         device: int | str | torch.device | None = None,
-        batch_size: int = 1,
+        batch_size: int | None = None,
         **parameters: Any,
     ) -> None:
         self.task = task or type(self).__name__
@@ -65,7 +68,7 @@ class Pipeline(ABC, Generic[P]):
         self.video_processor = video_processor
         self.feature_extractor = feature_extractor
         self.processor = processor
-        self.batch_size = _checked_size(batch_size)
+        self.batch_size = self.default_batch_size if batch_size is None else _checked_size(batch_size)
         self.defaults = dict(parameters)
         self.parameters()
 
@@ -118,6 +121,21 @@ class Pipeline(ABC, Generic[P]):
         """(B, ...) tensors from the features of B items."""
         return collate(items, padding=self.padding, side=self.padding_side)
 
+    def size_of(self, features: Mapping[str, Any]) -> int:
+        """How much room a piece takes in a batch: pieces of like size are put together where that is possible."""
+        ids = features.get("input_ids")
+        return len(ids) if isinstance(ids, Tensor) and ids.ndim else 0
+
+    def needed_tokenizer(self) -> "Tokenizer":
+        """The tokenizer.
+
+        Raises:
+            PreprocessorError: there is none.
+        """
+        if self.tokenizer is None:
+            raise PreprocessorError(f"{self.task} needs a tokenizer: pass tokenizer=")
+        return self.tokenizer
+
     def display(self, answer: Any) -> str:
         """An answer as a person reads it in a terminal."""
         return answer if isinstance(answer, str) else json.dumps(plain(answer), ensure_ascii=False)
@@ -159,8 +177,9 @@ class Pipeline(ABC, Generic[P]):
         """Answer one item, a list, a data set (len and getitem), or anything that iterates.
 
         Args:
-            inputs: a list is answered by a list, at once. A data set or an iterator is answered by an iterator that
-                reads its items as it goes, at most one batch ahead, and gives the answers in order.
+            inputs: a list is answered by a list, at once, and its items of like length share a batch. A data set or an
+                iterator is answered by an iterator that reads its items as it goes, at most one batch ahead, and gives
+                the answers in order.
             batch_size: items per forward pass.
             on_error: "raise" stops at the first item that fails; "return" puts its PipelineError where its answer
                 would be.

@@ -1,0 +1,12 @@
+"""Text classification keeps the contract of tasks."""
+
+from typing import ClassVar
+
+from modelry_testing import TaskContract
+
+
+class TestTextClassification(TaskContract):
+    name = "text-classification"
+    parameters: ClassVar = {"top_k": 2}
+    bad_item = 7
+    impossible: ClassVar = ({"top_k": 0}, {"function_to_apply": "cube"}, {"max_length": -1})
