@@ -58,6 +58,8 @@ def without_padding(name: str, tensor: Tensor, inputs: Mapping[str, Any]) -> Ten
     mask = inputs.get("decoder_attention_mask" if decoder else "attention_mask")
     if mask is None:
         return tensor
+    if tensor.shape[: mask.dim()] == mask.shape:
+        return tensor[mask.bool()]
     real = mask.flatten(0, -2).bool()  # several choices of a row are rows of their own inside
     if tensor.shape[:2] == real.shape:
         return tensor[real]

@@ -1,0 +1,25 @@
+"""The GPT-2 family for Modelry. Public names are loaded when they are used."""
+
+from importlib import import_module
+from typing import Any
+
+_ROOMS = {
+    "GPT2Config": "configuration",
+    "GPT2Model": "modeling",
+    "GPT2LMHeadModel": "heads",
+    "GPT2DoubleHeadsModel": "heads",
+    "GPT2ForSequenceClassification": "heads",
+    "GPT2ForTokenClassification": "heads",
+    "GPT2ForQuestionAnswering": "heads",
+}
+__all__ = list(_ROOMS)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
