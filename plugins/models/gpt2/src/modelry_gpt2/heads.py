@@ -80,7 +80,7 @@ class SequenceSummary(nn.Module):
         self.last_dropout = nn.Dropout(config.summary_last_dropout)
 
     def forward(self, hidden: Tensor, places: Tensor | None) -> Tensor:
-        """(..., T, D) to (..., C) or (..., D); with "cls_index" from the tokens `places`, (...) int64, None: the last."""
+        """(..., T, D) to (..., C) or (..., D); with "cls_index" from tokens `places`, (...) int64, None: the last."""
         match self.kind:
             case "first":
                 found = hidden.select(-2, 0)
