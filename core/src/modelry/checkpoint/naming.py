@@ -37,9 +37,13 @@ def fit_names(stored: Collection[str], model: "PreTrainedModel", table: WeightTa
     has_head = model.base_model is not model
     own = set(dict(model.named_children()))
     if has_head and not prefixed:
+        shared = own & set(dict(model.base_model.named_children()))  # there, the whole name says whose a tensor is
+        heads = model.state_dict(keep_vars=True).keys() if shared else ()
 
         def into_head(name: str) -> str:
-            return name if name.partition(".")[0] in own or table.names_stored(name) else prefix + name
+            part = name.partition(".")[0]
+            mine = name in heads if part in shared else part in own
+            return name if mine or table.names_stored(name) else prefix + name
 
         return {name: into_head(name) for name in stored}
     if not has_head and prefixed and model.base_model_prefix not in model._modules:
