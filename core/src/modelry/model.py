@@ -157,10 +157,13 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
         self.tie_weights()
 
     def initialize_weights(self) -> None:
-        """Fill all parameters with the values a new model starts from."""
+        """Fill all parameters with the values a new model starts from: each model those of its own modules."""
+        owners: dict[nn.Module, PreTrainedModel] = {self: self}
         with torch.no_grad():
             for module in self.modules():
-                owner = module if isinstance(module, PreTrainedModel) else self
+                owner = module if isinstance(module, PreTrainedModel) else owners[module]
+                for child in module.children():
+                    owners.setdefault(child, owner)
                 if module is not self or type(self).init_weights is not PreTrainedModel.init_weights:
                     owner.init_weights(module)
 

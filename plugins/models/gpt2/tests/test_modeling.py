@@ -45,7 +45,7 @@ def test_more_positions_than_there_are() -> None:
 
 
 def test_projections_onto_the_stream_start_small() -> None:
-    block = GPT2Model(tiny(n_layer=8, initializer_range=0.1)).h[0]
+    block = GPT2LMHeadModel(tiny(n_layer=8, initializer_range=0.1)).transformer.h[0]
     assert 0.08 < block.attn.c_attn.weight.std().item() < 0.12
     assert 0.02 < block.mlp.c_proj.weight.std().item() < 0.03
 
