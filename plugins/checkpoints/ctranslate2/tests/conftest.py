@@ -13,8 +13,8 @@ TOKENS = {"bos_token_id": 50256, "eos_token_id": 50256, "pad_token_id": 50256, "
 
 
 @pytest.fixture(scope="session")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The model, and the folder it was saved to."""
+def original() -> Any:
+    """The model that is written."""
     torch.manual_seed(0)
     config = transformers.WhisperConfig(
         vocab_size=51864, d_model=16, encoder_layers=2, decoder_layers=3, encoder_attention_heads=2,
