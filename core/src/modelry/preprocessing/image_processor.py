@@ -48,7 +48,7 @@ class ImageProcessor(ConfiguredPreprocessor):
 
         check_tensor_type(return_tensors)
         allow_private = parameters.pop("allow_private", None)
-        chosen = cast(ImageParameters, self.chosen(parameters))
+        chosen = cast(ImageParameters, changed(self, parameters))
         pictures = []
         for name, value in each_image(images):
             picture = load(value, name, format=chosen.input_data_format, allow_private=allow_private)
@@ -68,23 +68,6 @@ class ImageProcessor(ConfiguredPreprocessor):
         if mask is not None:
             found["pixel_mask"] = mask if return_tensors else list(mask)
         return BatchFeature(found, tensor_type=return_tensors)
-
-    def chosen(self, changes: Mapping[str, Any]) -> PreprocessorParameters:
-        """This processor's parameters with some replaced, for one call.
-
-        Raises:
-            PreprocessorError: there is no such parameter, or its value is impossible.
-        """
-        if not changes:
-            return self.parameters
-        known = {*type(self.parameters).model_fields, *(self.parameters.model_extra or ())}
-        for name in changes:
-            if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                hint = f"; did you mean {near[0]}?" if near else ""
-                raise PreprocessorError(f"{type(self).__name__} has no parameter {name!r}{hint}")
-        given = {name: value for name, value in changes.items() if value is not None}
-        return self._check({**self.parameters.model_dump(), **given}, type(self).__name__)
 
     def to_dict(self) -> dict[str, Any]:
         """The values of the file, under the name of the published processor that wrote it."""
@@ -166,3 +149,27 @@ class ImageProcessor(ConfiguredPreprocessor):
         from modelry.preprocessing.images.depth import depth_maps
 
         return depth_maps(outputs, target_sizes=target_sizes)
+
+
+def changed(
+    processor: ConfiguredPreprocessor, changes: Mapping[str, Any], *, without: Collection[str] = ()
+) -> PreprocessorParameters:
+    """A processor's parameters with some replaced, for one call; None leaves one as it is.
+
+    Args:
+        without: parameters whose own values are forgotten.
+
+    Raises:
+        PreprocessorError: there is no such parameter, or its value is impossible.
+    """
+    own = processor.parameters
+    if not changes:
+        return own
+    known = {*type(own).model_fields, *(own.model_extra or ())}
+    where = type(processor).__name__
+    for name in changes:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            raise PreprocessorError(f"{where} has no parameter {name!r}{f'; did you mean {near[0]}?' if near else ''}")
+    given = {name: value for name, value in changes.items() if value is not None}
+    return processor._check({**own.model_dump(exclude=set(without)), **given}, where)

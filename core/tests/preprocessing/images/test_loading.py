@@ -39,7 +39,7 @@ def test_every_kind_of_input_is_the_same_image(
     path.write_bytes(data)
     text = base64.b64encode(data).decode()
     wrapped = "\n".join(text[start : start + 76] for start in range(0, len(text), 76))
-    monkeypatch.setattr(loading, "fetch", lambda url, allow_private: data if allow_private else b"")
+    monkeypatch.setattr(loading, "fetch", lambda url, allow_private, max_bytes: data if allow_private else b"")
     expected = processor(image, return_tensors="np")["pixel_values"]
     assert expected.shape == (1, 3, 8, 8)
     assert expected.dtype == np.float32

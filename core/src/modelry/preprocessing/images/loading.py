@@ -39,7 +39,9 @@ def pillow() -> Any:
     try:
         from PIL import Image
     except ImportError as error:
-        raise PreprocessorError("images need Pillow, which is not installed. Run: pip install 'modelry-core[vision]'") from error
+        raise PreprocessorError(
+            "images need Pillow, which is not installed. Run: pip install 'modelry-core[vision]'"
+        ) from error
     return Image
 
 
@@ -108,7 +110,7 @@ def load(value: Any, name: str, *, format: Format = None, allow_private: bool | 
         PreprocessorError: it is no image, damaged, empty, too large, or has NaN or impossible values.
     """
     if isinstance(value, str | Path | bytes | bytearray | memoryview | os.PathLike):
-        data = _bytes(value, name, allow_private)
+        data = content(value, name, allow_private)
         return _from_pil(_open(data, name), name)
     if isinstance(value, pillow().Image):
         return _from_pil(value, name)
@@ -121,8 +123,15 @@ def load(value: Any, name: str, *, format: Format = None, allow_private: bool | 
     return _checked(array, name, format)
 
 
-def _bytes(value: Any, name: str, allow_private: bool | None) -> bytes | Path:
-    """The file's content, or its path where there is one."""
+def content(value: Any, name: str, allow_private: bool | None, *, max_bytes: int = 64 << 20) -> bytes | Path:
+    """What a path, URL, data: URI, base64 text or bytes hold; where it is a file, its path.
+
+    Args:
+        max_bytes: the most that is fetched of a URL.
+
+    Raises:
+        PreprocessorError: it is none of these, or the URL cannot be fetched.
+    """
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value)
     if not isinstance(value, str):
@@ -134,7 +143,7 @@ def _bytes(value: Any, name: str, allow_private: bool | None) -> bytes | Path:
         return _decoded(text, f"{name}, a data: URI,")
     if is_url(value):
         try:
-            return fetch(value, allow_private=allow_private)
+            return fetch(value, max_bytes=max_bytes, allow_private=allow_private)
         except ModelryError as error:
             raise PreprocessorError(f"{name}: {error}") from error
     path = Path(value).expanduser() if len(value) < 4096 and "\0" not in value else None

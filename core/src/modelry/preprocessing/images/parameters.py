@@ -1,5 +1,6 @@
 """What a preprocessor_config.json means for images. Plain data: it reads and checks, and touches no image."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
@@ -81,6 +82,11 @@ class ImageParameters(PreprocessorParameters):
         """What the published processor's name implies."""
         return self._published
 
+    @classmethod
+    def implied(cls, values: Mapping[str, Any]) -> Published:
+        """What the published processor's name among the values implies."""
+        return published(published_name(values))
+
     @model_validator(mode="before")
     @classmethod
     def _complete(cls, given: Any) -> Any:
@@ -91,7 +97,7 @@ class ImageParameters(PreprocessorParameters):
         old_type = values.pop("feature_extractor_type", None)
         if old_type is not None:
             values.setdefault("image_processor_type", str(old_type).replace("FeatureExtractor", "ImageProcessor"))
-        known = published(published_name(values))
+        known = cls.implied(values)
         for key in ("size", "crop_size", "pad_size"):
             if key in values:
                 values[key] = _size(key, values[key], values, known)
@@ -105,7 +111,7 @@ class ImageParameters(PreprocessorParameters):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        self._published = published(published_name({"image_processor_type": self.image_processor_type}))
+        self._published = self.implied(self.__dict__)
         if self.do_resize and self.size is None:
             raise ValueError("do_resize is on, but there is no size")
         if self.do_center_crop and (self.crop_size is None or set(self.crop_size) != {"height", "width"}):
