@@ -278,6 +278,10 @@ class BoxReader(CheckpointReader):
         super().__init__(path)
         self.content = json.loads(path.read_text())
 
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        return path.read_bytes().startswith(b"{")
+
     def names(self) -> Collection[str]:
         return self.content["tensors"].keys()
 
@@ -292,6 +296,9 @@ class BoxReader(CheckpointReader):
 
     def generation_config(self) -> Mapping[str, Any] | None:
         return {"max_new_tokens": 7}
+
+    def preprocessor_config(self) -> Mapping[str, Any] | None:
+        return self.content.get("preprocessor")
 
 
 FAMILIES = (
@@ -323,5 +330,11 @@ FAMILIES = (
         modalities=("text", "image", "video", "audio"),
     ),
     QuantizerSpec(name="toy8", quantizer=f"{HERE}:ToyQuantizer", parameters=f"{HERE}:ToyParameters", bits=(8,)),
-    CheckpointFormat(name="box", reader=f"{HERE}:BoxReader", suffixes=(".box",)),
+    CheckpointFormat(
+        name="box",
+        reader=f"{HERE}:BoxReader",
+        suffixes=(".box",),
+        files=("box.bin",),
+        companions=("config.json", "hints.json"),
+    ),
 )
