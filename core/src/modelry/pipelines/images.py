@@ -1,0 +1,90 @@
+"""What tasks that read images share: reading an item, its features, and batches of images of several sizes.
+
+C channels   H, W height and width in pixels
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from modelry.errors import PreprocessorError
+from modelry.pipelines.parameters import TaskParameters
+
+if TYPE_CHECKING:
+    from modelry.pipelines.stages import Pipeline
+    from modelry.preprocessing import ImageProcessor
+
+Features = Mapping[str, Any]
+
+
+class PictureParameters(TaskParameters):
+    """Keywords of a task that reads images."""
+
+    allow_private: bool | None = Field(
+        None, description="URLs may lead into our own network; unset: as a variable says"
+    )
+
+
+def needed_image_processor(pipeline: "Pipeline[Any]") -> "ImageProcessor":
+    """The pipeline's image processor.
+
+    Raises:
+        PreprocessorError: there is none.
+    """
+    if pipeline.image_processor is None:
+        raise PreprocessorError(f"{pipeline.task} needs an image processor: pass image_processor=")
+    return pipeline.image_processor
+
+
+def read_image(item: Any, *, key: str = "image") -> Any:
+    """An item that is an image, or a row of a data set that holds one under `key`.
+
+    Raises:
+        PreprocessorError: it is a row without one, or several images.
+    """
+    if isinstance(item, Mapping):
+        if key not in item:
+            raise PreprocessorError(
+                f"an image is needed, or a row with one as {key!r}; found a row with the keys {sorted(map(str, item))}"
+            )
+        item = item[key]
+    if len(getattr(item, "shape", ())) > 3:
+        raise PreprocessorError(f"one image is needed; found a stack of shape {tuple(item.shape)}: give a list of them")
+    return item
+
+
+def image_features(processor: "ImageProcessor", image: Any, parameters: PictureParameters) -> dict[str, Tensor]:
+    """What the model reads of one image: pixel_values (C, H, W), and what else the processor makes.
+
+    Raises:
+        PreprocessorError: it is no image.
+    """
+    made = processor([image], return_tensors="pt", allow_private=parameters.allow_private)
+    return {name: value[0] for name, value in made.items() if isinstance(value, Tensor)}
+
+
+def compute_by_size(features: Sequence[Features], compute: Callable[[Sequence[Features]], Features]) -> Features:
+    """Run images of one size together, and others apart: padding would change what a model sees.
+
+    Args:
+        features: of each image of a batch; `pixel_values` decide.
+        compute: images of one size -> tensors that begin with their number.
+
+    Returns:
+        For each name the tensors of the images, in order: a list where there were several sizes.
+    """
+    groups: dict[torch.Size, list[int]] = {}
+    for number, one in enumerate(features):
+        groups.setdefault(one["pixel_values"].shape, []).append(number)
+    if len(groups) == 1:
+        return compute(features)
+    found: dict[str, list[Any]] = {}
+    for numbers in groups.values():
+        for name, values in compute([features[number] for number in numbers]).items():
+            rows = found.setdefault(name, [None] * len(features))
+            for number, value in zip(numbers, values, strict=True):
+                rows[number] = value
+    return found

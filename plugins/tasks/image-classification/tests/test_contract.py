@@ -1,0 +1,22 @@
+"""Image classification keeps the contract of tasks."""
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from modelry_testing import TaskContract
+from modelry_testing.toys.picture_models import save_picture_model
+
+RANDOM = np.random.default_rng(0)
+
+
+class TestImageClassification(TaskContract):
+    name = "image-classification"
+    items: ClassVar = [RANDOM.integers(0, 256, (side, 20, 3), dtype=np.uint8) for side in (16, 33, 8)]
+    parameters: ClassVar = {"top_k": 2}
+    bad_item = "no-such-file.png"
+    impossible: ClassVar = ({"top_k": 0}, {"function_to_apply": "cube"})
+
+    def model_folder(self, folder: Path) -> Path:
+        return save_picture_model(folder, "image-classification")
