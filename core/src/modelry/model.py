@@ -79,10 +79,8 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
     keep_in_float32: ClassVar[tuple[str, ...]] = ()
     """Endings of the names of parameters that stay in float32 whatever dtype the model is loaded in."""
     optional_parts: ClassVar[tuple[str, ...]] = ()
-    """Of a base model: beginnings of the names of parts that only some heads have ("pooler."). A checkpoint with them
-    loads into a head without, and one without makes them new."""
-    own_parts: ClassVar[tuple[str, ...]] = ()
-    """Of a head that has its base model's parts beside its own: its own, which a base model's checkpoint lacks."""
+    """Of a base model, or a head that has its parts beside its own: beginnings of the names of parts that only some
+    heads have ("pooler."). A checkpoint with them loads into a head without, and one without makes them new."""
     unread: ClassVar[tuple[str, ...]] = ()
     """Beginnings of names in checkpoints of the family that this class has no use for: the other side of a pair."""
     supports_gradient_checkpointing: ClassVar[bool] = True

@@ -133,7 +133,7 @@ def answering(subject: Subject) -> None:
     found = model(**inputs, decoder_input_ids=ids[:, :2], past_key_values=cache, use_cache=True).logits
     same(found, first.logits[:, :2], tolerance=subject.tolerance, what="the begin of an answer through a cache")
     cache.keep(rows)
-    mask = {name: value[rows] for name, value in inputs.items() if name == "attention_mask"}
+    mask: dict[str, Any] = {name: value[rows] for name, value in inputs.items() if name == "attention_mask"}
     start = 2
     for new in ids[rows, 2:].split(2, dim=1):
         output = model(

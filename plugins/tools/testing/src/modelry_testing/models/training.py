@@ -95,17 +95,19 @@ def heads_from_base(subject: Subject) -> None:
     for head in others:
         head_class = subject.head_class(head)
         model = quietly(partial(head_class.from_pretrained, subject.saved("base")))
-        beside = head == "backbone" or model.own_parts or model.base_model_prefix == ""
+        beside = head in ("backbone", "text-encoding") or model.base_model_prefix == ""
         inner = getattr(model, model.base_model_prefix, model if beside else None)
         if inner is None:
             raise ContractBroken(
                 f"{head_class.__name__} has no attribute {model.base_model_prefix!r} with the base model"
             )
         held = inner.state_dict()
+        side = f"{model.base_model_prefix}."  # a head may stand on one side of a base model that has two
+        own_side = {name.removeprefix(side): one for name, one in base.items() if name.startswith(side)}
         prefix = "" if inner is model else f"{model.base_model_prefix}."
         left_out = (head_class.optional_parts if inner is model else ()) or ("\0",)
         left_out += tuple(name.removeprefix(prefix) for name in unread_names(model))
-        kept = {name: one for name, one in base.items() if not name.startswith(left_out)}
+        kept = {name: one for name, one in (own_side or base).items() if not name.startswith(left_out)}
         changed = [name for name, one in kept.items() if name not in held or not torch.equal(held[name], one)]
         if changed:
             raise ContractBroken(f"{head_class.__name__} loaded from a base checkpoint lost {', '.join(changed)}")

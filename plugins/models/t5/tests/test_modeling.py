@@ -1,0 +1,125 @@
+"""What is special about running T5: beams, embeddings that both sides share, checkpoints of several writers."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+
+from modelry.errors import ModelryWarning
+from modelry_registry import get_registry
+from modelry_t5 import T5Config, T5EncoderModel, T5ForConditionalGeneration, T5Model
+
+IDS = torch.tensor([[5, 9, 3, 4, 1], [6, 7, 1, 0, 0]])
+MASK = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
+
+
+def values(**changes: Any) -> dict[str, Any]:
+    return {**get_registry().get("models", "t5").tiny, **changes}
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Their random model and ours of the same files."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("t5")
+    config = transformers.T5Config(**values(initializer_factor=2.0, feed_forward_proj="gated-gelu"))
+    theirs = transformers.T5ForConditionalGeneration(config).eval()
+    theirs.save_pretrained(folder)
+    return T5ForConditionalGeneration.from_pretrained(folder), theirs, folder
+
+
+@pytest.mark.parametrize("use_cache", [True, False])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"num_beams": 3},
+        {"num_beams": 4, "num_return_sequences": 2, "no_repeat_ngram_size": 2, "early_stopping": True},
+    ],
+)
+def test_beams_are_theirs(pair: Any, options: dict[str, Any], use_cache: bool) -> None:
+    ours, theirs, _ = pair
+    wanted = {"attention_mask": MASK, "max_new_tokens": 9, "use_cache": use_cache, **options}
+    assert ours.generate(IDS, **wanted).tolist() == theirs.generate(IDS, **wanted).tolist()
+
+
+def test_left_padding_changes_nothing(pair: Any) -> None:
+    ours, _, _ = pair
+    alone = ours.generate(IDS[1:, :3], max_new_tokens=6)
+    left = torch.tensor([[0, 0, 6, 7, 1]])
+    assert torch.equal(ours.generate(left, attention_mask=torch.tensor([[0, 0, 1, 1, 1]]), max_new_tokens=6), alone)
+
+
+def test_both_sides_share_one_embedding_whatever_is_said() -> None:
+    model = T5ForConditionalGeneration(T5Config(**values(tie_word_embeddings=False)))
+    assert model.encoder.embed_tokens.weight is model.decoder.embed_tokens.weight is model.shared.weight
+    assert model.lm_head.weight is not model.shared.weight
+    model.resize_token_embeddings(120)
+    assert model(IDS, decoder_input_ids=torch.tensor([[119], [118]])).logits.shape == (2, 1, 120)
+
+
+def test_a_checkpoint_of_version_1_1(pair: Any, tmp_path: Path) -> None:
+    """It has lm_head beside shared, and its configuration says that they are two."""
+    _, _, folder = pair
+    tensors = load_file(folder / "model.safetensors")
+    tensors["lm_head.weight"] = torch.randn(96, 24)
+    tensors["decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"] = torch.zeros(8, 3)
+    save_file(tensors, tmp_path / "model.safetensors")
+    T5Config(**values(feed_forward_proj="gated-gelu", tie_word_embeddings=False)).save_pretrained(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = T5ForConditionalGeneration.from_pretrained(tmp_path)
+        encoder = T5EncoderModel.from_pretrained(tmp_path)
+        T5Model.from_pretrained(tmp_path)
+    assert torch.equal(model.lm_head.weight, tensors["lm_head.weight"])
+    assert torch.equal(model.decoder.embed_tokens.weight, tensors["shared.weight"])
+    with torch.no_grad():
+        assert torch.equal(encoder(IDS, MASK)[0], model.encoder(IDS, attention_mask=MASK)[0])
+    later = tmp_path / "later"
+    model.config.tie_word_embeddings = True
+    model.config.save_pretrained(later)
+    save_file(tensors, later / "model.safetensors")
+    with pytest.warns(ModelryWarning, match=r"keeps lm_head\.weight with values of its own"):
+        again = T5ForConditionalGeneration.from_pretrained(later)
+    assert torch.equal(again(IDS, decoder_input_ids=IDS).logits, model(IDS, decoder_input_ids=IDS).logits)
+
+
+def test_an_encoder_beside_the_embedding_it_shares(pair: Any, tmp_path: Path) -> None:
+    """As exports of the encoder alone keep it."""
+    _, _, folder = pair
+    tensors = {
+        name: tensor for name, tensor in load_file(folder / "model.safetensors").items() if name.startswith("encoder.")
+    }
+    tensors["encoder.embed_tokens.weight"] = load_file(folder / "model.safetensors")["shared.weight"]
+    save_file(tensors, tmp_path / "model.safetensors")
+    T5Config(**values(feed_forward_proj="gated-gelu")).save_pretrained(tmp_path)
+    model = T5EncoderModel.from_pretrained(tmp_path)
+    assert torch.equal(model.shared.weight, tensors["encoder.embed_tokens.weight"])
+
+
+def test_weights_begin_by_their_width() -> None:
+    model = T5ForConditionalGeneration(T5Config(**values(d_kv=32, num_heads=8)))
+    attention = model.encoder.block[0].layer[0].SelfAttention
+    assert float(attention.q.weight.detach().std()) == pytest.approx((24 * 32) ** -0.5, rel=0.1)
+    assert float(attention.o.weight.detach().std()) == pytest.approx(256**-0.5, rel=0.1)
+    assert float(model.shared.weight.detach().std()) == pytest.approx(1.0, rel=0.1)
+
+
+def test_float16_stays_finite() -> None:
+    model = T5Model(T5Config(**values(initializer_factor=30.0))).half().eval()
+    with torch.no_grad():
+        states = model(IDS, output_hidden_states=True).encoder_hidden_states
+    assert all(torch.isfinite(one).all() for one in states)
+
+
+def test_refusals() -> None:
+    model = T5ForConditionalGeneration(T5Config(**values(decoder_start_token_id=None))).eval()
+    with pytest.raises(ValueError, match="decoder_start_token_id is None"):
+        model(IDS, labels=IDS)
+    with pytest.raises(ValueError, match="encoder either ids or embeddings"):
+        model(decoder_input_ids=IDS)
+    with pytest.raises(ValueError, match=r"must be \(rows, 5\)"):
+        model(IDS, attention_mask=torch.ones(2, 4), decoder_input_ids=IDS)
