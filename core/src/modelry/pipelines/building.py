@@ -119,7 +119,16 @@ def pipeline(
     }
     parts = {role.replace("-", "_"): load_part(role, value, origin, spec, hub) for role, value in given.items()}
     kind: Any = resolve(spec.pipeline)
-    made: Pipeline[Any] = kind(model, task=spec.name, device=device, batch_size=batch_size, **parts, **parameters)
+    source = locate(origin, **hub) if isinstance(origin, str) and Path(origin).exists() else origin
+    made: Pipeline[Any] = kind(
+        model,
+        task=spec.name,
+        device=device,
+        batch_size=batch_size,
+        source=source if isinstance(source, Source) else None,
+        **parts,
+        **parameters,
+    )
     return made
 
 

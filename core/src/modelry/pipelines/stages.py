@@ -23,6 +23,7 @@ from modelry.pipelines.placement import read_device
 from modelry.pipelines.running import Results, run
 
 if TYPE_CHECKING:
+    from modelry.hub import Source
     from modelry.preprocessing import FeatureExtractor, ImageProcessor, Processor, Tokenizer, VideoProcessor
 
 OnError = Literal["raise", "return"]
@@ -36,6 +37,7 @@ class Pipeline(ABC, Generic[P]):
         task: the name it is called by, for messages.
         device: where to move the model; it stays where it is when None.
         batch_size: items per forward pass, unless a call says otherwise; the task's own number when None.
+        source: where the model's files are, for a task that reads more than model and preprocessors from them.
         parameters: defaults of this pipeline for the task's parameters.
 
     Raises:
@@ -59,9 +61,11 @@ class Pipeline(ABC, Generic[P]):
         processor: "Processor | None" = None,
         device: int | str | torch.device | None = None,
         batch_size: int | None = None,
+        source: "Source | None" = None,
         **parameters: Any,
     ) -> None:
         self.task = task or type(self).__name__
+        self.source = source
         self.model = model.eval() if device is None else model.to(read_device(device)).eval()
         self.tokenizer = tokenizer
         self.image_processor = image_processor
