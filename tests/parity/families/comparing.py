@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from modelry.outputs import ModelOutput
+
 CACHES = ("past_key_values", "cache_params", "encoder_past_key_values")
 
 
@@ -13,7 +15,7 @@ def tensors(value: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
     """Every tensor of an output, by a dotted name."""
     if isinstance(value, Tensor):
         yield name, value
-    elif isinstance(value, Mapping):
+    elif isinstance(value, Mapping | ModelOutput):
         for key, inner in value.items():
             if key not in CACHES:
                 yield from tensors(inner, f"{name}.{key}" if name else str(key))
@@ -60,6 +62,8 @@ def without_padding(name: str, tensor: Tensor, inputs: Mapping[str, Any]) -> Ten
         return tensor
     if tensor.shape[: mask.dim()] == mask.shape:
         return tensor[mask.bool()]
+    if name.startswith("router_logits"):  # (B T, X), of X experts
+        return tensor[mask.flatten().bool()]
     real = mask.flatten(0, -2).bool()  # several choices of a row are rows of their own inside
     if tensor.shape[:2] == real.shape:
         return tensor[real]

@@ -25,8 +25,13 @@ class ImageClassification(PreTrainedModel):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
-        self.add_module(self.base_model_prefix, self.base_class(self.config, **self.base_options))
+        self.add_module(self.base_model_prefix, self.base_class(self.base_config(), **self.base_options))
         self.classifier = self.make_classifier(self.width())
+
+    def base_config(self) -> ModelConfig:
+        """The base model's configuration."""
+        own: ModelConfig = self.config
+        return own
 
     def width(self) -> int:
         """D."""

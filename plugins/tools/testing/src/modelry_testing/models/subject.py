@@ -105,9 +105,11 @@ class Subject:
     def inputs_of(self, head: str) -> Inputs:
         """Inputs for one head; a head that reads one position of each row is told that nothing is padded.
 
-        A head that chooses gets three choices, (B, 3, T).
+        A head that chooses gets three choices, (B, 3, T); one that classifies pictures gets no texts.
         """
         inputs = self.inputs(head=head)
+        if head == "image-classification" and "pixel_values" in inputs:
+            inputs = {"pixel_values": inputs["pixel_values"]}
         if head == "sequence-classification" and "input_ids" in inputs:
             inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
             if self.config().is_encoder_decoder:  # read at the end token
@@ -144,8 +146,8 @@ def told_apart(model: PreTrainedModel, *, seed: int = SEED) -> PreTrainedModel:
 
 
 def main_output(output: Any) -> Tensor:
-    """The logits, or the last hidden state, or whatever comes first."""
-    for key in ("logits", "last_hidden_state"):
+    """The logits, or the last hidden state, or texts compared with something else, or whatever comes first."""
+    for key in ("logits", "last_hidden_state", "text_embeds"):
         value = getattr(output, key, None)
         if isinstance(value, Tensor):
             return value
