@@ -50,9 +50,16 @@ def read_pair(item: Any) -> tuple[str, str | None]:
     return read_text(item), pair
 
 
-def encode_text(tokenizer: "Tokenizer", text: str, pair: str | None, parameters: TextParameters) -> dict[str, Tensor]:
-    """The tokens of a text, or of a pair, as the model reads them: each feature (T,)."""
-    encoding = tokenizer(text, pair, truncation=parameters.truncation, max_length=parameters.max_length)
+def encode_text(
+    tokenizer: "Tokenizer", text: str, pair: str | None, parameters: TextParameters, **options: Any
+) -> dict[str, Tensor]:
+    """The tokens of a text, or of a pair, as the model reads them: each feature (T,).
+
+    Args:
+        options: further arguments of the tokenizer; they win over `parameters`.
+    """
+    settings = {"truncation": parameters.truncation, "max_length": parameters.max_length, **options}
+    encoding = tokenizer(text, pair, **settings)
     return row_features(encoding, tokenizer.model_input_names)
 
 
