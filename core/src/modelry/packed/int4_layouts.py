@@ -94,7 +94,7 @@ class CpuLayout(Layout):
     def bound(self, x: Tensor, kept: Tensor, scale_and_zero: Tensor, *, group_size: int) -> Callable[[], Tensor] | None:
         if not (0 < x.shape[0] <= MOST_ROWS_OF_KERNEL and x.is_contiguous()):
             return None
-        kernel, scale_and_zero = torch.ops.aten._weight_int4pack_mm_for_cpu.default, scale_and_zero.to(x.dtype)
+        kernel, scale_and_zero = torch._weight_int4pack_mm_for_cpu, scale_and_zero.to(x.dtype)
         return lambda: kernel(x, kept, group_size, scale_and_zero)
 
 

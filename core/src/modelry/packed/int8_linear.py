@@ -79,7 +79,7 @@ class Int8Linear(PackedLinear):
         fits = x.is_cpu and x.is_contiguous() and 0 < rows <= MOST_ROWS_OF_KERNEL and width % KERNEL_WIDTH == 0
         if not fits or self.bias is not None:
             return super().bound(x)
-        kernel, weight, scale = torch.ops.aten._weight_int8pack_mm.default, self.integers, self.weight_scale.to(x.dtype)
+        kernel, weight, scale = torch._weight_int8pack_mm, self.integers, self.weight_scale.to(x.dtype)
         return lambda: kernel(x, weight, scale)
 
     def dequantized(self, dtype: torch.dtype = torch.float32) -> Tensor:
