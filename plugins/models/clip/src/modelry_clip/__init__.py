@@ -13,6 +13,7 @@ _ROOMS = {
     "CLIPVisionModel": "towers",
     "CLIPVisionModelWithProjection": "projections",
     "CLIPForImageClassification": "modeling",
+    "CLIPProcessor": "processing",
 }
 __all__ = list(_ROOMS)
 

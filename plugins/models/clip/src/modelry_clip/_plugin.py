@@ -41,7 +41,11 @@ def modelry_register(registrar: Registrar) -> None:
                 "zero-shot-image-classification": "modelry_clip.modeling:CLIPModel",
                 "image-classification": "modelry_clip.modeling:CLIPForImageClassification",
             },
-            preprocessors={"tokenizer": TOKENIZER, "image-processor": IMAGE_PROCESSOR},
+            preprocessors={
+                "processor": "modelry_clip.processing:CLIPProcessor",
+                "tokenizer": TOKENIZER,
+                "image-processor": IMAGE_PROCESSOR,
+            },
             modalities=("image", "text"),
             released=RELEASED,
             papers=PAPERS,
