@@ -98,6 +98,16 @@ def test_parameters_of_one_call() -> None:
         processor(IMAGE, do_normalize=True, image_mean=[0.5] * 3, image_std=[0.5] * 2)
 
 
+def test_parameters_that_are_set() -> None:
+    processor = ImageProcessor(size=4, unknown=None)
+    processor.parameters.do_rescale = False
+    assert processor(IMAGE)["pixel_values"][0].dtype == np.uint8
+    assert processor.size == {"height": 4, "width": 4}
+    assert processor.unknown is None
+    with pytest.raises(ValueError, match="do_normalize is on"):
+        processor.parameters.do_normalize = True
+
+
 def test_padding_to_multiples_and_masks() -> None:
     found = ImageProcessor(do_pad=True, size_divisor=8)([IMAGE + 255, IMAGE[:5, :5] + 255], return_tensors="np")
     assert found["pixel_values"].shape == (2, 3, 16, 24)

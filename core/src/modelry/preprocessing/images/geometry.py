@@ -87,7 +87,8 @@ def _channels(picture: Picture, p: ImageParameters, name: str) -> Picture:
     """RGB where it is asked for, or where the model's mean has another number of channels than the picture."""
     count = picture.shape[2] if isinstance(picture, np.ndarray) else len(picture.getbands())
     wanted = len(p.image_mean or ()) if p.do_normalize else 0
-    unfit = count == 4 or (wanted == 3 and count != 3)
+    sought = len(p.image_mean or (0, 0, 0))
+    unfit = count == 4 or (sought == 3 and count != 3)
     if unfit if p.do_convert_rgb is None else (p.do_convert_rgb and count != 3):
         picture, count = _rgb(picture, name), 3
     if wanted not in (0, 1, count):

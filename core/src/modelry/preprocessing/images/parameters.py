@@ -107,7 +107,9 @@ class ImageParameters(PreprocessorParameters):
         values.setdefault("do_resize", "size" in values)
         values.setdefault("do_center_crop", "crop_size" in values)
         values.setdefault("do_normalize", "image_mean" in values)
-        return values
+        fields = cls.model_fields
+        empty = [key for key in given if given[key] is None and (key not in fields or fields[key].default is None)]
+        return {**dict.fromkeys(empty), **values}
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

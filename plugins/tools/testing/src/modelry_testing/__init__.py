@@ -14,22 +14,26 @@ if TYPE_CHECKING:
     from modelry_testing.decoder_contract import DecoderContract
     from modelry_testing.errors import ContractBroken
     from modelry_testing.feature_extractor_contract import FeatureExtractorContract
+    from modelry_testing.image_processor_contract import ImageProcessorContract
     from modelry_testing.model_contract import ModelContract
     from modelry_testing.preprocessor_contract import PreprocessorContract
     from modelry_testing.quantizer_contract import QuantizerContract
     from modelry_testing.task_contract import TaskContract
     from modelry_testing.tokenizer_contract import TokenizerContract
+    from modelry_testing.video_processor_contract import VideoProcessorContract
 
 __all__ = [
     "Contract",
     "ContractBroken",
     "DecoderContract",
     "FeatureExtractorContract",
+    "ImageProcessorContract",
     "ModelContract",
     "PreprocessorContract",
     "QuantizerContract",
     "TaskContract",
     "TokenizerContract",
+    "VideoProcessorContract",
 ]
 
 _ROOMS = {
@@ -37,11 +41,13 @@ _ROOMS = {
     "ContractBroken": "errors",
     "DecoderContract": "decoder_contract",
     "FeatureExtractorContract": "feature_extractor_contract",
+    "ImageProcessorContract": "image_processor_contract",
     "ModelContract": "model_contract",
     "PreprocessorContract": "preprocessor_contract",
     "QuantizerContract": "quantizer_contract",
     "TaskContract": "task_contract",
     "TokenizerContract": "tokenizer_contract",
+    "VideoProcessorContract": "video_processor_contract",
 }
 
 
