@@ -154,6 +154,33 @@ class CausalLMOutputWithCrossAttentions(ModelOutput):
 
 
 @dataclass
+class MoeModelOutputWithPast(ModelOutput):
+    """Hidden states of a decoder with mixtures of experts."""
+
+    last_hidden_state: Tensor | None = None
+    past_key_values: Cache | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+    router_logits: tuple[Tensor, ...] | None = None
+    """One (B T, X) for each router, X experts."""
+
+
+@dataclass
+class MoeCausalLMOutputWithPast(ModelOutput):
+    """Scores of the next token, from a decoder with mixtures of experts."""
+
+    loss: Tensor | None = None
+    aux_loss: Tensor | None = None
+    """How unevenly tokens fall to experts."""
+    logits: Tensor | None = None
+    """(B, T, V), or as many of the last positions as were asked for."""
+    past_key_values: Cache | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+    router_logits: tuple[Tensor, ...] | None = None
+
+
+@dataclass
 class MaskedLMOutput(ModelOutput):
     """Scores of the token at each position."""
 

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from modelry.errors import CheckpointError
 
-__all__ = ["Former", "Ignore", "Rename", "Row", "Split", "Stack", "Step", "Transpose", "WeightTable"]
+__all__ = ["Former", "FormerSplit", "Ignore", "Rename", "Row", "Split", "Stack", "Step", "Transpose", "WeightTable"]
 
 _LETTER = re.compile(r"\{(\w+)\}")
 
@@ -150,6 +150,13 @@ class Split(Row):
             model=tuple(prefix + name for name in self.model),
             sizes=tuple(getattr(config, size) if isinstance(size, str) else size for size in self.sizes),
         )
+
+
+@dataclass(frozen=True)
+class FormerSplit(Split):
+    """Tensors that other files keep in one. It is read so, and written by the rows that speak of the parts."""
+
+    written: bool = dataclasses.field(default=False, init=False)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What configurations of decoders with rotary positions have in common. Plain data, no torch; see decoder.py."""
 
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
@@ -16,6 +16,9 @@ class RotaryDecoderConfig(ModelConfig):
     Raises:
         ConfigError: a value is impossible; the message has the two numbers.
     """
+
+    default_theta: ClassVar[float] = 10000.0
+    """rope_theta where the file names none."""
 
     vocab_size: PositiveInt = Field(32000, description="V, tokens")
     hidden_size: PositiveInt = Field(4096, description="D, width of the residual stream")
@@ -38,7 +41,7 @@ class RotaryDecoderConfig(ModelConfig):
             return values
         fields = cls.model_fields
         positions = {"max_position_embeddings": fields["max_position_embeddings"].default}
-        values = {**positions, **published_rope(values)}
+        values = {**positions, **published_rope(values, theta=cls.default_theta)}
         heads = values.get("num_attention_heads", fields["num_attention_heads"].default)
         width = values.get("hidden_size", fields["hidden_size"].default)
         if values.get("num_key_value_heads", heads) is None:

@@ -4,8 +4,6 @@ B batch   T new positions   S all positions, cached ones included   W keys that 
 D width of the residual stream   H query heads   K key/value heads   E head width
 """
 
-from typing import Any
-
 from torch import Tensor, nn
 
 from modelry.cache import LayerCache
@@ -67,7 +65,7 @@ class DecoderLayer(nn.Module):
     Args:
         config: sizes of the norms.
         attention: `RotaryAttention`, or what is called like it.
-        mlp: (B, T, D) to (B, T, D); what else the layer's forward is given goes to it.
+        mlp: (B, T, D) to (B, T, D).
     """
 
     def __init__(self, config: RotaryDecoderConfig, attention: nn.Module, mlp: nn.Module) -> None:
@@ -77,9 +75,9 @@ class DecoderLayer(nn.Module):
         self.input_layernorm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
         self.post_attention_layernorm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
 
-    def forward(self, x: Tensor, angles: Angles, mask: Mask, cache: LayerCache | None, **more: Any) -> Tensor:
+    def forward(self, x: Tensor, angles: Angles, mask: Mask, cache: LayerCache | None) -> Tensor:
         x = x + self.self_attn(self.input_layernorm(x), angles, mask, cache)
-        out: Tensor = x + self.mlp(self.post_attention_layernorm(x), **more)
+        out: Tensor = x + self.mlp(self.post_attention_layernorm(x))
         return out
 
 
