@@ -51,7 +51,11 @@ def _layers(model: nn.Module) -> Iterator[nn.Module]:
     """Layers of the outermost lists: a list inside a layer is recomputed with it."""
     for child in model.children():
         if isinstance(child, nn.ModuleList):
-            yield from child
+            for layer in child:
+                if isinstance(layer, nn.ModuleList):  # a list for each stage
+                    yield from layer
+                else:
+                    yield layer
         else:
             yield from _layers(child)
 

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+from torch.nn import functional as F
 
-from modelry.heads.losses import classification_loss, cross_entropy, next_token_loss, span_loss
+from modelry.heads.losses import classification_loss, cross_entropy, next_token_loss, semantic_loss, span_loss
 
 LOGITS = torch.randn(2, 4, 5, generator=torch.Generator().manual_seed(0))
 
@@ -48,3 +49,18 @@ def test_spans_outside_do_not_count() -> None:
     found = span_loss(starts, ends, torch.tensor([1, 77]), torch.tensor([[2], [3]]))
     expected = (-starts[0].log_softmax(-1)[1] - ends.log_softmax(-1)[[0, 1], [2, 3]].mean()) / 2
     torch.testing.assert_close(found, expected)
+
+
+def test_pixels_that_do_not_count_change_nothing() -> None:
+    logits, labels = torch.randn(2, 3, 2, 2), torch.randint(3, (2, 4, 4))
+    labels[:, 0] = 255
+    large = F.interpolate(logits, size=(4, 4), mode="bilinear")
+    expected = F.cross_entropy(large.permute(0, 2, 3, 1)[:, 1:].flatten(0, 2), labels[:, 1:].flatten())
+    torch.testing.assert_close(semantic_loss(logits, labels, ignored=255), expected)
+
+
+def test_one_class_is_a_yes_or_no() -> None:
+    logits, labels = torch.randn(1, 1, 2, 2), torch.tensor([[[0, 1], [255, 1]]])
+    single = F.binary_cross_entropy_with_logits(logits[0, 0], labels[0].float(), reduction="none")
+    expected = (single.sum() - single[1, 0]) / 4
+    torch.testing.assert_close(semantic_loss(logits, labels, ignored=255), expected)

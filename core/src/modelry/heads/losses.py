@@ -104,3 +104,23 @@ def span_loss(start_logits: Tensor, end_logits: Tensor, starts: Tensor, ends: Te
     outside = start_logits.shape[1]
     starts, ends = (one.view(-1).clamp(0, outside) for one in (starts, ends))
     return (cross_entropy(start_logits, starts, ignored=outside) + cross_entropy(end_logits, ends, ignored=outside)) / 2
+
+
+def semantic_loss(logits: Tensor, labels: Tensor, *, ignored: int) -> Tensor:
+    """The loss of a class for each pixel; scores are brought to the labels' size first.
+
+    Args:
+        logits: (B, C, G, K).
+        labels: (B, H, W) int64, from 0 to C - 1; with C = 1, 0 and 1.
+        ignored: a pixel of this class does not count.
+
+    Returns:
+        The mean cross entropy; with C = 1 that of a yes or no, over all pixels.
+    """
+    large = F.interpolate(logits.float(), size=labels.shape[-2:], mode="bilinear", align_corners=False)
+    labels = labels.to(logits.device)
+    if logits.shape[1] > 1:
+        return F.cross_entropy(large, labels, ignore_index=ignored)
+    counts = (labels >= 0) & (labels != ignored)
+    apart = F.binary_cross_entropy_with_logits(large.squeeze(1), labels.float(), reduction="none")
+    return (apart * counts).mean()
