@@ -1,0 +1,18 @@
+"""The question-answering pipeline for Modelry."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from modelry_question_answering.parameters import QuestionAnsweringParameters
+    from modelry_question_answering.pipeline import QuestionAnsweringPipeline
+
+__all__ = ["QuestionAnsweringParameters", "QuestionAnsweringPipeline"]
+
+_WHERE = {"QuestionAnsweringParameters": "parameters", "QuestionAnsweringPipeline": "pipeline"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
