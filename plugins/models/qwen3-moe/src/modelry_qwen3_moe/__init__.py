@@ -1,0 +1,24 @@
+"""The Qwen3-MoE family for Modelry. Public names are loaded when they are used."""
+
+from importlib import import_module
+from typing import Any
+
+_ROOMS = {
+    "Qwen3MoeConfig": "configuration",
+    "Qwen3MoeModel": "modeling",
+    "Qwen3MoeForCausalLM": "modeling",
+    "Qwen3MoeForSequenceClassification": "modeling",
+    "Qwen3MoeForTokenClassification": "modeling",
+    "Qwen3MoeForQuestionAnswering": "modeling",
+}
+__all__ = list(_ROOMS)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
