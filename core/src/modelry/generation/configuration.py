@@ -33,6 +33,18 @@ _ONCE_IN_CONFIG = (
     "repetition_penalty",
 )
 """Values of config.json that old encoder-decoders generate with."""
+_OF_SPEECH = (
+    *(
+        "alignment_heads",
+        "forced_decoder_ids",
+        "is_multilingual",
+        "lang_to_id",
+        "language",
+        "max_initial_timestamp_index",
+    ),
+    *("median_filter_width", "no_timestamps_token_id", "prev_sot_token_id", "return_timestamps", "task", "task_to_id"),
+)
+"""Values that models of speech are told, and read themselves; kept beside ours."""
 
 
 class GenerationConfig(BaseModel):
@@ -161,7 +173,7 @@ class GenerationConfig(BaseModel):
             self._warn_of_unknown((name,))
 
     def _warn_of_unknown(self, names: Iterable[str]) -> None:
-        unknown = sorted(set(names) - type(self).model_fields.keys())
+        unknown = sorted(set(names) - type(self).model_fields.keys() - set(_OF_SPEECH))
         if unknown:
             warnings.warn(
                 f"GenerationConfig does not know {', '.join(unknown)}; kept, but without effect",

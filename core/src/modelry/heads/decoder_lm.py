@@ -34,14 +34,16 @@ class DecoderLM(PreTrainedModel):
     base_class: ClassVar[type[PreTrainedModel]]
     input_embeddings_name = "decoder.embed_tokens"
     tied_weights: ClassVar[Mapping[str, str]] = {"lm_head.weight": "model.decoder.embed_tokens.weight"}
-    weight_table = WeightTable(Former("model.shared.weight", "model.decoder.embed_tokens.weight"))
-    unread = ("model.encoder.", "model.shared.", "final_logits_bias")
+    weight_table: ClassVar[WeightTable | None] = WeightTable(
+        Former("model.shared.weight", "model.decoder.embed_tokens.weight")
+    )
+    unread: ClassVar[tuple[str, ...]] = ("model.encoder.", "model.shared.", "final_logits_bias")
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config.model_copy(update={"is_decoder": True, "is_encoder_decoder": False}))
         values: Any = self.config
         self.model = _Wrapper(self.base_class(self.config))
-        self.lm_head = Linear(values.hidden_size, values.vocab_size, bias=False)
+        self.add_module(self.output_embeddings_name, Linear(values.hidden_size, values.vocab_size, bias=False))
 
     def forward(
         self,
@@ -83,7 +85,7 @@ class DecoderLM(PreTrainedModel):
             hidden = hidden[:, logits_to_keep]
         elif logits_to_keep:
             hidden = hidden[:, -logits_to_keep:]
-        logits = self.lm_head(hidden)
+        logits = self.get_submodule(self.output_embeddings_name)(hidden)
         loss = None if labels is None else cross_entropy(logits.flatten(0, 1), labels.flatten())
         return CausalLMOutputWithCrossAttentions(
             loss, logits, out.past_key_values, out.hidden_states, out.attentions, out.cross_attentions

@@ -24,6 +24,7 @@ def encode_and_decode(
     decoder_attention_mask: Tensor | None = None,
     past_key_values: Cache | None = None,
     decoder_inputs_embeds: Tensor | None = None,
+    decoder_position_ids: Tensor | None = None,
     use_cache: bool | None = None,
     output_hidden_states: bool | None = None,
     output_attentions: bool | None = None,
@@ -39,6 +40,7 @@ def encode_and_decode(
         decoder_attention_mask: (B, all positions of the decoder), 0 at padding.
         past_key_values: what the decoder has seen; its part about the encoder is computed in its first pass.
         decoder_inputs_embeds: (B, T, D), instead of the ids.
+        decoder_position_ids: (B, T), for decoders that count positions.
         inputs: of the encoder: input_ids, inputs_embeds.
     """
     flags = {"output_hidden_states": output_hidden_states, "output_attentions": output_attentions}
@@ -47,6 +49,7 @@ def encode_and_decode(
     elif not hasattr(encoder_outputs, "last_hidden_state"):
         encoder_outputs = BaseModelOutput(*encoder_outputs)
     encoded: Any = encoder_outputs
+    places = {} if decoder_position_ids is None else {"position_ids": decoder_position_ids}
     out = model.decoder(
         input_ids=decoder_input_ids,
         attention_mask=decoder_attention_mask,
@@ -55,6 +58,7 @@ def encode_and_decode(
         past_key_values=past_key_values,
         inputs_embeds=decoder_inputs_embeds,
         use_cache=use_cache,
+        **places,
         **flags,
     )
     return Seq2SeqModelOutput(

@@ -3,7 +3,7 @@
 B batch   T new positions   S positions of the encoder's output   D hidden width
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -29,14 +29,22 @@ def scaled_embedding(config: Any) -> ScaledEmbedding:
 class _Stack(PreTrainedModel):
     """What encoder and decoder have alike: embeddings, norms, and layers that may be skipped in training."""
 
-    config_class = EncoderDecoderConfig
+    config_class: ClassVar[type[ModelConfig]] = EncoderDecoderConfig
 
-    def __init__(self, config: ModelConfig, *, layerdrop: float, norm_first: bool) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        *,
+        layerdrop: float,
+        norm_first: bool,
+        positions: nn.Module | None = None,
+        embedding_norm: bool = True,
+    ) -> None:
         super().__init__(config)
         values: Any = config
         self.embed_tokens = scaled_embedding(values)
-        self.embed_positions = OffsetPositions(values.max_position_embeddings, values.d_model)
-        self.layernorm_embedding = nn.LayerNorm(values.d_model)
+        self.embed_positions = positions or OffsetPositions(values.max_position_embeddings, values.d_model)
+        self.layernorm_embedding = nn.LayerNorm(values.d_model) if embedding_norm else nn.Identity()
         self.layer_norm = nn.LayerNorm(values.d_model) if norm_first else None
         self.dropout = nn.Dropout(values.dropout)
         self._layerdrop = layerdrop
@@ -119,12 +127,29 @@ class TextDecoder(_Stack):
 
     Args:
         norm_first: see `TextEncoder`.
+        positions: position ids (B, T) to vectors (B, T, D), instead of a table that begins with two unread rows.
+        embedding_norm: normalise the sum of token and position.
+        key_bias: see `modelry.nn.encoder_decoder.SelfAttention`.
     """
 
-    def __init__(self, config: ModelConfig, *, norm_first: bool) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        *,
+        norm_first: bool,
+        positions: nn.Module | None = None,
+        embedding_norm: bool = True,
+        key_bias: bool = True,
+    ) -> None:
         values: Any = config
-        super().__init__(config, layerdrop=values.decoder_layerdrop, norm_first=norm_first)
-        sizes = self._sizes("decoder", norm_first=norm_first)
+        super().__init__(
+            config,
+            layerdrop=values.decoder_layerdrop,
+            norm_first=norm_first,
+            positions=positions,
+            embedding_norm=embedding_norm,
+        )
+        sizes = {**self._sizes("decoder", norm_first=norm_first), "key_bias": key_bias}
         self.layers = nn.ModuleList(DecoderLayer(**sizes) for _ in range(values.decoder_layers))
 
     def forward(

@@ -98,9 +98,9 @@ class Subject:
             torch.manual_seed(SEED)
             inputs = self.make_inputs(self.config(), rows, length)
         takes = inspect.signature(self.head_class(head or self.head).forward).parameters
-        if not any(one.kind is inspect.Parameter.VAR_KEYWORD for one in takes.values()) and "input_ids" in takes:
-            inputs.pop("" if "decoder_input_ids" in takes else "decoder_input_ids", None)
-        return inputs
+        if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in takes.values()):
+            return inputs
+        return {name: value for name, value in inputs.items() if name in takes}
 
     def inputs_of(self, head: str) -> Inputs:
         """Inputs for one head; a head that reads one position of each row is told that nothing is padded.

@@ -95,7 +95,7 @@ def heads_from_base(subject: Subject) -> None:
     for head in others:
         head_class = subject.head_class(head)
         model = quietly(partial(head_class.from_pretrained, subject.saved("base")))
-        beside = head in ("backbone", "text-encoding") or model.base_model_prefix == ""
+        beside = head in ("backbone", "text-encoding") or model.base_model_prefix == "" or head_class.optional_parts
         inner = getattr(model, model.base_model_prefix, model if beside else None)
         if inner is None:
             raise ContractBroken(

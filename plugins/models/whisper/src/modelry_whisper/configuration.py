@@ -1,0 +1,98 @@
+"""What a Whisper config.json means. Plain data: it reads and checks, and builds nothing."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from modelry.configuration import ModelConfig
+from modelry.nn.activation_names import ActivationName
+
+
+class WhisperConfig(ModelConfig):
+    """Field names are the published ones; defaults are those of whisper-tiny, as its files leave them out.
+
+    Raises:
+        ConfigError: a value is impossible; the message has the two numbers.
+    """
+
+    model_type: Literal["whisper"] = "whisper"
+    vocab_size: int = Field(51865, gt=0, description="V, tokens")
+    num_mel_bins: int = Field(80, gt=0, description="M, rows of the spectrogram")
+    d_model: int = Field(384, gt=0, description="D, width of the residual stream")
+    encoder_layers: int = Field(4, gt=0)
+    encoder_attention_heads: int = Field(6, gt=0)
+    encoder_ffn_dim: int = Field(1536, gt=0)
+    encoder_layerdrop: float = Field(0.0, ge=0, le=1, description="probability of skipping a layer in training")
+    decoder_layers: int = Field(4, gt=0)
+    decoder_attention_heads: int = Field(6, gt=0)
+    decoder_ffn_dim: int = Field(1536, gt=0)
+    decoder_layerdrop: float = Field(0.0, ge=0, le=1)
+    activation_function: ActivationName = "gelu"
+    max_source_positions: int = Field(1500, gt=0, description="S, half the frames of a spectrogram")
+    max_target_positions: int = Field(448, gt=0)
+    dropout: float = Field(0.0, ge=0, lt=1)
+    attention_dropout: float = Field(0.0, ge=0, lt=1)
+    activation_dropout: float = Field(0.0, ge=0, lt=1)
+    init_std: float = Field(0.02, ge=0)
+    scale_embedding: Literal[False] = False  # of BART; the published model never scales
+    is_encoder_decoder: bool = True
+    is_decoder: bool = False
+    tie_word_embeddings: bool = True
+    decoder_start_token_id: int | None = 50257
+    pad_token_id: int | None = 50256
+    bos_token_id: int | list[int] | None = 50256
+    eos_token_id: int | list[int] | None = 50256
+    suppress_tokens: list[int] | None = None
+    begin_suppress_tokens: list[int] | None = Field(default_factory=lambda: [220, 50256])
+    forced_decoder_ids: list[list[int | None]] | None = Field(
+        None, description="of files before generation_config.json"
+    )
+    median_filter_width: int = Field(7, gt=0, description="of word time stamps")
+
+    use_weighted_layer_sum: bool = Field(False, description="the classifier reads a learned mean of all layers")
+    classifier_proj_size: int = Field(256, gt=0)
+
+    apply_spec_augment: bool = False
+    mask_time_prob: float = Field(0.05, ge=0, le=1)
+    mask_time_length: int = Field(10, gt=0)
+    mask_time_min_masks: int = Field(2, ge=0)
+    mask_feature_prob: float = Field(0.0, ge=0, le=1)
+    mask_feature_length: int = Field(10, gt=0)
+    mask_feature_min_masks: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> Self:
+        for side in ("encoder", "decoder"):
+            heads: int = getattr(self, f"{side}_attention_heads")
+            if heads < 1 or self.d_model % heads:
+                raise ValueError(f"d_model {self.d_model} is not a multiple of {side}_attention_heads {heads}")
+        if self.d_model % 2:
+            raise ValueError(f"d_model {self.d_model} is odd: half of it are sines, half cosines")
+        if "initializer_range" not in self.model_fields_set:
+            self.__dict__["initializer_range"] = self.init_std
+        return self
+
+    @property
+    def hidden_size(self) -> int:
+        """D by its standard name."""
+        return self.d_model
+
+    @property
+    def num_hidden_layers(self) -> int:
+        """Layers of the encoder; of the decoder, where it stands alone."""
+        return self.encoder_layers if self.is_encoder_decoder else self.decoder_layers
+
+    @property
+    def num_decoder_layers(self) -> int:
+        """Layers that a cache has to remember."""
+        return self.decoder_layers
+
+    @property
+    def num_attention_heads(self) -> int:
+        """H of the encoder; of the decoder, where it stands alone."""
+        return self.encoder_attention_heads if self.is_encoder_decoder else self.decoder_attention_heads
+
+    @property
+    def max_position_embeddings(self) -> int:
+        """Positions of a text."""
+        return self.max_target_positions

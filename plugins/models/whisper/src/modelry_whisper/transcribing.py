@@ -1,0 +1,150 @@
+"""The head that writes what is said. What `generate` knows of languages and time stamps is in instructions.py.
+
+B rows   M mel bins   L frames   T positions of the text   V vocabulary
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from modelry.cache import Cache
+from modelry.generation import GenerationConfig
+from modelry.heads.losses import cross_entropy
+from modelry.heads.seq2seq_model import beside_states
+from modelry.heads.shifting import shift_right
+from modelry.model import PreTrainedModel
+from modelry.nn.linear import Linear
+from modelry.outputs import BaseModelOutput, Seq2SeqLMOutput
+from modelry_whisper.configuration import WhisperConfig
+from modelry_whisper.instructions import Instructions, detect_languages
+from modelry_whisper.modeling import WhisperModel
+
+
+class WhisperForConditionalGeneration(PreTrainedModel):
+    """Whisper and `proj_out`, (V, D), which is the decoder's embedding of tokens."""
+
+    base_class = WhisperModel
+    main_input_name = "input_features"
+    input_embeddings_name = "decoder.embed_tokens"
+    output_embeddings_name = "proj_out"
+    tied_weights: ClassVar[Mapping[str, str]] = {"proj_out.weight": "model.decoder.embed_tokens.weight"}
+
+    def __init__(self, config: WhisperConfig) -> None:
+        super().__init__(config)
+        self.model = WhisperModel(config)
+        self.proj_out = Linear(config.d_model, config.vocab_size, bias=False)
+
+    def forward(
+        self,
+        input_features: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        decoder_input_ids: Tensor | None = None,
+        decoder_attention_mask: Tensor | None = None,
+        encoder_outputs: BaseModelOutput | Sequence[Any] | None = None,
+        past_key_values: Cache | None = None,
+        decoder_inputs_embeds: Tensor | None = None,
+        decoder_position_ids: Tensor | None = None,
+        labels: Tensor | None = None,
+        use_cache: bool | None = None,
+        output_hidden_states: bool | None = None,
+        output_attentions: bool | None = None,
+    ) -> Seq2SeqLMOutput:
+        """Score the next token of the text at each position, (B, T, V).
+
+        Args:
+            labels: (B, T), the text; -100 does not count. The decoder then reads them shifted to the right, where
+                nothing else is given.
+            input_features: and the others: those of `WhisperModel.forward`.
+
+        Raises:
+            ValueError: more labels than the decoder has positions.
+        """
+        if labels is not None:
+            if labels.shape[1] > self.config.max_target_positions:
+                raise ValueError(
+                    f"labels have {labels.shape[1]} tokens, and the model was made for "
+                    f"{self.config.max_target_positions} (max_target_positions): shorten the text"
+                )
+            if decoder_input_ids is None and decoder_inputs_embeds is None:
+                start, padding = self.config.decoder_start_token_id, self.config.pad_token_id
+                decoder_input_ids = shift_right(labels, start=start, padding=padding)
+        out = self.model(
+            input_features,
+            attention_mask=attention_mask,
+            decoder_input_ids=decoder_input_ids,
+            decoder_attention_mask=decoder_attention_mask,
+            encoder_outputs=encoder_outputs,
+            past_key_values=past_key_values,
+            decoder_inputs_embeds=decoder_inputs_embeds,
+            decoder_position_ids=decoder_position_ids,
+            use_cache=use_cache,
+            output_hidden_states=output_hidden_states,
+            output_attentions=output_attentions,
+        )
+        logits = self.proj_out(out.last_hidden_state)
+        loss = None if labels is None else cross_entropy(logits.flatten(0, 1), labels.flatten())
+        return Seq2SeqLMOutput(loss, logits, *beside_states(out))
+
+    def generate(
+        self,
+        inputs: Tensor | None = None,
+        generation_config: GenerationConfig | None = None,
+        *,
+        language: str | Sequence[str] | None = None,
+        task: str | None = None,
+        return_timestamps: bool | None = None,
+        prompt_ids: Tensor | Sequence[int] | None = None,
+        **options: Any,
+    ) -> Any:
+        """Write what is said in spectrograms of chunk_length seconds.
+
+        Args:
+            inputs: (B, M, L), the same as input_features=.
+            generation_config: instead of the model's own, from generation_config.json.
+            language: of all rows or of each: a code ("de"), a name ("german") or a token ("<|de|>"). Where a model of
+                several languages is not told, it listens first.
+            task: "transcribe" (the default) or "translate", into English.
+            return_timestamps: write time stamps, by the rules of the paper.
+            prompt_ids: text that the recording continues, or words that it may use: tokenizer.get_prompt_ids(...).
+            options: those of `modelry.generation.generate`.
+
+        Returns:
+            (B, T) ids, without the tokens that say language and task; or a GenerateOutput.
+
+        Raises:
+            GenerationError: the model does not know the language, or has no tasks, or no time stamps.
+        """
+        features = options.pop("input_features", inputs)
+        if not isinstance(features, Tensor) or options.get("decoder_input_ids") is not None:
+            return super().generate(features, generation_config, **options)
+        told = Instructions.of(self, generation_config)
+        heard = detect_languages(self, features, told) if told.listens and language is None else None
+        start = told.start(
+            features.shape[0], language, task, timestamps=return_timestamps, prompt=prompt_ids, heard=heard
+        )
+        given = options.pop("logits_processor", None)
+        more = [] if given is None else list(given) if isinstance(given, Iterable) else [given]
+        out = super().generate(
+            features,
+            generation_config,
+            decoder_input_ids=start.to(self.device),
+            logits_processor=[*told.rules(start.shape[1], timestamps=return_timestamps), *more],
+            **options,
+        )
+        if isinstance(out, Tensor):
+            return out[:, start.shape[1] :]
+        out.sequences = out.sequences[:, start.shape[1] :]
+        return out
+
+    def get_encoder(self) -> nn.Module:
+        """The part that hears."""
+        return self.model.encoder
+
+    def get_decoder(self) -> nn.Module:
+        """The part that writes."""
+        return self.model.decoder
+
+    def freeze_encoder(self) -> None:
+        """Leave the hearing side as it is in training."""
+        self.model.freeze_encoder()

@@ -1,0 +1,185 @@
+"""Languages, tasks, prompts and time stamps: the tokens that transformers' generate gives."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+
+from modelry.errors import GenerationError
+from modelry_whisper import WhisperForAudioClassification, WhisperForConditionalGeneration
+from modelry_whisper.timestamps import TimestampRules
+
+SIZES: dict[str, Any] = {
+    "vocab_size": 70,
+    "d_model": 32,
+    "num_mel_bins": 16,
+    "encoder_layers": 2,
+    "encoder_attention_heads": 4,
+    "encoder_ffn_dim": 48,
+    "decoder_layers": 2,
+    "decoder_attention_heads": 2,
+    "decoder_ffn_dim": 40,
+    "max_source_positions": 20,
+    "max_target_positions": 24,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "decoder_start_token_id": 3,
+    "init_std": 0.2,
+    "begin_suppress_tokens": None,
+}
+TOLD: dict[str, Any] = {
+    "no_timestamps_token_id": 59,
+    "lang_to_id": {"<|en|>": 20, "<|de|>": 21, "<|fr|>": 22},
+    "task_to_id": {"transcribe": 25, "translate": 26},
+    "is_multilingual": True,
+    "max_initial_timestamp_index": 5,
+    "prev_sot_token_id": 28,
+    "suppress_tokens": [40, 41],
+    "begin_suppress_tokens": [7, 2],
+}
+TIMES = [40, 41, *range(60, 70)]
+"""Whoever writes no time stamps says none: theirs would cut the sound there and listen again."""
+CALLS: dict[str, dict[str, Any]] = {
+    "nothing": {},
+    "language": {"language": "de"},
+    "languages": {"language": ["<|de|>", "english", "fr"], "task": "translate"},
+    "task": {"task": "transcribe"},
+    "beams": {"num_beams": 3},
+    "prompt": {"prompt_ids": torch.tensor([28, 31, 33]), "language": "en"},
+}
+
+
+@pytest.fixture(scope="module")
+def theirs() -> Any:
+    """A tiny random model with the instructions of a multilingual one."""
+    torch.manual_seed(0)
+    model = transformers.WhisperForConditionalGeneration(transformers.WhisperConfig(**SIZES)).eval()
+    for key, value in TOLD.items():
+        setattr(model.generation_config, key, value)
+    return model
+
+
+@pytest.fixture(scope="module")
+def folder(theirs: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, saved."""
+    path = tmp_path_factory.mktemp("whisper")
+    theirs.save_pretrained(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def features() -> torch.Tensor:
+    return torch.randn(3, 16, 40, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("case", CALLS)
+def test_tokens(case: str, folder: Path, theirs: Any, features: torch.Tensor) -> None:
+    ours = WhisperForConditionalGeneration.from_pretrained(folder)
+    call = {"max_new_tokens": 8, "do_sample": False, "suppress_tokens": TIMES, **CALLS[case]}
+    found, expected = ours.generate(features, **dict(call)), theirs.generate(features, **dict(call))
+    assert found.tolist() == expected.tolist()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_published_start_of_older_files(folder: Path, theirs: Any, features: torch.Tensor) -> None:
+    ours = WhisperForConditionalGeneration.from_pretrained(folder)
+    for forced in ([[1, None], [2, 26]], [[1, 22], [2, 25]]):
+        for model in (ours, theirs):
+            model.generation_config.forced_decoder_ids = forced
+        call = {"max_new_tokens": 5, "do_sample": False, "suppress_tokens": TIMES}
+        assert ours.generate(features, **call).tolist() == theirs.generate(features, **call).tolist()
+    theirs.generation_config.forced_decoder_ids = None
+
+
+def test_time_stamps_are_written(folder: Path, features: torch.Tensor) -> None:
+    model = WhisperForConditionalGeneration.from_pretrained(folder)
+    found = model.generate(features, language="en", return_timestamps=True, max_new_tokens=8, do_sample=False)
+    assert all(60 <= first <= 65 for first in found[:, 0].tolist())
+    assert 59 not in found
+    plain = model.generate(features, language="en", return_timestamps=False, max_new_tokens=8, do_sample=False)
+    assert plain.tolist() == model.generate(features, language="en", max_new_tokens=8, do_sample=False).tolist()
+
+
+def test_record_and_own_start(folder: Path, features: torch.Tensor) -> None:
+    model = WhisperForConditionalGeneration.from_pretrained(folder)
+    call = {"max_new_tokens": 4, "do_sample": False}
+    record = model.generate(features, language="de", return_dict_in_generate=True, output_scores=True, **call)
+    assert record.sequences.tolist() == model.generate(features, language="de", **call).tolist()
+    assert len(record.scores) == 4
+    own = model.generate(input_features=features, decoder_input_ids=torch.tensor([[3, 21, 25, 59]] * 3), **call)
+    assert own[:, 4:].tolist() == record.sequences.tolist()
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ({"language": "klingon"}, "does not know the language 'klingon'; it knows de, en, fr"),
+        ({"language": ["de"]}, "language= names 1 languages for 3 rows"),
+        ({"task": "summarize"}, "has no task 'summarize'; it has transcribe, translate"),
+    ],
+)
+def test_refused(call: dict[str, Any], said: str, folder: Path, features: torch.Tensor) -> None:
+    model = WhisperForConditionalGeneration.from_pretrained(folder)
+    with pytest.raises(GenerationError, match=said):
+        model.generate(features, **call)
+
+
+def test_a_model_of_one_language(folder: Path, features: torch.Tensor) -> None:
+    model = WhisperForConditionalGeneration.from_pretrained(folder)
+    for key in TOLD:
+        setattr(model.generation_config, key, None)
+    assert model.generate(features, max_new_tokens=3, do_sample=False).shape == (3, 3)
+    with pytest.raises(GenerationError, match="this model has no time stamps"):
+        model.generate(features, return_timestamps=True)
+    with pytest.raises(GenerationError, match="it only transcribes"):
+        model.generate(features, task="translate")
+
+
+def test_features_of_another_size(folder: Path) -> None:
+    model = WhisperForConditionalGeneration.from_pretrained(folder)
+    with pytest.raises(ValueError, match=r"\(1, 16, 39\): \(rows, 16, 40\) is needed. The feature extractor's"):
+        model(input_features=torch.zeros(1, 16, 39), decoder_input_ids=torch.tensor([[3]]))
+    with pytest.raises(ValueError, match="either input_features or encoder_outputs"):
+        model(decoder_input_ids=torch.tensor([[3]]))
+    with pytest.raises(ValueError, match="labels have 25 tokens, and the model was made for 24"):
+        model(input_features=torch.zeros(1, 16, 40), labels=torch.ones(1, 25, dtype=torch.long))
+
+
+def test_a_whole_checkpoint_becomes_a_classifier(folder: Path, features: torch.Tensor) -> None:
+    whole = WhisperForConditionalGeneration.from_pretrained(folder)
+    with pytest.warns(UserWarning, match="classifier"):
+        classifier = WhisperForAudioClassification.from_pretrained(folder, num_labels=4)
+    assert torch.equal(classifier.encoder.conv1.weight, whole.model.encoder.conv1.weight)
+    assert classifier(features).logits.shape == (3, 4)
+
+
+def test_spec_augment_in_training_only(folder: Path, features: torch.Tensor) -> None:
+    model = WhisperForConditionalGeneration.from_pretrained(
+        folder, apply_spec_augment=True, mask_feature_prob=0.5, mask_feature_length=4, mask_time_prob=0.3
+    )
+    ids = torch.tensor([[3, 5]] * 3)
+    still = model(features, decoder_input_ids=ids).logits
+    assert torch.equal(still, model(features, decoder_input_ids=ids).logits)
+    model.train()
+    assert not torch.equal(still, model(features, decoder_input_ids=ids).logits)
+
+
+ROWS = [[3, 20], [3, 20, 31], [3, 20, 31, 8], [3, 20, 31, 8, 35], [3, 20, 31, 8, 35, 35], [3, 20, 31, 8, 35, 35, 9]]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_rules_of_time_stamps(row: list[int]) -> None:
+    config = transformers.GenerationConfig(eos_token_id=2, no_timestamps_token_id=29, max_initial_timestamp_index=5)
+    theirs = transformers.generation.logits_process.WhisperTimeStampLogitsProcessor(config, begin_index=2)
+    ours = TimestampRules(29, 2, begin=2, latest_beginning=5)
+    ids = torch.tensor([row, row])
+    scores = torch.randn(2, 70, generator=torch.Generator().manual_seed(len(row)))
+    scores[1, 30:] -= 6  # words are likelier
+    before = scores.clone()
+    assert torch.equal(ours(ids, scores), theirs(ids, scores.clone()))
+    assert torch.equal(scores, before)
