@@ -260,3 +260,9 @@ def test_configurations_nested_without_end() -> None:
         values = {"model_type": "composite", "text_config": values}
     with pytest.raises(ConfigError):
         CompositeConfig.from_dict(values)
+
+
+def test_labels_are_written_both_ways() -> None:
+    values = ModelConfig(id2label={0: "no", 1: "yes"}).to_dict()
+    assert values["label2id"] == {"no": 0, "yes": 1}
+    assert "label2id" not in ModelConfig().to_dict()

@@ -217,6 +217,7 @@ class ModelConfig(BaseModel):
         for key in (*type(self).model_fields, *(self.model_extra or ())):
             value = self.__dict__[key] if key in self.__dict__ else (self.model_extra or {})[key]
             said = key in self.model_fields_set and not (value is None and key == "quantization_config")
+            said = said or (key == "label2id" and "id2label" in self.model_fields_set)  # others need both
             if said or not (value is None or key in ("id2label", "label2id")):
                 values[key] = _plain(value)
         return values

@@ -1,5 +1,6 @@
 """`pipeline()`: a task's name, a model, or both, to a pipeline that is ready to be called."""
 
+import re
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -37,6 +38,9 @@ LOADERS: Mapping[str, Any] = {
 """Role in a task's spec to what loads it."""
 
 
+_BETWEEN_LANGUAGES = re.compile(r"(?P<task>[a-z-]+)_(?P<src_lang>[A-Za-z]+(_[A-Z]\w*)?)_to_(?P<tgt_lang>\w+)")
+
+
 def pipeline(
     task: str | None = None,
     model: Reference | PreTrainedModel | None = None,
@@ -61,7 +65,8 @@ def pipeline(
     """Make the pipeline of a task.
 
     Args:
-        task: its name; when None, the task that the model's head was made for.
+        task: its name, which may say languages ("translation_en_to_fr"); when None, the task that the model's head was
+            made for.
         model: a folder, a checkpoint file, "organisation/repository", or a model.
         config: instead of the checkpoint's own.
         tokenizer, image_processor, video_processor, feature_extractor, processor: an object, or where to load it from.
@@ -87,7 +92,7 @@ def pipeline(
     if device is not None and device_map is not None:
         raise ParameterError(f"device={device!r} and device_map={device_map!r} exclude each other")
     registry = get_registry()
-    spec = None if task is None else registry.get("tasks", task)
+    spec = None if task is None else registry.get("tasks", _plain_name(task, parameters))
     where, model_options = split_hub_options(model_kwargs or {})
     hub: HubOptions = {**where, "token": token, "cache_dir": cache_dir, "local_files_only": local_files_only}
     if isinstance(model, PreTrainedModel):
@@ -130,6 +135,18 @@ def pipeline(
         **parameters,
     )
     return made
+
+
+def _plain_name(task: str, parameters: dict[str, Any]) -> str:
+    """The name of a task without its languages ("translation_en_to_fr"), which become parameters."""
+    pair = _BETWEEN_LANGUAGES.fullmatch(task)
+    if pair is None:
+        return task
+    for name in ("src_lang", "tgt_lang"):
+        said = parameters.setdefault(name, pair[name])
+        if said != pair[name]:
+            raise ParameterError(f"the task {task!r} and {name}={said!r} say two things: leave one out")
+    return pair["task"]
 
 
 def load_part(role: str, given: Any, origin: Reference | None, spec: Task, hub: HubOptions) -> Any:

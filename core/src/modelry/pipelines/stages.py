@@ -5,9 +5,11 @@ Everything between the three (batches, order, data sets, devices, errors, progre
 B items of a batch
 """
 
+import inspect
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, cast
 
@@ -154,6 +156,11 @@ class Pipeline(ABC, Generic[P]):
     def device(self) -> torch.device:
         """Where the model is."""
         return self.model.device
+
+    @cached_property
+    def without_cache(self) -> Mapping[str, Any]:
+        """Arguments of forward that keep a decoder which reads once from making a cache for nothing."""
+        return {"use_cache": False} if "use_cache" in inspect.signature(self.model.forward).parameters else {}
 
     @property
     def dtype(self) -> torch.dtype:

@@ -3,7 +3,6 @@
 B texts of a batch   T tokens   D hidden width
 """
 
-import inspect
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -22,15 +21,12 @@ class FeatureExtractionPipeline(Pipeline[FeatureExtractionParameters]):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._tokenizer = self.needed_tokenizer()
-        # a decoder's cache would be made for nothing
-        takes_cache = "use_cache" in inspect.signature(self.model.forward).parameters
-        self._options: dict[str, bool] = {"use_cache": False} if takes_cache else {}
 
     def preprocess(self, item: Any, parameters: FeatureExtractionParameters) -> Mapping[str, Any]:
         return encode_text(self._tokenizer, read_text(item), None, parameters, **parameters.tokenize_kwargs)
 
     def forward(self, batch: dict[str, Tensor], parameters: FeatureExtractionParameters) -> Mapping[str, Any]:
-        arguments: Mapping[str, Any] = {**batch, **self._options}
+        arguments: Mapping[str, Any] = {**batch, **self.without_cache}
         hidden = self.model(**arguments).last_hidden_state.float()  # (B, T, D)
         mask = batch.get("attention_mask")
         return {

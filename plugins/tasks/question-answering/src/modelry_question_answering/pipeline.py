@@ -3,7 +3,6 @@
 B windows of a batch   T tokens
 """
 
-import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -33,9 +32,6 @@ class QuestionAnsweringPipeline(Pipeline[QuestionAnsweringParameters]):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._tokenizer = self.needed_tokenizer()
-        # a decoder's cache would be made for nothing
-        takes_cache = "use_cache" in inspect.signature(self.model.forward).parameters
-        self._options: dict[str, bool] = {"use_cache": False} if takes_cache else {}
 
     def __call__(self, inputs: Any = None, *, question: Any = None, context: Any = None, **options: Any) -> Any:
         """As every pipeline; or with `question` and `context`, texts or lists of equally many.
@@ -75,7 +71,7 @@ class QuestionAnsweringPipeline(Pipeline[QuestionAnsweringParameters]):
             }
 
     def forward(self, batch: dict[str, Tensor], parameters: QuestionAnsweringParameters) -> Mapping[str, Any]:
-        arguments: Mapping[str, Any] = {**batch, **self._options}
+        arguments: Mapping[str, Any] = {**batch, **self.without_cache}
         out = self.model(**arguments)
         logits = torch.stack((out.start_logits, out.end_logits), -1).float()  # (B, T, 2)
         mask = batch.get("attention_mask")

@@ -3,7 +3,6 @@
 B texts of a batch   T tokens   D hidden width   N poolings
 """
 
-import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -36,8 +35,6 @@ class SentenceEmbeddingPipeline(Pipeline[SentenceEmbeddingParameters]):
         self._tokenizer = self.needed_tokenizer()
         self.encoder = SentenceEncoder() if self.source is None else read_encoder(self.source)
         fuse_projections(self.model)
-        takes_cache = "use_cache" in inspect.signature(self.model.forward).parameters
-        self._options: dict[str, bool] = {"use_cache": False} if takes_cache else {}
 
     def preprocess(self, item: Any, parameters: SentenceEmbeddingParameters) -> Mapping[str, Any]:
         prompt = self._prompt(parameters)
@@ -49,7 +46,7 @@ class SentenceEmbeddingPipeline(Pipeline[SentenceEmbeddingParameters]):
 
     def forward(self, batch: dict[str, Tensor], parameters: SentenceEmbeddingParameters) -> Mapping[str, Any]:
         inputs: Mapping[str, Any] = {name: one for name, one in batch.items() if name != "counted"}
-        hidden = self.model(**inputs, **self._options).last_hidden_state  # (B, T, D)
+        hidden = self.model(**inputs, **self.without_cache).last_hidden_state  # (B, T, D)
         names = parameters.pooling or self.encoder.pooling
         vectors = pool(hidden, batch["counted"], (names,) if isinstance(names, str) else tuple(names))  # (B, N D)
         normal = self.encoder.normalize if parameters.normalize is None else parameters.normalize

@@ -3,7 +3,6 @@
 B texts of a batch   T tokens   C labels
 """
 
-import inspect
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -27,9 +26,6 @@ class TextClassificationPipeline(Pipeline[TextClassificationParameters]):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._tokenizer = self.needed_tokenizer()
-        # a decoder's cache would be made for nothing
-        takes_cache = "use_cache" in inspect.signature(self.model.forward).parameters
-        self._options: dict[str, bool] = {"use_cache": False} if takes_cache else {}
 
     def __call__(self, inputs: Any, **options: Any) -> Any:
         """As every pipeline; the answer to one text without `top_k` is a list all the same, as published."""
@@ -40,7 +36,7 @@ class TextClassificationPipeline(Pipeline[TextClassificationParameters]):
         return encode_text(self._tokenizer, *read_pair(item), parameters)
 
     def forward(self, batch: dict[str, Tensor], parameters: TextClassificationParameters) -> Mapping[str, Any]:
-        arguments: Mapping[str, Any] = {**batch, **self._options}
+        arguments: Mapping[str, Any] = {**batch, **self.without_cache}
         return {"logits": self.model(**arguments).logits}  # (B, C)
 
     def postprocess(self, output: dict[str, Any], parameters: TextClassificationParameters) -> Any:

@@ -3,7 +3,6 @@
 B windows of a batch   T tokens   C labels
 """
 
-import inspect
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
@@ -30,9 +29,6 @@ class TokenClassificationPipeline(Pipeline[TokenClassificationParameters]):
         super().__init__(*arguments, **options)
         self._tokenizer = self.needed_tokenizer()
         self._prefix: str | None = getattr(self._tokenizer.backend_tokenizer.model, "continuing_subword_prefix", None)
-        # a decoder's cache would be made for nothing
-        takes_cache = "use_cache" in inspect.signature(self.model.forward).parameters
-        self._options: dict[str, bool] = {"use_cache": False} if takes_cache else {}
 
     def __call__(self, inputs: Any, **options: Any) -> Any:
         """As every pipeline; with is_split_into_words, one list of words is a list of one item, as published."""
@@ -78,7 +74,7 @@ class TokenClassificationPipeline(Pipeline[TokenClassificationParameters]):
             }
 
     def forward(self, batch: dict[str, Tensor], parameters: TokenClassificationParameters) -> Mapping[str, Any]:
-        arguments: Mapping[str, Any] = {**batch, **self._options}
+        arguments: Mapping[str, Any] = {**batch, **self.without_cache}
         scores = self.model(**arguments).logits.float().softmax(-1)  # (B, T, C)
         mask = batch.get("attention_mask")
         rows = scores if mask is None else [one[real.bool()] for one, real in zip(scores, mask, strict=True)]
