@@ -67,7 +67,8 @@ class ResidualUnit(nn.Module):
         self.convolution2 = nn.Conv2d(width, width, kernel_size=3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.convolution2(F.relu(self.convolution1(F.relu(x))))
+        added: Tensor = self.convolution2(F.relu(self.convolution1(F.relu(x))))
+        return x + added
 
 
 class FusionLayer(nn.Module):

@@ -1,0 +1,212 @@
+"""ResNet: pixel values in, feature maps of ever coarser stages out. No files, devices or image preparation here.
+
+B images   C channels of the images   H, W height and width in pixels   D channels of a stage   G, K rows and columns of
+its map
+Paper: https://arxiv.org/abs/1512.03385.
+"""
+
+from torch import Tensor, nn
+
+from modelry.heads.backbone import Backbone
+from modelry.heads.image_classification import ImageClassification
+from modelry.image_outputs import BackboneOutput
+from modelry.model import PreTrainedModel
+from modelry.nn.activations import activation
+from modelry.nn.linear import Linear
+from modelry.nn.patches import check_pixels
+from modelry.outputs import BaseModelOutputWithPooling
+from modelry_resnet.configuration import REDUCTION, ResNetConfig
+
+
+class ConvLayer(nn.Module):
+    """A convolution, normalised over the batch, and an activation where one is named."""
+
+    def __init__(self, before: int, after: int, *, side: int, stride: int = 1, act: str | None = None) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(before, after, kernel_size=side, stride=stride, padding=side // 2, bias=False)
+        self.normalization = nn.BatchNorm2d(after)
+        self.act = None if act is None else activation(act)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.normalization(self.convolution(x))
+        return y if self.act is None else self.act(y)
+
+
+class ResNetLayer(nn.Module):
+    """Two or three convolutions beside a shortcut, which is one itself where the map changes.
+
+    Activations between the convolutions are relu whatever config.hidden_act says, as published.
+    """
+
+    def __init__(self, config: ResNetConfig, before: int, after: int, *, stride: int) -> None:
+        super().__init__()
+        changes = before != after or stride != 1
+        self.shortcut = ConvLayer(before, after, side=1, stride=stride) if changes else nn.Identity()
+        if config.layer_type == "basic":
+            layers = [ConvLayer(before, after, side=3, stride=stride, act="relu"), ConvLayer(after, after, side=3)]
+        else:
+            inner = after // REDUCTION
+            first, second = (stride, 1) if config.downsample_in_bottleneck else (1, stride)
+            layers = [
+                ConvLayer(before, inner, side=1, stride=first, act="relu"),
+                ConvLayer(inner, inner, side=3, stride=second, act="relu"),
+                ConvLayer(inner, after, side=1),
+            ]
+        self.layer = nn.Sequential(*layers)
+        self.act = activation(config.hidden_act)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(self.layer(x) + self.shortcut(x))
+
+
+class ResNetStage(nn.Module):
+    """Layers of one width, the first of which halves the map."""
+
+    def __init__(self, config: ResNetConfig, number: int) -> None:
+        super().__init__()
+        before, after = config.stage_channels[number : number + 2]
+        stride = 2 if number or config.downsample_in_first_stage else 1
+        layers = [ResNetLayer(config, before, after, stride=stride)]
+        layers += [ResNetLayer(config, after, after, stride=1) for _ in range(config.depths[number] - 1)]
+        self.layers = nn.ModuleList(layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+class ResNetEncoder(nn.Module):
+    """The stages, one after the other."""
+
+    def __init__(self, config: ResNetConfig) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList(ResNetStage(config, number) for number in range(len(config.depths)))
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """The stem's map, then each stage's."""
+        maps = [x]
+        for stage in self.stages:
+            maps.append(stage(maps[-1]))
+        return maps
+
+
+class ResNetEmbeddings(nn.Module):
+    """The stem: a wide convolution and the largest of every three by three values, a quarter of the size."""
+
+    def __init__(self, config: ResNetConfig) -> None:
+        super().__init__()
+        self.embedder = ConvLayer(config.num_channels, config.embedding_size, side=7, stride=2, act=config.hidden_act)
+        self.pooler = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
+
+    def forward(self, pixel_values: Tensor | None) -> Tensor:
+        """(B, C, H, W) to (B, D, H/4, W/4).
+
+        Raises:
+            ValueError: images with other channels.
+        """
+        first = self.embedder.convolution
+        pixels = check_pixels(pixel_values, channels=first.in_channels)
+        x: Tensor = self.pooler(self.embedder(pixels.to(first.weight.dtype)))
+        return x
+
+
+def start_weights(module: nn.Module) -> bool:
+    """Fill a convolution as He et al. 2015 do (https://arxiv.org/abs/1502.01852); False for other modules."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    return isinstance(module, nn.Conv2d)
+
+
+class ResNetModel(PreTrainedModel):
+    """The stem, the stages, and the mean of all places."""
+
+    config_class = ResNetConfig
+    base_model_prefix = "resnet"
+    main_input_name = "pixel_values"
+    input_embeddings_name = "embedder.embedder"
+
+    def __init__(self, config: ResNetConfig) -> None:
+        super().__init__(config)
+        self.embedder = ResNetEmbeddings(config)
+        self.encoder = ResNetEncoder(config)
+
+    def init_weights(self, module: nn.Module) -> None:
+        """Convolutions start with the variance that activations keep."""
+        if not start_weights(module):
+            super().init_weights(module)
+
+    def forward(
+        self,
+        pixel_values: Tensor | None = None,
+        output_hidden_states: bool | None = None,
+        output_attentions: bool | None = None,
+    ) -> BaseModelOutputWithPooling:
+        """Run the images.
+
+        Args:
+            pixel_values: (B, C, H, W), of any size.
+            output_hidden_states: also return the stem's map and each stage's.
+            output_attentions: for the sake of other backbones; there are none.
+
+        Returns:
+            The last map (B, D, G, K), and the mean of its places, (B, D, 1, 1) as published.
+
+        Raises:
+            ValueError: images with other channels.
+        """
+        keep = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
+        maps = self.encoder(self.embedder(pixel_values))
+        return BaseModelOutputWithPooling(
+            last_hidden_state=maps[-1],
+            pooler_output=maps[-1].mean((2, 3), keepdim=True),
+            hidden_states=tuple(maps) if keep else None,
+        )
+
+
+class ResNetForImageClassification(ImageClassification):
+    """ResNet that gives an image its labels."""
+
+    base_class = ResNetModel
+    base_model_prefix = "resnet"
+
+    def make_classifier(self, width: int) -> nn.Module:
+        """Behind a flattening, as the published names say."""
+        return nn.Sequential(nn.Flatten(), Linear(width, self.config.num_labels))
+
+    def init_weights(self, module: nn.Module) -> None:
+        """As the base model's."""
+        if not start_weights(module):
+            super().init_weights(module)
+
+
+class ResNetBackbone(Backbone):
+    """ResNet that gives feature maps, one for each stage that config.out_features names."""
+
+    config_class = ResNetConfig
+    base_model_prefix = "resnet"
+    input_embeddings_name = "embedder.embedder"
+
+    def __init__(self, config: ResNetConfig) -> None:
+        super().__init__(config)
+        self.embedder = ResNetEmbeddings(config)
+        self.encoder = ResNetEncoder(config)
+
+    def init_weights(self, module: nn.Module) -> None:
+        """As the base model's."""
+        if not start_weights(module):
+            super().init_weights(module)
+
+    def forward(
+        self,
+        pixel_values: Tensor | None = None,
+        output_hidden_states: bool | None = None,
+        output_attentions: bool | None = None,
+    ) -> BackboneOutput:
+        """Run the images; (B, D, G, K) for each stage. Arguments as of the base model."""
+        keep = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
+        maps = self.encoder(self.embedder(pixel_values))
+        return BackboneOutput(
+            feature_maps=tuple(maps[self.stage_names.index(name)] for name in self.out_features),
+            hidden_states=tuple(maps) if keep else None,
+        )
