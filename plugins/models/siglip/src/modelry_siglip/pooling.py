@@ -38,10 +38,9 @@ class ProbeAttention(nn.Module):
     def forward(self, probe: Tensor, x: Tensor) -> Tensor:
         """(B, 1, D) and (B, T, D) to (B, 1, D)."""
         width = probe.shape[-1]
-        query, sources = self.in_proj_weight.split([width, 2 * width])
-        query_bias, source_bias = self.in_proj_bias.split([width, 2 * width])
-        q = split_heads(F.linear(probe, query, query_bias), self.heads)  # (B, H, 1, E)
-        k, v = split_heads(F.linear(x, sources, source_bias), 2 * self.heads).chunk(2, dim=1)  # (B, H, T, E)
+        weight, bias = self.in_proj_weight, self.in_proj_bias
+        q = split_heads(F.linear(probe, weight[:width], bias[:width]), self.heads)  # (B, H, 1, E)
+        k, v = split_heads(F.linear(x, weight[width:], bias[width:]), 2 * self.heads).chunk(2, dim=1)  # (B, H, T, E)
         out: Tensor = self.out_proj(merge_heads(self.attend(q, k, v, Mask(), scale=self.scale)))
         return out
 
