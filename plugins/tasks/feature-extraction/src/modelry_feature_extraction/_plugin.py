@@ -10,7 +10,7 @@ def modelry_register(registrar: Registrar) -> None:
         Task(
             name="feature-extraction",
             pipeline="modelry_feature_extraction.pipeline:FeatureExtractionPipeline",
-            heads=("base",),
+            heads=("text-encoding", "base"),
             preprocessors=("tokenizer",),
             inputs=("text",),
             outputs=("vectors",),

@@ -10,7 +10,7 @@ def modelry_register(registrar: Registrar) -> None:
         Task(
             name="zero-shot-classification",
             pipeline="modelry_zero_shot_classification.pipeline:ZeroShotClassificationPipeline",
-            heads=("zero-shot-classification", "sequence-classification"),
+            heads=("zero-shot-classification", "sequence-classification"),  # a classifier's own task is another
             preprocessors=("tokenizer",),
             inputs=("text", "labels"),
             outputs=("label",),
