@@ -66,19 +66,22 @@ def image_features(processor: "ImageProcessor", image: Any, parameters: PictureP
     return {name: value[0] for name, value in made.items() if isinstance(value, Tensor)}
 
 
-def compute_by_size(features: Sequence[Features], compute: Callable[[Sequence[Features]], Features]) -> Features:
-    """Run images of one size together, and others apart: padding would change what a model sees.
+def compute_by_size(
+    features: Sequence[Features], compute: Callable[[Sequence[Features]], Features], *, by: str = "pixel_values"
+) -> Features:
+    """Run items of one size together, and others apart: padding would change what a model sees or hears.
 
     Args:
-        features: of each image of a batch; `pixel_values` decide.
-        compute: images of one size -> tensors that begin with their number.
+        features: of each item of a batch.
+        compute: items of one size -> tensors that begin with their number.
+        by: the feature whose shape decides.
 
     Returns:
-        For each name the tensors of the images, in order: a list where there were several sizes.
+        For each name the tensors of the items, in order: a list where there were several sizes.
     """
     groups: dict[torch.Size, list[int]] = {}
     for number, one in enumerate(features):
-        groups.setdefault(one["pixel_values"].shape, []).append(number)
+        groups.setdefault(one[by].shape, []).append(number)
     if len(groups) == 1:
         return compute(features)
     found: dict[str, list[Any]] = {}

@@ -128,6 +128,11 @@ def test_refused(call: dict[str, torch.Tensor], told: str) -> None:
         made(Wav2Vec2ForCTC)(**call)
 
 
+def test_a_short_row_of_a_batch() -> None:
+    with pytest.raises(ValueError, match="row 1 has 7 samples: at least 20 are needed"):
+        made(Wav2Vec2ForCTC)(torch.zeros(2, 400), attention_mask=torch.tensor([[1] * 400, [1] * 7 + [0] * 393]))
+
+
 def test_an_adapter_is_not_for_classifiers() -> None:
     with pytest.raises(ConfigError, match="Wav2Vec2ForSequenceClassification has no adapter"):
         made(Wav2Vec2ForSequenceClassification, add_adapter=True)

@@ -79,6 +79,11 @@ class Wav2Vec2Model(PreTrainedModel):
                 f"attention_mask has the shape {tuple(attention_mask.shape)} and input_values "
                 f"{tuple(input_values.shape)}: give one number for each sample"
             )
+        if attention_mask is not None and int(attention_mask.sum(-1).min()) < least_samples(config):
+            raise ValueError(
+                f"row {int(attention_mask.sum(-1).argmin())} has {int(attention_mask.sum(-1).min())} samples: at least "
+                f"{least_samples(config)} are needed, which give one frame. Pad shorter sounds with zeros"
+            )
         frames = self.feature_extractor(input_values)  # (B, T, C)
         real = None if attention_mask is None else frame_mask(attention_mask, frames.shape[1], config, adapter=False)
         x, frames = self.feature_projection(frames)
