@@ -80,9 +80,10 @@ class ZeroShotImageClassificationPipeline(Pipeline[ZeroShotImageClassificationPa
             inputs = self._tokenizer(some, return_tensors="pt", **{**padding, **parameters.tokenizer_kwargs})
             tokens = inputs["input_ids"].shape[1]
             if tokens > limit:
+                shown = max(some, key=len)[:60]
                 raise PreprocessorError(
-                    f"of the labels' texts one has {tokens} tokens, and the model reads {limit}: shorten "
-                    f"{max(some, key=len)[:60]!r}, or cut them: tokenizer_kwargs={{'truncation': True, 'max_length': {limit}}}"
+                    f"of the labels' texts one has {tokens} tokens, and the model reads {limit}: shorten {shown!r}, or "
+                    f"cut them with tokenizer_kwargs={{'truncation': True, 'max_length': {limit}}}"
                 )
             pooled = self._compared.get_text_features(
                 input_ids=inputs["input_ids"].to(self.device),
