@@ -45,15 +45,17 @@ class ImageProcessor(ConfiguredPreprocessor):
         """
         from modelry.preprocessing.images.geometry import arranged
         from modelry.preprocessing.images.loading import each_image, load
+        from modelry.preprocessing.images.threads import each
 
         check_tensor_type(return_tensors)
         allow_private = parameters.pop("allow_private", None)
         chosen = cast(ImageParameters, changed(self, parameters))
-        pictures = []
-        for name, value in each_image(images):
+
+        def prepared(name: str, value: Any) -> "np.ndarray":
             picture = load(value, name, format=chosen.input_data_format, allow_private=allow_private)
-            pictures.append(arranged(picture, chosen, name))
-        return self.assemble(pictures, chosen, return_tensors)
+            return arranged(picture, chosen, name)
+
+        return self.assemble(each(prepared, list(each_image(images))), chosen, return_tensors)
 
     preprocess = __call__
 

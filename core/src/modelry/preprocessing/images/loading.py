@@ -181,16 +181,14 @@ def _open(data: bytes | Path, name: str) -> "Image":
     if not content:
         raise PreprocessorError(f"{where} is empty: 0 bytes")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", module.DecompressionBombWarning)  # ours is the limit above it
-            found: Image = module.open(io.BytesIO(content))
-            _say_animated(found, where)
-            found.load()
+        found: Image = module.open(io.BytesIO(content))
+        _say_animated(found, where)
+        found.load()
     except module.UnidentifiedImageError as error:
         raise PreprocessorError(
             f"{where} is no image that can be read: {len(content)} bytes that begin with {content[:16]!r}"
         ) from error
-    except module.DecompressionBombError as error:
+    except (module.DecompressionBombError, module.DecompressionBombWarning) as error:
         raise PreprocessorError(
             f"{where} is too large: {error}. For images you trust, raise PIL.Image.MAX_IMAGE_PIXELS"
         ) from error
@@ -202,7 +200,7 @@ def _open(data: bytes | Path, name: str) -> "Image":
 def _say_animated(image: "Image", name: str) -> None:
     frames = getattr(image, "n_frames", 1)
     if image.format in _ANIMATED and frames > 1:
-        warnings.warn(f"{name} has {frames} frames or pages; the first is used", ModelryWarning, stacklevel=5)
+        warnings.warn(f"{name} has {frames} frames or pages; the first is used", ModelryWarning, stacklevel=2)
 
 
 def _from_pil(image: "Image", name: str) -> "Image":

@@ -12,6 +12,7 @@ import numpy as np
 from modelry.errors import PreprocessorError
 from modelry.preprocessing.images.geometry import arranged
 from modelry.preprocessing.images.loading import content, load
+from modelry.preprocessing.images.threads import each
 from modelry.preprocessing.videos.decoding import decode
 from modelry.preprocessing.videos.parameters import VideoParameters
 from modelry.preprocessing.videos.sampling import VideoMetadata, sampled
@@ -68,11 +69,13 @@ def prepared(
     if not len(value):
         raise PreprocessorError(f"{name} has no frames")
     metadata = sampled(VideoMetadata(total_num_frames=len(value), fps=fps), parameters, name)
-    frames = []
-    for index in metadata.frames_indices:
+
+    def arranged_frame(index: int) -> np.ndarray:
         where = f"{name}, frame {index},"
         frame = load(value[index], where, format=parameters.input_data_format, allow_private=allow_private)
-        frames.append(arranged(frame, parameters, where))
+        return arranged(frame, parameters, where)
+
+    frames = each(arranged_frame, [(index,) for index in metadata.frames_indices])
     _of_one_size(frames, name)
     return frames, metadata
 
