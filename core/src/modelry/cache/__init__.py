@@ -8,6 +8,7 @@ from modelry.cache.making import make_cache
 from modelry.cache.offloaded import OffloadedLayerCache
 from modelry.cache.quantized import QuantizedLayerCache
 from modelry.cache.sliding import SlidingLayerCache
+from modelry.cache.state import StateLayerCache
 from modelry.cache.static import StaticLayerCache
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "OffloadedLayerCache",
     "QuantizedLayerCache",
     "SlidingLayerCache",
+    "StateLayerCache",
     "StaticLayerCache",
     "make_cache",
 ]

@@ -10,9 +10,11 @@ from modelry.cache.layer import LayerCache
 from modelry.cache.offloaded import OffloadedLayerCache
 from modelry.cache.quantized import QuantizedLayerCache
 from modelry.cache.sliding import SlidingLayerCache
+from modelry.cache.state import StateLayerCache
 from modelry.cache.static import StaticLayerCache
 
 SLIDING = "sliding_attention"
+RECURRENT = "mamba"
 
 PUBLISHED: Mapping[str, str] = {
     "dynamic_full": "full",
@@ -33,7 +35,7 @@ def make_cache(config: Any, *, kind: str = "dynamic", **options: Any) -> Cache:
             beside the decoder, and where layers differ the fields `layer_types` and `sliding_window`.
         kind: what a layer remembers, and where:
             "dynamic": what that layer can still see, in blocks: a window where `layer_types` says
-                "sliding_attention", everything elsewhere.
+                "sliding_attention", a state where it says "mamba", everything elsewhere.
             "full": everything everywhere, so that any number of positions can be rolled back.
             "static": everything, in room taken at once; for compiled steps.
             "quantized": as dynamic, but 8 bits a value where no window bounds it.
@@ -63,6 +65,8 @@ def make_cache(config: Any, *, kind: str = "dynamic", **options: Any) -> Cache:
     types = getattr(config, "layer_types", None) or [""] * layers  # of families whose layers differ
     if len(types) != layers:
         raise ValueError(f"layer_types names {len(types)} layers and num_hidden_layers is {layers}")
+    if RECURRENT in types and name != "dynamic":
+        raise ValueError(f"the cache {name!r} is none of recurrent layers, which keep a state: it must be 'dynamic'")
     return make(config, types, **options)
 
 
@@ -73,7 +77,13 @@ def _dynamic_layers(
     window: int | None = getattr(config, "sliding_window", None)
     if SLIDING in types and window is None:
         raise ValueError(f"layer_types has {SLIDING!r} layers and sliding_window is not set")
-    return [SlidingLayerCache(window) if type_ == SLIDING and window is not None else everywhere() for type_ in types]
+    found: list[LayerCache] = []
+    for type_ in types:
+        if type_ == RECURRENT:
+            found.append(StateLayerCache())
+        else:
+            found.append(SlidingLayerCache(window) if type_ == SLIDING and window is not None else everywhere())
+    return found
 
 
 def _dynamic(config: Any, types: list[str]) -> Cache:
