@@ -14,8 +14,9 @@ from torch._dynamo.utils import counters
 
 from modelry.cache import Cache, GrowingLayerCache
 from modelry.errors import GenerationError
-from modelry.generation import GenerationConfig
+from modelry.generation import GenerationConfig, generate
 from modelry.generation.compiling import CompiledStep, CompiledSteps, compile_options
+from modelry_testing.decoding.lent import LentEncoderDecoder
 from modelry_testing.toys.configuration import ToyConfig
 from modelry_testing.toys.modeling import ToyForCausalLM
 
@@ -130,6 +131,30 @@ def test_an_encoder_decoder_is_refused(model):
     other = SimpleNamespace(config=SimpleNamespace(is_encoder_decoder=True))
     with pytest.raises(GenerationError, match="compile=True is for decoder-only models"):
         compile_options(GenerationConfig(compile=True), other)
+
+
+def test_an_encoder_decoder_is_refused_by_generate():
+    lent = LentEncoderDecoder.random("transformers:T5ForConditionalGeneration")
+    ids = torch.tensor([[5, 9, 3, 4]])
+    with pytest.raises(GenerationError, match="for decoder-only models, and LentEncoderDecoder is none"):
+        generate(lent, ids, max_new_tokens=4, **TRACED)
+    assert generate(lent, ids, max_new_tokens=4, use_cache=False).shape[0] == 1
+
+
+@pytest.mark.parametrize("types", [None, ["full_attention", "sliding_attention"]])
+def test_windows_shorter_than_the_text_are_refused(model, types):
+    """The pattern that a compiled step is given knows no window: it would see everything."""
+    expected = run(model)
+    model.config.sliding_window, model.config.layer_types = 16, types
+    with pytest.raises(GenerationError, match=r"layers that see 16 positions, and the prompt and its answer .* 17"):
+        run(model, **TRACED)
+    model.config.sliding_window, model.config.layer_types = 16, None
+    assert torch.equal(run(model, **TRACED, max_new_tokens=11), expected[:, :16])
+
+
+def test_windows_that_no_layer_has_are_no_reason(model):
+    model.config.sliding_window, model.config.layer_types = 4, ["full_attention"]
+    assert torch.equal(run(model, **TRACED), run(model))
 
 
 def test_a_missing_compiler_is_named(model, monkeypatch):

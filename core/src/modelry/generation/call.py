@@ -11,11 +11,12 @@ from torch import Tensor
 
 from modelry.errors import GenerationError, RegistryError
 from modelry.generation.caching import chunk_of, new_cache
-from modelry.generation.compiling import CompiledStep, compile_options
+from modelry.generation.compiling import CompiledStep, compile_options, refuse_short_windows
 from modelry.generation.configuration import GenerationConfig
 from modelry.generation.encoder_side import EncoderDecoderInput
 from modelry.generation.endings import EndRules
 from modelry.generation.failing import nothing_half_kept, release
+from modelry.generation.fitting import refuse_what_cannot_fit
 from modelry.generation.generated_output import GenerateOutput
 from modelry.generation.input_side import DecoderInput, InputSide
 from modelry.generation.keywords import refuse_unknown, sort_keywords
@@ -23,7 +24,7 @@ from modelry.generation.length import greatest_length
 from modelry.generation.parameters import DecoderParameters
 from modelry.generation.precedence import combined
 from modelry.generation.processors import LogitsProcessor, build_processors
-from modelry.generation.prompt import Prompt, read_prompt
+from modelry.generation.prompt import Prompt, read_prompt, vocabulary_of
 from modelry.generation.session import Session, Settings
 from modelry.generation.stop_strings import StopStrings
 from modelry.generation.stopping import Criterion, StoppingCriteriaList
@@ -128,6 +129,9 @@ def generate(
             given=_several(logits_processor),
             hooked=_hooked(config, participants),
         )
+        refuse_what_cannot_fit(
+            start.device, prompts=prompt.rows, copies=1, length=limit, vocabulary=vocabulary_of(model)
+        )
         settings = Settings(
             ends=EndRules(
                 max_length=limit,
@@ -208,8 +212,10 @@ def _input_side(
 ) -> InputSide:
     """What feeds the model."""
     lent, options = cache is not None, compile_options(config, model)
+    unwritten = 0 if model.config.is_encoder_decoder else prompt.width - start.shape[1]
+    if options is not None:
+        refuse_short_windows(model, positions=unwritten + limit)
     if cache is None and config.use_cache is not False:
-        unwritten = 0 if model.config.is_encoder_decoder else prompt.width - start.shape[1]
         cache = new_cache(model, config, positions=unwritten + limit, compiled=options is not None)
     if model.config.is_encoder_decoder:
         return EncoderDecoderInput(model, prompt, start, cache)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from modelry.cache import Cache, StaticLayerCache
+from modelry.cache.making import SLIDING
 from modelry.cache.stepping import stepping_cache
 from modelry.errors import GenerationError
 from modelry.generation.configuration import GenerationConfig
@@ -55,6 +56,25 @@ def compile_options(config: GenerationConfig, model: Any) -> dict[str, Any] | No
     if options.get("backend", "inductor") == "inductor":
         _require_compiler(device)
     return options
+
+
+def refuse_short_windows(model: Any, *, positions: int) -> None:
+    """Refuse layers that see less than a text has: the pattern of a compiled step is one for all layers.
+
+    Args:
+        positions: of the prompt and its answer.
+
+    Raises:
+        GenerationError: a layer's window is shorter.
+    """
+    config = model.config.get_text_config()
+    window = getattr(config, "sliding_window", None)  # families without windows have no such field
+    types = getattr(config, "layer_types", None)
+    if window is not None and window < positions and (types is None or SLIDING in types):
+        raise GenerationError(
+            f"compile=True: {type(model).__name__} has layers that see {window:,} positions, and the prompt and its "
+            f"answer have up to {positions:,}. Compiled steps know no window: leave compile out"
+        )
 
 
 def _require_compiler(device: torch.device) -> None:
@@ -144,7 +164,7 @@ class CompiledStep:
         options: of torch.compile.
 
     Raises:
-        GenerationError: a layer of the cache is of another kind, or slides over less than it holds.
+        GenerationError: a layer of the cache is of another kind.
     """
 
     def __init__(self, model: Any, cache: Cache, options: Mapping[str, Any]) -> None:

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from modelry.errors import GenerationError
 from modelry.generation.endings import Endings, EndRules
+from modelry.generation.fitting import refuse_what_cannot_fit
 from modelry.generation.generated_output import GenerateOutput
 from modelry.generation.input_side import DecoderInput, InputSide
 from modelry.generation.processors.processor import LogitsProcessor, LogitsProcessorList
@@ -161,7 +162,17 @@ class Session:
 
         Returns:
             (R, 1, V) logits of the next token, R = B · copies.
+
+        Raises:
+            GenerationError: so many rows cannot fit into memory.
         """
+        refuse_what_cannot_fit(
+            self._tokens.device,
+            prompts=self.rows,
+            copies=copies,
+            length=self.settings.ends.max_length,
+            vocabulary=vocabulary_of(self.model),
+        )
         if hidden_states:
             self._side.flags["output_hidden_states"] = True
         if self.settings.streamer is not None:

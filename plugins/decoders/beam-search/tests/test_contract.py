@@ -7,7 +7,7 @@ class TestBeamSearch(DecoderContract):
     name = "beam-search"
     parameters = {"num_beams": 3}  # noqa: RUF012  only read
     finds_best = {"num_beams": 400}  # noqa: RUF012  only read
-    impossible = ({"num_return_sequences": 4}, {"num_beams": 0}, {"length_penalty": float("nan")})
+    impossible = ({"num_return_sequences": 4}, {"num_beams": 0}, {"num_beams": 10**6}, {"length_penalty": float("nan")})
 
 
 class TestBeamSampling(DecoderContract):

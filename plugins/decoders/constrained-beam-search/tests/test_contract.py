@@ -13,5 +13,6 @@ class TestConstrainedBeamSearch(DecoderContract):
         {"force_words_ids": [[700]]},
         {"force_words_ids": []},
         {"num_return_sequences": 4},
+        {"num_beams": 10**6},
         {"do_sample": True},
     )

@@ -34,3 +34,4 @@ class TestConstrainedSampling(DecoderContract):
     name = "constrained"
     parameters = {**ANYTHING, "do_sample": True}  # noqa: RUF012  only read
     draws = True
+    impossible = ({"num_return_sequences": 10**12},)

@@ -20,3 +20,4 @@ class TestDolaSampling(DecoderContract):
     name = "dola"
     parameters = {"dola_layers": "high", "do_sample": True, "temperature": 2.0}  # noqa: RUF012  only read
     draws = True
+    impossible = ({"num_return_sequences": 10**12},)

@@ -2,8 +2,10 @@
 
 from types import SimpleNamespace
 
+import pytest
 import torch
 
+from modelry.errors import GenerationError
 from modelry_speculative.prompt_lookup import PromptLookup
 
 
@@ -44,3 +46,20 @@ def test_rows_that_ended_get_no_draft():
     lookup = PromptLookup(SimpleNamespace(ids=torch.tensor([[1, 1], [2, 2]])), ngram=2)
     lookup.start(1)
     assert lookup.propose([True, False], 2).tokens == [[1, 1], []]
+
+
+@pytest.mark.parametrize("options", [{"prompt_lookup_num_tokens": 10**18}, {"num_assistant_tokens": 10**18}], ids=str)
+def test_drafts_are_no_longer_than_the_answer(llama, options):
+    model, ids = llama(), torch.tensor([[3, 5, 3, 5, 3, 5]])
+    plain = model.generate(ids, max_new_tokens=6)
+    drafting = {"assistant_model": model} if "num_assistant_tokens" in options else {}
+    found = model.generate(ids, max_new_tokens=6, return_dict_in_generate=True, **options, **drafting)
+    assert found.sequences.tolist() == plain.tolist()
+    assert found.statistics["drafted"] <= 6
+
+
+def test_runs_too_long_to_remember(llama):
+    model, ids = llama(), torch.tensor([[3, 5, 3, 5]])
+    with pytest.raises(GenerationError, match=r"max_matching_ngram_size=10000000000.*less than or equal to 64"):
+        model.generate(ids, prompt_lookup_num_tokens=3, max_matching_ngram_size=10**10)
+    assert model.generate(ids, prompt_lookup_num_tokens=3, max_new_tokens=4).shape == (1, 8)

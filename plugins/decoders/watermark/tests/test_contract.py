@@ -19,3 +19,4 @@ class TestWatermarkSampling(DecoderContract):
     name = "watermark"
     parameters = {"watermarking_config": {"keys": [3, 5, 8], "ngram_len": 3}, "do_sample": True}  # noqa: RUF012  only read
     draws = True
+    impossible = ({"num_return_sequences": 10**12},)

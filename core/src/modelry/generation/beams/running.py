@@ -9,10 +9,12 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
+from modelry.errors import GenerationError
 from modelry.generation.beams.continuations import NEVER, Continuations
 from modelry.generation.beams.hypotheses import Hypotheses
 from modelry.generation.beams.trail import Trail
 from modelry.generation.processors.processor import LogitsProcessor
+from modelry.generation.prompt import vocabulary_of
 from modelry.generation.session import Session
 
 
@@ -21,12 +23,13 @@ class RunningBeams:
     """Beams that go on together, one token at a time. Reads the prompts when made.
 
     Args:
-        beams: M.
+        beams: M; those of a prompt are at most as many as there are texts.
         searches: of each prompt.
         others: score of all beams but the first, while they are the same text as it.
     """
 
     def __init__(self, session: Session, beams: int, *, searches: int = 1, others: float = NEVER) -> None:
+        _refuse_more_than_texts(session, beams * searches)
         self._session, self._beams, self._searches = session, beams, searches
         self._prompts = session.ids.clone()
         device, count = self._prompts.device, session.rows * searches
@@ -123,6 +126,16 @@ class RunningBeams:
         """(S, K) the present row that each continues."""
         places = torch.arange(len(self.live), device=self.live.device) if of is None else of
         return places[:, None] * self._beams + found.beams
+
+
+def _refuse_more_than_texts(session: Session, beams: int) -> None:
+    vocabulary, new = vocabulary_of(session.model), room(session)
+    # Few tokens are compared exactly; nobody has beams enough for the texts of many.
+    if vocabulary is not None and new < 64 and beams > vocabulary**new:
+        raise GenerationError(
+            f"num_beams={beams:,} is more than there are texts: {new} tokens of {vocabulary:,} make "
+            f"{vocabulary**new:,}. Lower num_beams"
+        )
 
 
 def room(session: Session) -> int:

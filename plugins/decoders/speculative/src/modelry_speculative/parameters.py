@@ -6,6 +6,9 @@ from pydantic import Field
 
 from modelry.generation.parameters import DecoderParameters
 
+LONGEST_RUN = 64
+"""Prompt lookup remembers every run of every length up to it; longer ones than a line of text help nobody."""
+
 
 class SpeculativeParameters(DecoderParameters):
     """How to draft, and how many tokens at a time."""
@@ -23,7 +26,9 @@ class SpeculativeParameters(DecoderParameters):
     )
     assistant_early_exit: int | None = Field(None, gt=0, description="draft with so many first layers of the model")
     prompt_lookup_num_tokens: int | None = Field(None, gt=0, description="draft so many tokens from the text so far")
-    max_matching_ngram_size: int = Field(2, gt=0, description="last tokens that prompt lookup searches for, at most")
+    max_matching_ngram_size: int = Field(
+        2, gt=0, le=LONGEST_RUN, description="last tokens that prompt lookup searches for, at most"
+    )
     target_lookbehind: int = Field(
         10, gt=0, description="drafts of another tokenizer: tokens before the draft that are encoded again with it"
     )

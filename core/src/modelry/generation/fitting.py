@@ -1,0 +1,56 @@
+"""What cannot fit into memory, whatever else is true of a model, is refused before the model runs.
+
+R rows   P positions of the longest text   V vocabulary
+Counted is only what every strategy holds of each row: its text, and the scores of its next token. The model's own
+memory comes on top, so what passes may still be too much; that ends as OutOfMemory.
+"""
+
+import os
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from modelry.errors import GenerationError
+
+TOKEN_BYTES, SCORE_BYTES = 8, 4
+_LIMIT = Path("/sys/fs/cgroup/memory.max")
+"""What Linux lets a container have."""
+
+
+def refuse_what_cannot_fit(
+    device: torch.device, *, prompts: int, copies: int, length: int, vocabulary: int | None
+) -> None:
+    """Compare the least that all rows take with all the memory that a device has.
+
+    Args:
+        prompts: B.
+        copies: rows for each prompt: beams, sequences.
+        length: P.
+        vocabulary: V, where it is known.
+
+    Raises:
+        GenerationError: it is more.
+    """
+    rows, has = prompts * copies, memory_of(device)
+    needs = rows * (TOKEN_BYTES * length + SCORE_BYTES * (vocabulary or 0))
+    if has is None or needs <= has:
+        return
+    scores = "" if vocabulary is None else f" and the scores of {vocabulary:,} tokens"
+    raise GenerationError(
+        f"{rows:,} rows ({prompts:,} prompts, {copies:,} beams or sequences of each), each with a text of up to "
+        f"{length:,} tokens{scores}, take at least {needs / 2**30:,.1f} GiB, and {device} has {has / 2**30:,.1f}: "
+        "lower num_beams, num_return_sequences or max_new_tokens, or give fewer prompts at once"
+    )
+
+
+@cache
+def memory_of(device: torch.device) -> int | None:
+    """Bytes that a device has in all; None where nobody says."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    if device.type != "cpu" or not hasattr(os, "sysconf"):
+        return None
+    has = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    limit = _LIMIT.read_text().strip() if _LIMIT.is_file() else ""
+    return min(has, int(limit)) if limit.isdecimal() else has
