@@ -1,38 +1,15 @@
 """What a text-generation call may say: how prompts are read, what comes back, and every field of GenerationConfig."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from modelry.generation import GenerationConfig
-from modelry.pipelines import TaskParameters
-from modelry_registry import get_registry, resolve
-
-NOT_HERE = frozenset(
-    {"output_attentions", "output_hidden_states", "output_logits", "output_scores", "return_dict_in_generate"}
-)
-"""Fields that change what `generate` returns; this task returns text. Call `model.generate` for the rest."""
-
-OBJECTS = (
-    "assistant_model",
-    "assistant_tokenizer",
-    "cache",
-    "generation_config",
-    "generator",
-    "logits_processor",
-    "negative_prompt_ids",
-    "prefix_allowed_tokens_fn",
-    "stopping_criteria",
-    "streamer",
-)
-"""Arguments of `generate` that are no values of a generation_config.json."""
+from modelry.pipelines.generation_parameters import GenerationParameters
 
 
-class TextGenerationParameters(TaskParameters):
+class TextGenerationParameters(GenerationParameters):
     """The task's own keywords are fields; those of `generate` are kept beside them, checked by GenerationConfig."""
-
-    model_config = ConfigDict(extra="allow", frozen=True, arbitrary_types_allowed=True)
 
     # How a prompt is read
     prefix: str | None = Field(None, description="put before every text; chats are left alone")
@@ -60,19 +37,6 @@ class TextGenerationParameters(TaskParameters):
     clean_up_tokenization_spaces: bool | None = None
     stop_sequence: str | None = Field(None, description="another name for stop_strings")
 
-    @classmethod
-    def accepted(cls, values: Mapping[str, Any]) -> frozenset[str]:
-        """Our fields, GenerationConfig's, the arguments of `generate`, and the chosen strategy's own.
-
-        Raises:
-            RegistryError: the strategy is not installed.
-        """
-        known = {*cls.model_fields, *GenerationConfig.model_fields, *OBJECTS}
-        if isinstance(values.get("strategy"), str):
-            strategy: Any = resolve(get_registry().get("decoders", values["strategy"]).parameters)
-            known |= strategy.model_fields.keys()
-        return frozenset(known - NOT_HERE)
-
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if self.return_tensors and self.return_text:
@@ -82,10 +46,4 @@ class TextGenerationParameters(TaskParameters):
         values = self.generation
         if self.stop_sequence is not None and "stop_strings" in values:
             raise ValueError("stop_sequence and stop_strings are two names of one thing: give one")
-        GenerationConfig(**{name: value for name, value in values.items() if name in GenerationConfig.model_fields})
         return self
-
-    @property
-    def generation(self) -> dict[str, Any]:
-        """What is passed on to `generate`."""
-        return dict(self.model_extra or {})

@@ -12,10 +12,10 @@ from torch import Tensor
 from modelry.errors import GenerationError, PreprocessorError
 from modelry.generation import GenerationConfig
 from modelry.pipelines import Pipeline, TaskParameters
+from modelry.pipelines.streaming import stream_text
 from modelry_text_generation.chat import Message, is_chat, read_chat, with_answer
 from modelry_text_generation.length import default_new_tokens, drop_beginning
 from modelry_text_generation.parameters import TextGenerationParameters
-from modelry_text_generation.streaming import stream_text
 
 
 class TextGenerationPipeline(Pipeline[TextGenerationParameters]):
@@ -106,7 +106,9 @@ class TextGenerationPipeline(Pipeline[TextGenerationParameters]):
             ParameterError: a keyword is not the task's.
         """
         checked = self.parameters(**parameters)
-        return stream_text(self, item, {**self.defaults, **parameters}, skip_special_tokens=checked.skip_special_tokens)
+        said = {**self.defaults, **parameters}
+        skip = checked.skip_special_tokens
+        return stream_text(self, item, said, skip_special_tokens=skip, new={"return_full_text": False})
 
     def _encode_text(self, text: str, parameters: TextGenerationParameters) -> list[int]:
         options: dict[str, Any] = {"truncation": parameters.truncation, **parameters.tokenizer_encode_kwargs}

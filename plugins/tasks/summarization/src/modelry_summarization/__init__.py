@@ -1,0 +1,12 @@
+"""The summarization pipeline for Modelry."""
+
+from importlib import import_module
+from typing import Any
+
+__all__ = ["SummarizationPipeline"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.pipeline"), name)
