@@ -8,6 +8,7 @@ import argparse
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from modelry import AutoModelForImageClassification, ImageProcessor, pipeline
 from modelry.configuration import config_class
 
 DIGITS = {number: str(number) for number in range(10)}
-SIZES = {
+SIZES: dict[str, dict[str, Any]] = {
     "vit": {
         "hidden_size": 64,
         "intermediate_size": 128,
@@ -72,7 +73,7 @@ def main() -> None:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=3e-3, total_steps=steps)
     for epoch in range(epochs):
         total = 0.0
-        for number, rows in enumerate(torch.randperm(len(labels)).split(BATCH)):
+        for number, rows in enumerate(torch.split(torch.randperm(len(labels)), BATCH)):
             seen_as = shifted(pixels[rows]) if number % 2 else pixels[rows]
             loss = model(pixel_values=seen_as, labels=labels[rows]).loss
             optimizer.zero_grad()

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from modelry.errors import PreprocessorError
-from modelry.pipelines.images import compute_by_size, read_image
+from modelry.pipelines.images import PictureParameters, compute_by_size, loaded_image, read_image
 
 
 def test_an_image_alone_or_in_a_row() -> None:
@@ -32,3 +34,14 @@ def test_images_of_one_size_are_run_together_and_come_back_in_order() -> None:
     assert [float(one) for one in found["mean"]] == [0, 1, 2, 3]
     assert calls == [(2, 1, 2, 2), (2, 1, 3, 2)]
     assert isinstance(compute_by_size([{"pixel_values": pictures[0]}], compute)["mean"], torch.Tensor)
+
+
+def test_an_image_is_loaded_with_its_size() -> None:
+    array = np.zeros((5, 7, 3), dtype=np.uint8)
+    for item in (array, Image.fromarray(array), {"image": array}):
+        picture, size = loaded_image(item, PictureParameters())
+        assert size == (5, 7)
+        assert np.asarray(picture).shape == (5, 7, 3)
+    turned = Image.fromarray(array)
+    turned.getexif()[0x0112] = 6  # a camera held upright
+    assert loaded_image(turned, PictureParameters())[1] == (7, 5)

@@ -56,6 +56,19 @@ def read_image(item: Any, *, key: str = "image") -> Any:
     return item
 
 
+def loaded_image(item: Any, parameters: PictureParameters) -> tuple[Any, tuple[int, int]]:
+    """An item's image as a picture that a processor takes, and its (height, width), as it is held upright.
+
+    Raises:
+        PreprocessorError: it is no image.
+    """
+    from modelry.preprocessing.images.loading import load
+
+    picture = load(read_image(item), "the image", allow_private=parameters.allow_private)
+    size = picture.shape[:2] if hasattr(picture, "shape") else picture.size[::-1]
+    return picture, (int(size[0]), int(size[1]))
+
+
 def image_features(processor: "ImageProcessor", image: Any, parameters: PictureParameters) -> dict[str, Tensor]:
     """What the model reads of one image: pixel_values (C, H, W), and what else the processor makes.
 
