@@ -12,7 +12,7 @@ from modelry.preprocessing.configured_preprocessor import ConfiguredPreprocessor
 from modelry.preprocessing.features import BatchFeature
 from modelry.preprocessing.images.parameters import ImageParameters
 from modelry.preprocessing.images.published import WITH_STEPS_OF_THEIR_OWN, published_name
-from modelry.preprocessing.tensors import check_tensor_type
+from modelry.preprocessing.tensors import as_tensor, check_tensor_type
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,18 +27,22 @@ class ImageProcessor(ConfiguredPreprocessor):
     type_key: ClassVar[str] = "image_processor_type"
     parameters_class: ClassVar[type[PreprocessorParameters]] = ImageParameters
 
-    def __call__(self, images: Any, *, return_tensors: str | None = None, **parameters: Any) -> BatchFeature:
+    def __call__(
+        self, images: Any, *, segmentation_maps: Any = None, return_tensors: str | None = None, **parameters: Any
+    ) -> BatchFeature:
         """Turn what the user has into model inputs.
 
         Args:
             images: one or a (nested) list of: path, URL, bytes, base64 text or data: URI, PIL image, numpy array or
                 torch tensor with channels first or last, nested lists of numbers. Stacks of images are taken apart.
+            segmentation_maps: for training, a map of classes (H, W) for each image.
             return_tensors: "pt", "np", or None for lists of arrays.
             parameters: replace this preprocessor's own for this call; allow_private=True lets URLs lead into our own
                 network.
 
         Returns:
-            pixel_values (N, C, H, W), and pixel_mask (N, H, W) where images are padded to one size.
+            pixel_values (N, C, H, W); pixel_mask (N, H, W) where images are padded to one size; labels (N, H, W) of
+            segmentation_maps.
 
         Raises:
             PreprocessorError: an unknown parameter, or an image that cannot be used; names it.
@@ -55,7 +59,14 @@ class ImageProcessor(ConfiguredPreprocessor):
             picture = load(value, name, format=chosen.input_data_format, allow_private=allow_private)
             return arranged(picture, chosen, name)
 
-        return self.assemble(each(prepared, list(each_image(images))), chosen, return_tensors)
+        made = self.assemble(each(prepared, list(each_image(images))), chosen, return_tensors)
+        if segmentation_maps is not None:
+            from modelry.preprocessing.images.label_maps import label_maps
+
+            extents = [values.shape[-2:] for values in made["pixel_values"]]
+            labels = label_maps(segmentation_maps, chosen, extents)
+            made["labels"] = labels if return_tensors is None else as_tensor("labels", labels, return_tensors)
+        return made
 
     preprocess = __call__
 

@@ -24,6 +24,7 @@ Picture = Any
 """PIL.Image.Image or numpy.ndarray."""
 Format = Literal["channels_first", "channels_last"] | None
 
+_FILES = (str, bytes, bytearray, memoryview, os.PathLike)
 _CHANNELS = (1, 3, 4)
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", "TIFF")
 """Formats whose further pictures are part of what is shown. Others (MPO) hold previews or views."""
@@ -109,18 +110,18 @@ def load(value: Any, name: str, *, format: Format = None, allow_private: bool | 
     Raises:
         PreprocessorError: it is no image, damaged, empty, too large, or has NaN or impossible values.
     """
-    if isinstance(value, str | Path | bytes | bytearray | memoryview | os.PathLike):
-        data = content(value, name, allow_private)
-        return _from_pil(_open(data, name), name)
+    if isinstance(value, _FILES):
+        return _from_pil(_open(content(value, name, allow_private), name), name)
     if isinstance(value, pillow().Image):
         return _from_pil(value, name)
-    array = _array(value)
-    if array is None:
-        raise PreprocessorError(
-            f"{name} is a {type(value).__name__}; an image is a path, a URL, bytes, base64 text, a PIL image, an array "
-            "or a tensor"
-        )
-    return _checked(array, name, format)
+    return _checked(_array(value, name), name, format)
+
+
+def decoded(value: Any, name: str) -> np.ndarray:
+    """The numbers that an image, file or array holds, whatever they mean; of a palette those of its colours."""
+    if isinstance(value, _FILES):
+        return np.asarray(_open(content(value, name, None), name))
+    return np.asarray(value) if isinstance(value, pillow().Image) else _array(value, name)
 
 
 def content(value: Any, name: str, allow_private: bool | None, *, max_bytes: int = 64 << 20) -> bytes | Path:
@@ -242,7 +243,7 @@ def _eight_bits(image: "Image", name: str) -> "Image":
     return image.convert("RGB")
 
 
-def _array(value: Any) -> np.ndarray | None:
+def _array(value: Any, name: str) -> np.ndarray:
     """An array of a numpy array, a torch tensor on any device, or a nested list."""
     if isinstance(value, np.ndarray):
         return value
@@ -251,7 +252,10 @@ def _array(value: Any) -> np.ndarray | None:
         return np.asarray(tensor.float() if tensor.is_floating_point() else tensor)
     if hasattr(value, "__array__"):
         return np.asarray(value)
-    return None
+    raise PreprocessorError(
+        f"{name} is a {type(value).__name__}; an image is a path, a URL, bytes, base64 text, a PIL image, an array or "
+        "a tensor"
+    )
 
 
 def _checked(array: np.ndarray, name: str, format: Format) -> np.ndarray:
