@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from modelry.errors import ModelryWarning
-from modelry.generation import GenerationConfig, TextIteratorStreamer
+from modelry.generation import GenerationConfig
 from modelry.generation.precedence import combined
 from modelry.generation.strategy import choose_strategy
+from modelry.generation.streamers import TextIteratorStreamer
 from modelry.model import PreTrainedModel
 from modelry_registry import get_registry
 

@@ -44,8 +44,9 @@ class TranslationPipeline(TextToTextPipeline[TranslationParameters]):
 
     def encoded(self, text: str, parameters: TranslationParameters, **options: Any) -> list[int]:
         self._check(parameters)
-        if isinstance(self.tokenizer, KnowsLanguages) and parameters.src_lang is not None:
-            self.tokenizer.src_lang = parameters.src_lang
+        tokenizer: object = self.tokenizer
+        if isinstance(tokenizer, KnowsLanguages) and parameters.src_lang is not None:
+            tokenizer.src_lang = parameters.src_lang
         return super().encoded(text, parameters, **options)
 
     def generation(self, parameters: TranslationParameters) -> dict[str, Any]:
