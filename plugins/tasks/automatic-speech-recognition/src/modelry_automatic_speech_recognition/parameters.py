@@ -1,0 +1,44 @@
+"""What an automatic-speech-recognition call may say."""
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from modelry.pipelines import TaskParameters
+
+
+class SpeechRecognitionParameters(TaskParameters):
+    """How a sound is divided, what comes back, and what a model that generates is told."""
+
+    return_timestamps: bool | Literal["char", "word"] = Field(
+        False, description="char, word: of models that write frame by frame; True: segments, or words of those models"
+    )
+    chunk_length_s: float = Field(0.0, ge=0, description="seconds of a window, of models that write by frame; 0: all")
+    stride_length_s: float | tuple[float, float] | None = Field(
+        None, description="seconds that windows share on either side; unset: a sixth of a window"
+    )
+    output_format: Literal["text", "srt", "vtt"] = Field("text", description="subtitles are added under their name")
+    language: str | None = Field(None, description="of models that know several; unset: as the model finds")
+    generate_kwargs: dict[str, Any] = Field(default_factory=dict, description="further arguments of generate: task, …")
+
+    @model_validator(mode="after")
+    def _windows_fit(self) -> Self:
+        left, right = self.strides
+        if self.chunk_length_s and left + right >= self.chunk_length_s:
+            raise ValueError(
+                f"stride_length_s {left} and {right} leave nothing of chunk_length_s {self.chunk_length_s}: less of it"
+            )
+        if min(left, right) < 0:
+            raise ValueError(f"stride_length_s is {self.stride_length_s}: it cannot be negative")
+        return self
+
+    @property
+    def strides(self) -> tuple[float, float]:
+        """Seconds to the left and to the right that are heard and not written."""
+        given = self.chunk_length_s / 6 if self.stride_length_s is None else self.stride_length_s
+        return given if isinstance(given, tuple) else (given, given)
+
+    @property
+    def timed(self) -> bool:
+        """Whether time stamps are needed."""
+        return bool(self.return_timestamps) or self.output_format != "text"
