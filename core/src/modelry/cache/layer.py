@@ -25,6 +25,8 @@ class LayerCache(ABC):
     """(B, K, C, E)."""
     capacity: int | None = None
     """Positions that can be held without making room, where the kind says so beforehand."""
+    window: int | None = None
+    """Positions that a query sees, itself included, where those before them are forgotten."""
     length: int = 0
     """Positions remembered, those that a sliding window dropped included: the slot of the next one."""
 
@@ -48,7 +50,8 @@ class LayerCache(ABC):
         """Make room for T new positions behind remembered ones, for a caller that writes them itself, then `advance`s.
 
         Returns:
-            The buffers (B, K, W, E), W >= `length` + T, to be written from slot `length` on; those behind are finite.
+            The buffers (B, K, W, E) of the slots from `first_after(T)` on, to be written from slot `length` on; those
+            behind are finite.
             None where this kind keeps its positions another way, or remembers none yet: `extend` is the way then.
         """
         return None

@@ -2,6 +2,7 @@
 
 from typing import final
 
+import torch
 from torch import Tensor
 
 from modelry.cache.buffers import BLOCK, new_buffer, whole_blocks, write_behind
@@ -22,6 +23,8 @@ class SlidingLayerCache(LayerCache):
     Raises:
         ValueError: window is not positive.
     """
+
+    window: int
 
     def __init__(self, window: int) -> None:
         if window < 1:
@@ -61,6 +64,19 @@ class SlidingLayerCache(LayerCache):
         self.keys = write_behind(self.keys, keys, drop=drop, held=held, width=width)
         self.values = write_behind(self.values, values, drop=drop, held=held, width=width)
         self.first = first
+        return self.keys, self.values
+
+    def reserve(self, new: int) -> tuple[Tensor, Tensor] | None:
+        """The buffers, of which the slots from `first_after(new)` on hold; the T positions go behind the held ones."""
+        if self.length == 0 or self.keys is None or self.values is None:
+            return None
+        first, width = self._plan(new)
+        frozen = self.keys.is_inference() and not torch.is_inference_mode_enabled()
+        if frozen or first != self.first or width != self.keys.shape[2]:
+            nothing, drop, held = self.keys.narrow(2, 0, 0), first - self.first, self.length - first
+            self.keys = write_behind(self.keys, nothing, drop=drop, held=held, width=width)
+            self.values = write_behind(self.values, nothing, drop=drop, held=held, width=width)
+            self.first = first
         return self.keys, self.values
 
     def rollback(self, count: int) -> None:

@@ -12,6 +12,7 @@ from modelry.cache import Cache
 from modelry.inference.layer_step import Buffers, Moment, layer_step, norm_into
 from modelry.inference.parts import DecoderParts
 from modelry.nn.masks import causal_mask
+from modelry.nn.rope import Angles
 
 
 @final
@@ -48,34 +49,43 @@ class DecoderStep:
         """
         buffers, parts, seen = self._buffers, self._parts, cache.seen
         places: list[tuple[Tensor, Tensor]] = []
-        for part in cache.layers:
-            place = part.reserve(1)
+        moments: dict[tuple[int | None, int, int], Moment] = {}
+        seeing: list[tuple[int | None, int, int]] = []
+        for part, window in zip(cache.layers, parts.windows, strict=True):
+            place = part.reserve(1) if part.window in (None, window) else None
             if place is None or place[0].shape[0] != self.rows or place[0].dtype is not buffers.x.dtype:
                 return None
             places.append(place)
-        now = self._moment(positions, attention_mask, seen=seen, width=places[0][0].shape[2])
+            seeing.append((window, part.first_after(1), place[0].shape[2]))
+        angles = parts.rotary(positions, buffers.x.dtype)
+        for one in set(seeing):
+            moments[one] = self._moment(angles, attention_mask, seen=seen, seeing=one)
         if self._table is None:
             buffers.x.copy_(parts.embedding(ids.view(-1)))
         else:
             torch.index_select(self._table, 0, ids.view(-1), out=buffers.x)
-        for layer, (keys, values) in zip(self._layers, places, strict=True):
-            layer(keys, values, now)
+        for layer, (keys, values), one in zip(self._layers, places, seeing, strict=True):
+            layer(keys, values, moments[one])
         self._normalise()
         logits: Tensor = parts.head(buffers.normal.unsqueeze(1))
         return logits
 
-    def _moment(self, positions: Tensor, attention_mask: Tensor | None, *, seen: int, width: int) -> Moment:
+    def _moment(
+        self, angles: Angles, attention_mask: Tensor | None, *, seen: int, seeing: tuple[int | None, int, int]
+    ) -> Moment:
         dtype, half = self._buffers.x.dtype, self._rotated // 2
-        angles = self._parts.rotary(positions, dtype)
+        window, first, width = seeing
         cos, sin = angles.cos.squeeze(1), angles.sin.squeeze(1)  # (R, 1, N)
         if self._rotated < self._width:
             ones = cos.new_ones(*cos.shape[:2], self._width - self._rotated)
             cos = torch.cat((cos, ones), dim=-1)
+        slot = seen - first
         tail = torch.zeros(1, 1, 1, width, dtype=dtype, device="cpu")
-        tail[..., seen + 1 :] = float("-inf")
+        tail[..., slot + 1 :] = float("-inf")
+        if window is not None:
+            tail[..., : max(slot + 1 - window, 0)] = float("-inf")
         mask = None
-        if attention_mask is not None:
-            mask = causal_mask(attention_mask, new=1, seen=seen, width=width, device=tail.device)
-        elif self.rows > 1:
-            mask = causal_mask(new=1, seen=seen, width=width, device=tail.device)
-        return Moment(seen, cos, sin[..., :half], sin[..., half:], mask, tail)
+        if attention_mask is not None or self.rows > 1:
+            said = {"new": 1, "seen": seen, "first": first, "width": width, "window": window}
+            mask = causal_mask(attention_mask, **said, device=tail.device)  # type: ignore[arg-type]  # no weights in it
+        return Moment(slot, cos, sin[..., :half], sin[..., half:], mask, tail)

@@ -21,7 +21,7 @@ _attend_on_cpu = torch._scaled_dot_product_flash_attention_for_cpu  # 4 µs less
 
 
 class Moment(NamedTuple):
-    """What is the same for all layers of one step."""
+    """What is the same for all layers of one step that see alike."""
 
     slot: int
     """Where the new position's keys and values go."""
@@ -34,7 +34,7 @@ class Moment(NamedTuple):
     mask: Mask | None
     """None for one row without padding, which has `tail` instead."""
     tail: Tensor
-    """(1, 1, 1, W): -inf in slots behind the new one, 0 before."""
+    """(1, 1, 1, W): -inf in slots behind the new one and before a window, 0 elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,21 @@ def norm_into(norm: RMSNorm, x: Tensor, out: Tensor) -> Work:
     return of_one_row
 
 
+def heads_in_place(norms: tuple[RMSNorm, RMSNorm], projected: Tensor, *, heads: int) -> Work:
+    """`modelry.nn.norm.rms_norm` of each head's queries and keys, (R, H + K, E), where they lie."""
+    queries, keys = norms
+    _, both, size = projected.shape
+    weights = torch.cat((queries.weight.detach().expand(heads, size), keys.weight.detach().expand(both - heads, size)))
+    eps = torch.cat((weights.new_full((heads, 1), queries.eps), weights.new_full((both - heads, 1), keys.eps))).float()
+
+    def in_place() -> None:
+        scales = projected.float().square().mean(-1, keepdim=True).add_(eps).rsqrt_()
+        torch.mul(projected, scales, out=projected)
+        projected.mul_(weights)
+
+    return in_place
+
+
 def layer_step(layer: LayerParts, buffers: Buffers, *, rotated: int) -> Callable[[Tensor, Tensor, Moment], None]:
     """One layer, changing `buffers.x`.
 
@@ -127,6 +142,7 @@ def layer_step(layer: LayerParts, buffers: Buffers, *, rotated: int) -> Callable
     normalise = norm_into(layer.attention_norm, x, normal)
     project = product_into(layer.query_key_value, normal, buffers.joint)
     add_attention = product_onto(layer.output, merged, x)
+    normalise_heads = None if layer.head_norms is None else heads_in_place(layer.head_norms, unturned, heads=heads)
     normalise_again = norm_into(layer.mlp_norm, x, normal)
     widen = product_into(layer.gate_up, normal, buffers.gate_up)
     add_mlp = product_onto(layer.down, opened, x)
@@ -135,6 +151,8 @@ def layer_step(layer: LayerParts, buffers: Buffers, *, rotated: int) -> Callable
     def step(keys: Tensor, values: Tensor, now: Moment) -> None:
         normalise()
         project()
+        if normalise_heads is not None:
+            normalise_heads()
         torch.mul(unturned, now.cos, out=turned)
         turned_first.addcmul_(second, now.sin_of_first)
         turned_second.addcmul_(first, now.sin_of_second)

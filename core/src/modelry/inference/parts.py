@@ -21,6 +21,7 @@ from modelry.nn.rope import RotaryEmbedding
 _BASE = {"embed_tokens", "layers", "norm", "rotary_emb"}
 _LAYER = {"self_attn", "mlp", "input_layernorm", "post_attention_layernorm"}
 _ATTENTION = {"q_proj", "k_proj", "v_proj", "o_proj"}
+_HEAD_NORMS = {"q_norm", "k_norm"}
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class LayerParts:
     heads: int
     kv_heads: int
     scale: float
+    head_norms: tuple[RMSNorm, RMSNorm] | None
+    """Of each head's queries and keys, before they are rotated."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ class DecoderParts:
     norm: RMSNorm
     rotary: RotaryEmbedding
     head: nn.Module
+    windows: tuple[int | None, ...]
+    """Positions that each layer sees, None for all."""
 
 
 def decoder_parts(model: nn.Module) -> DecoderParts | None:
@@ -73,13 +78,14 @@ def decoder_parts(model: nn.Module) -> DecoderParts | None:
     embedding, head = cast(nn.Module, parts["embed_tokens"]), model.lm_head
     weights: list[Tensor] = [
         norm.weight,
-        *(one.weight for layer in known for one in (layer.attention_norm, layer.mlp_norm)),
+        *(one.weight for layer in known for one in (layer.attention_norm, layer.mlp_norm, *(layer.head_norms or ()))),
     ]
     if type(embedding) is nn.Embedding:
         weights.append(embedding.weight)
     if len({weight.dtype for weight in weights}) > 1:
         return None
-    return DecoderParts(embedding, known, norm, rotary, head)
+    windows: tuple[int | None, ...] = base.__dict__.get("windows") or (None,) * len(known)
+    return DecoderParts(embedding, known, norm, rotary, head, windows)
 
 
 def _layer_parts(layer: nn.Module) -> LayerParts | None:
@@ -90,7 +96,10 @@ def _layer_parts(layer: nn.Module) -> LayerParts | None:
     first, second = parts["input_layernorm"], parts["post_attention_layernorm"]
     if type(mlp) is not GatedMLP or type(first) is not RMSNorm or type(second) is not RMSNorm:
         return None
-    if set(attention._modules) != _ATTENTION or _has_tensors(attention):
+    if set(attention._modules) not in (_ATTENTION, _ATTENTION | _HEAD_NORMS) or _has_tensors(attention):
+        return None
+    head_norms = [attention._modules[name] for name in ("q_norm", "k_norm") if name in attention._modules]
+    if not all(type(one) is RMSNorm for one in head_norms):
         return None
     said: Any = attention.__dict__
     if not {"heads", "kv_heads", "scale", "attend"} <= said.keys():
@@ -111,6 +120,7 @@ def _layer_parts(layer: nn.Module) -> LayerParts | None:
         heads=said["heads"],
         kv_heads=said["kv_heads"],
         scale=said["scale"],
+        head_norms=cast(tuple[RMSNorm, RMSNorm], tuple(head_norms)) if head_norms else None,
     )
 
 

@@ -1,0 +1,113 @@
+"""Prepared steps of decoders with windows, normalised heads and biases give the model's own logits."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from modelry.decoder import RotaryDecoder
+from modelry.heads import CausalLM
+from modelry.inference.decoder_step import DecoderStep
+from modelry.inference.parts import decoder_parts
+from modelry.nn.decoder_config import WindowedDecoderConfig
+from modelry.nn.decoder_layer import DecoderLayer, RotaryAttention, gated_mlp
+from modelry.nn.fuse import fuse_projections
+
+SIZES: dict[str, Any] = {
+    "vocab_size": 64,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 512,
+    "initializer_range": 0.2,
+    "use_sliding_window": True,
+    "sliding_window": 10,
+}
+WINDOWS = {"none": 3, "in the last layer": 2, "in every layer": 0}
+
+
+class Toy(RotaryDecoder):
+    config_class = WindowedDecoderConfig
+
+    def __init__(self, config: WindowedDecoderConfig) -> None:
+        super().__init__(
+            config,
+            lambda number: DecoderLayer(
+                config, RotaryAttention(config, bias=True, normalised=number > 0), gated_mlp(config)
+            ),
+        )
+
+
+class ToyForCausalLM(CausalLM):
+    base_class = Toy
+
+
+def model(**changes: Any) -> Any:
+    torch.manual_seed(0)
+    made = ToyForCausalLM(WindowedDecoderConfig(**{**SIZES, **changes})).eval()
+    for name, parameter in made.named_parameters():
+        if name.endswith("bias") or "norm" in name:
+            nn.init.normal_(parameter, mean=0.5, std=0.2)
+    return made
+
+
+@torch.inference_mode()
+def logits(made: Any, *, rows: int, padded: bool, prepared: bool, kind: str, steps: int = 150) -> Tensor:
+    """Of so many steps behind a prompt of 20 that the buffers of windows are moved."""
+    ids = torch.randint(1, 64, (rows, 20 + steps), generator=torch.Generator().manual_seed(1))
+    mask = torch.ones_like(ids)
+    if padded:
+        mask[-1, :7] = 0
+    parts, cache, found = decoder_parts(made), made.make_cache(kind=kind), []
+    assert parts is not None
+    step = DecoderStep(parts, rows=rows)
+    made(ids[:, :20], attention_mask=mask[:, :20], past_key_values=cache, use_cache=True)
+    for place in range(20, 20 + steps):
+        new, seen = ids[:, place, None], mask[:, : place + 1] if padded else None
+        positions = mask[:, : place + 1].sum(1, keepdim=True) - 1
+        if prepared:
+            scores = step(new, positions, seen, cache)
+            assert scores is not None
+            cache.advance(1)
+        else:
+            said = {"attention_mask": seen, "position_ids": positions, "past_key_values": cache}
+            scores = made(new, use_cache=True, **said).logits
+        found.append(scores)
+    return torch.cat(found, dim=1)
+
+
+@pytest.mark.parametrize(("rows", "padded"), [(1, False), (3, False), (3, True)])
+@pytest.mark.parametrize("windows", list(WINDOWS))
+def test_logits(windows: str, rows: int, padded: bool) -> None:
+    made = model(max_window_layers=WINDOWS[windows])
+    fuse_projections(made)
+    found, own = (logits(made, rows=rows, padded=padded, prepared=one, kind="dynamic") for one in (True, False))
+    torch.testing.assert_close(found, own, atol=1e-4, rtol=1e-4)
+
+
+def test_a_window_over_a_cache_of_everything() -> None:
+    made = model(max_window_layers=1)
+    found = logits(made, rows=1, padded=False, prepared=True, kind="full")
+    torch.testing.assert_close(found, logits(made, rows=1, padded=False, prepared=False, kind="dynamic"))
+
+
+@torch.inference_mode()
+def test_a_window_that_the_model_does_not_know_of() -> None:
+    """Its own forward is the way then."""
+    made, ids = model(max_window_layers=0), torch.randint(1, 64, (1, 9))
+    parts = decoder_parts(made)
+    assert parts is not None
+    cache = made.make_cache()
+    made(ids, past_key_values=cache, use_cache=True)
+    cache.layers[1].window = 5
+    assert DecoderStep(parts, rows=1)(ids[:, :1], torch.tensor([[9]]), None, cache) is None
+
+
+def test_greedy_texts_are_the_same() -> None:
+    made, ids = model(max_window_layers=1), torch.randint(1, 64, (2, 30), generator=torch.Generator().manual_seed(3))
+    found = made.generate(ids, max_new_tokens=120, eos_token_id=None, do_sample=False)
+    made.register_forward_hook(lambda module, inputs, out: out)
+    assert torch.equal(made.generate(ids, max_new_tokens=120, eos_token_id=None, do_sample=False), found)
