@@ -61,6 +61,23 @@ SEEDS = {
         "test_certain_sequence",
         [(DECODING, "keep_mass(session.scores(logits[:, -1]), mass", "keep_mass(-session.scores(logits[:, -1]), mass")],
     ),
+    "knows-one-kind-of-model": (
+        "test_encoder_decoder",
+        [(DECODING, "    while True:", "    session.model.base_model\n    while True:")],
+    ),
+    "refuses-too-late": (
+        "test_encoder_decoder",
+        [
+            (
+                DECODING,
+                "    while True:",
+                "    from modelry.errors import GenerationError\n"
+                "    if session.model.config.is_encoder_decoder:\n"
+                "        raise GenerationError('an encoder-decoder model')\n"
+                "    while True:",
+            )
+        ],
+    ),
     "stops-early": (
         "test_decodes",
         [(DECODING, "if session.done:", "if session.done or session.ids.shape[1] - session.prompt_length > 4:")],

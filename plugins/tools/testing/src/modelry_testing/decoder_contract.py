@@ -77,6 +77,11 @@ class DecoderContract(PluginContract):
         following.batch(self.strategy())
 
     @check(after=("test_batch",))
+    def test_encoder_decoder(self) -> None:
+        """An encoder-decoder model says what the model says, or is refused before it runs."""
+        following.encoder_decoder(self.strategy())
+
+    @check(after=("test_batch",))
     def test_stop_tokens(self) -> None:
         """A row ends with its stop token; others go on, and the ended one is padded."""
         following.stop_tokens(self.strategy())

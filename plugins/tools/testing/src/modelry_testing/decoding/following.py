@@ -6,13 +6,16 @@ R rows   P prompt   N new tokens
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
+from modelry.errors import ModelryError
 from modelry.generation import StoppingCriteria, StoppingCriteriaList
 from modelry_testing.decoding.listening import Listener
 from modelry_testing.decoding.strategy import PAD, Strategy, left_padded
 from modelry_testing.errors import ContractBroken
+from modelry_testing.toys.encoder_decoder import in_two_parts
 from modelry_testing.toys.oracle import LONG, NEW, PROMPTS, best_sequences, greedy_path
 
 
@@ -39,6 +42,29 @@ def batch(strategy: Strategy) -> None:
     found = strategy.run(strategy.certain, ids, attention_mask=mask, max_new_tokens=LONG)
     for row, prompt in enumerate(PROMPTS):
         _expect(strategy, found[row, ids.shape[1] :].tolist(), _says(strategy, prompt), f"row {row} of a batch")
+
+
+def encoder_decoder(strategy: Strategy) -> None:
+    """Texts in two parts, the first read by an encoder: continued as the whole text is, or refused."""
+    model, prompts = in_two_parts(strategy.certain), [one for one in PROMPTS if len(one) > 1]
+    longest = max(map(len, prompts)) - 1
+    ids = torch.tensor([[*one[:-1], *[PAD] * (longest + 1 - len(one))] for one in prompts])
+    mask = torch.tensor([[1] * (len(one) - 1) + [0] * (longest + 1 - len(one)) for one in prompts])
+    start, passes = torch.tensor([one[-1:] for one in prompts]), list[object]()
+    handle = model.register_forward_pre_hook(lambda *inputs: passes.append(inputs))
+    try:
+        found = strategy.run(
+            model, ids, attention_mask=mask, decoder_input_ids=start, use_cache=False, max_new_tokens=LONG
+        )
+    except ModelryError as error:
+        if passes or "encoder-decoder" not in str(error):
+            when = "after it ran" if passes else "without saying that it is one"
+            raise ContractBroken(f"{strategy.spec.name} refuses an encoder-decoder model {when}: {error}") from error
+        pytest.skip(f"the strategy refuses encoder-decoder models: {error}")
+    finally:
+        handle.remove()
+    for row, prompt in enumerate(prompts):
+        _expect(strategy, found[row, 1:].tolist(), _says(strategy, prompt), f"row {row} of an encoder-decoder model")
 
 
 def stop_tokens(strategy: Strategy) -> None:

@@ -7,8 +7,9 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from modelry.generation import generate
 from modelry_registry import Decoder
 from modelry_testing.toys.modeling import ToyForCausalLM
 from modelry_testing.toys.oracle import PROMPTS, certain_model, tempting_model
@@ -33,10 +34,10 @@ class Strategy:
         """A toy whose most likely sequence does not begin with its most likely token."""
         return tempting_model()
 
-    def run(self, model: ToyForCausalLM, ids: Tensor, **keywords: Any) -> Tensor:
+    def run(self, model: nn.Module, ids: Tensor, **keywords: Any) -> Tensor:
         """generate with this strategy: (R, P) -> (R, P + N). No token ends a sequence unless `keywords` say so."""
         merged = {"eos_token_id": None, "pad_token_id": PAD, "seed": 0, **self.keywords, **keywords}
-        found = model.generate(ids, strategy=self.spec.name, **merged)
+        found = generate(model, ids, strategy=self.spec.name, **merged)
         assert isinstance(found, Tensor)
         return found
 
