@@ -89,12 +89,8 @@ class ImageProcessor(ConfiguredPreprocessor):
 
     @classmethod
     def _check(cls, values: Mapping[str, Any], where: str) -> PreprocessorParameters:
-        name = published_name(values)
-        if cls is ImageProcessor and name in WITH_STEPS_OF_THEIR_OWN:
-            raise PreprocessorError(
-                f"{where} is of {name}'s image processor, which does more than its keys say; a plugin of that family "
-                "brings its own"
-            )
+        if cls is ImageProcessor:
+            refuse_other_steps(values, where, WITH_STEPS_OF_THEIR_OWN)
         return super()._check(values, where)
 
     def post_process_object_detection(
@@ -186,3 +182,16 @@ def changed(
             raise PreprocessorError(f"{where} has no parameter {name!r}{f'; did you mean {near[0]}?' if near else ''}")
     given = {name: value for name, value in changes.items() if value is not None}
     return processor._check({**own.model_dump(exclude=set(without)), **given}, where)
+
+
+def refuse_other_steps(values: Mapping[str, Any], where: str, names: Collection[str]) -> None:
+    """
+    Raises:
+        PreprocessorError: the file is of a published processor among `names`, which does more than its keys say.
+    """
+    name = published_name(values)
+    if name in names:
+        raise PreprocessorError(
+            f"{where} is of {name}'s processor, which does more than its keys say; a plugin of that family brings "
+            "its own"
+        )

@@ -10,9 +10,9 @@ from modelry.errors import NotFound, PreprocessorError
 from modelry.hub import Source
 from modelry.preprocessing.configured_preprocessor import ConfiguredPreprocessor, PreprocessorParameters
 from modelry.preprocessing.features import BatchFeature
-from modelry.preprocessing.image_processor import ImageProcessor, changed
+from modelry.preprocessing.image_processor import ImageProcessor, changed, refuse_other_steps
 from modelry.preprocessing.tensors import check_tensor_type
-from modelry.preprocessing.videos.parameters import VideoParameters
+from modelry.preprocessing.videos.parameters import WITH_STEPS_OF_THEIR_OWN, VideoParameters
 
 if TYPE_CHECKING:
     import numpy as np
@@ -106,6 +106,12 @@ class VideoProcessor(ConfiguredPreprocessor):
         if not ways:
             return cast(VideoParameters, changed(self, changes))
         return cast(VideoParameters, changed(self, {"do_sample_frames": True, **changes}, without=_WAYS))
+
+    @classmethod
+    def _check(cls, values: Mapping[str, Any], where: str) -> PreprocessorParameters:
+        if cls is VideoProcessor:
+            refuse_other_steps(values, where, WITH_STEPS_OF_THEIR_OWN)
+        return super()._check(values, where)
 
     @classmethod
     def _read(cls, source: Source) -> tuple[dict[str, Any], str]:

@@ -72,7 +72,7 @@ def test_names_and_unknown_keys_are_kept(tmp_path: Path) -> None:
         ({"do_thumbnail": True, "size": {"shortest_edge": 4}}, "need a size of height and width"),
         ({"pad_size": {"longest_edge": 4}}, "pad_size is {'longest_edge': 4}; give its height and width"),
         ({"do_crop_margin": True}, "do_crop_margin is True: Input should be False"),
-        ({"image_processor_type": "NougatImageProcessor"}, "Nougat's image processor, which does more than its keys"),
+        ({"image_processor_type": "NougatImageProcessor"}, "Nougat's processor, which does more than its keys"),
     ],
 )
 def test_refusals(values: dict[str, Any], message: str, tmp_path: Path) -> None:

@@ -198,6 +198,16 @@ def test_bad_files(processor: VideoProcessor, data: bytes, tmp_path: Path) -> No
     assert processor(bytes(broken), num_frames=1, return_tensors="np")["pixel_values_videos"].shape[1] == 1
 
 
+def test_processors_that_do_more_than_their_files_say() -> None:
+    with pytest.raises(PreprocessorError, match="Qwen2VL's processor, which does more than its keys say"):
+        VideoProcessor(video_processor_type="Qwen2VLVideoProcessor")
+
+    class OfAFamily(VideoProcessor):
+        """Brings the further steps."""
+
+    assert OfAFamily(video_processor_type="Qwen2VLVideoProcessor").patch_size == 14
+
+
 def test_bad_frames_and_choices(processor: VideoProcessor, frames: np.ndarray, data: bytes) -> None:
     one = processor(frames[:1], return_tensors="np")["pixel_values_videos"]
     assert one.shape == processor(frames[0], return_tensors="np")["pixel_values_videos"].shape == (1, 1, 3, 8, 8)

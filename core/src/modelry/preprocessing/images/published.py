@@ -135,8 +135,8 @@ WITH_STEPS_OF_THEIR_OWN = frozenset(
         "Aria", "BridgeTower", "Chameleon", "DeepseekVL", "EfficientNet", "Emu3", "Eomt", "Fuyu", "GLPN", "Gemma3",
         "GotOcr2", "Idefics", "Idefics2", "Idefics3", "ImageGPT", "Kosmos2_5", "LayoutLMv2", "Levit", "LightGlue",
         "LlavaNext", "LlavaOnevision", "Mllama", "Nougat", "OneFormer", "Owlv2", "Perceiver", "Pix2Struct", "Pixtral",
-        "PoolFormer", "Sam", "SegGpt", "Siglip2", "SuperGlue", "SuperPoint", "Swin2SR", "TextNet", "Tvp", "Vilt",
-        "VitMatte", "VitPose", "Vivit", "Yolos", "ZoeDepth",
+        "PoolFormer", "Qwen2VL", "Sam", "SegGpt", "Siglip2", "SuperGlue", "SuperPoint", "Swin2SR", "TextNet", "Tvp",
+        "Vilt", "VitMatte", "VitPose", "Vivit", "Yolos", "ZoeDepth",
     }
 )  # fmt: skip
 """Processors that do what no key of their files says; their families bring a processor of their own."""

@@ -31,6 +31,14 @@ _TABLE: Mapping[str, Published] = {
     "VideoMAE": Published({**published("VideoMAE").defaults, **_PIXEL_VALUES}, square=False),
 }
 
+WITH_STEPS_OF_THEIR_OWN = frozenset(
+    {
+        "Glm4v", "InstructBlipVideo", "InternVL", "PerceptionLM", "Qwen2VL", "Qwen3VL", "Sam2", "SmolVLM",
+        "VideoLlama3", "Vivit",
+    }
+)  # fmt: skip
+"""Processors that do what no key of their files says; their families bring a processor of their own."""
+
 
 class VideoParameters(ImageParameters):
     """Keys of video_preprocessor_config.json. Of num_frames, fps and timestamps at most one chooses frames."""
