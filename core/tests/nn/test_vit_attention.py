@@ -5,7 +5,7 @@ import torch
 from modelry.nn.eager import eager_attention
 from modelry.nn.fuse import fuse_projections
 from modelry.nn.masks import Mask
-from modelry.nn.vit_attention import ViTAttention
+from modelry.nn.vit_attention import ViTAttention, ViTLayers
 
 
 def test_it_is_torchs_own_multi_head_attention() -> None:
@@ -30,3 +30,13 @@ def test_weights_are_collected() -> None:
     layer(torch.randn(2, 5, 8), mask)
     assert mask.weights is not None
     assert mask.weights[0].shape == (2, 2, 5, 5)
+
+
+def test_layers_keep_the_residual_stream() -> None:
+    layers = ViTLayers(ViTAttention(8, 2, bias=True, dropout=0.0) for _ in range(2))
+    x, hidden = torch.randn(2, 5, 8), []
+    out = layers(x, Mask(), hidden)
+    assert len(hidden) == 3
+    assert hidden[0] is x
+    assert hidden[2] is out
+    assert layers(x, Mask(), None).equal(out)

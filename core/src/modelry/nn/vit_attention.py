@@ -1,7 +1,9 @@
-"""Self-attention as vision transformers store it: `attention.query`, `key` and `value`, then `output.dense`.
+"""Self-attention as vision transformers store it (`attention.query`, `key`, `value`, `output.dense`), and their layers.
 
 B images   T tokens   D width   H heads
 """
+
+from collections.abc import Iterable
 
 from torch import Tensor, nn
 
@@ -69,3 +71,29 @@ class ViTAttention(nn.Module):
     def forward(self, x: Tensor, mask: Mask) -> Tensor:
         mixed: Tensor = self.output(self.attention(x, mask))
         return mixed
+
+
+class ViTLayers(nn.Module):
+    """The layers of an encoder, `layer.0` and so on, one after the other.
+
+    Args:
+        layers: (x, mask) -> x each.
+    """
+
+    def __init__(self, layers: Iterable[nn.Module]) -> None:
+        super().__init__()
+        self.layer = nn.ModuleList(layers)
+
+    def forward(self, x: Tensor, mask: Mask, hidden: list[Tensor] | None) -> Tensor:
+        """(B, T, D) to the same.
+
+        Args:
+            hidden: a list for the residual stream before each layer and after the last.
+        """
+        for layer in self.layer:
+            if hidden is not None:
+                hidden.append(x)
+            x = layer(x, mask)
+        if hidden is not None:
+            hidden.append(x)
+        return x

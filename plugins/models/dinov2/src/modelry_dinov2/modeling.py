@@ -21,7 +21,7 @@ from modelry.nn.masks import Mask, bidirectional_mask
 from modelry.nn.mlp import PlainMLP
 from modelry.nn.patches import ImageEmbeddings
 from modelry.nn.residual import LayerScale, drop_path
-from modelry.nn.vit_attention import ViTAttention
+from modelry.nn.vit_attention import ViTAttention, ViTLayers
 from modelry.outputs import BaseModelOutputWithPooling
 from modelry_dinov2.configuration import Dinov2Config
 
@@ -67,23 +67,6 @@ class Dinov2Layer(nn.Module):
         return x + drop_path(added, self.drop_path_rate, training=self.training)
 
 
-class Dinov2Encoder(nn.Module):
-    """The layers, one after the other."""
-
-    def __init__(self, config: Dinov2Config) -> None:
-        super().__init__()
-        self.layer = nn.ModuleList(Dinov2Layer(config) for _ in range(config.num_hidden_layers))
-
-    def forward(self, x: Tensor, mask: Mask, hidden: list[Tensor] | None) -> Tensor:
-        for layer in self.layer:
-            if hidden is not None:
-                hidden.append(x)
-            x = layer(x, mask)
-        if hidden is not None:
-            hidden.append(x)
-        return x
-
-
 def dinov2_embeddings(config: Dinov2Config) -> ImageEmbeddings:
     """Class token, patches, positions, and a mask token where the configuration has one."""
     return ImageEmbeddings(
@@ -108,7 +91,7 @@ class Dinov2Model(PreTrainedModel):
     def __init__(self, config: Dinov2Config) -> None:
         super().__init__(config)
         self.embeddings = dinov2_embeddings(config)
-        self.encoder = Dinov2Encoder(config)
+        self.encoder = ViTLayers(Dinov2Layer(config) for _ in range(config.num_hidden_layers))
         self.layernorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
 
     def forward(
@@ -170,7 +153,7 @@ class Dinov2Backbone(Backbone):
     def __init__(self, config: Dinov2Config) -> None:
         super().__init__(config)
         self.embeddings = dinov2_embeddings(config)
-        self.encoder = Dinov2Encoder(config)
+        self.encoder = ViTLayers(Dinov2Layer(config) for _ in range(config.num_hidden_layers))
         self.layernorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
 
     def forward(

@@ -142,15 +142,12 @@ class ResNetModel(PreTrainedModel):
         output_hidden_states: bool | None = None,
         output_attentions: bool | None = None,
     ) -> BaseModelOutputWithPooling:
-        """Run the images.
+        """The last map, (B, D, G, K), and the mean of its places, (B, D, 1, 1) as published.
 
         Args:
-            pixel_values: (B, C, H, W), of any size.
-            output_hidden_states: also return the stem's map and each stage's.
-            output_attentions: for the sake of other backbones; there are none.
-
-        Returns:
-            The last map (B, D, G, K), and the mean of its places, (B, D, 1, 1) as published.
+            pixel_values: images of any size, (B, C, H, W).
+            output_hidden_states: whether the maps of the stem and of every stage come back too.
+            output_attentions: taken as other families take it; there is no attention here.
 
         Raises:
             ValueError: images with other channels.

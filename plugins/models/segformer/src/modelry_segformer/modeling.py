@@ -1,15 +1,13 @@
 """SegFormer: pixel values in, maps of ever coarser stages and classes of pixels out. No image preparation here.
 
 B images   C channels of the images   H, W height and width in pixels   D width of a stage   G, K rows and columns of
-its map   N = G K   R width that the stages are brought to   L labels
+its map   N = G K   L labels
 Paper: https://arxiv.org/abs/2105.15203.
 """
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from modelry.heads.image_classification import ImageClassification
 from modelry.heads.losses import semantic_loss
@@ -25,13 +23,7 @@ from modelry.nn.sdpa import sdpa_attention
 from modelry.nn.vit_attention import Projection
 from modelry.outputs import BaseModelOutput
 from modelry_segformer.configuration import SegformerConfig
-
-Grid = tuple[int, int]
-
-
-def as_map(x: Tensor, grid: Grid) -> Tensor:
-    """(B, N, D) to (B, D, G, K)."""
-    return x.transpose(1, 2).reshape(x.shape[0], x.shape[2], *grid)
+from modelry_segformer.decode_head import Grid, SegformerDecodeHead, as_map
 
 
 class SegformerPatchEmbeddings(nn.Module):
@@ -224,42 +216,6 @@ class SegformerForImageClassification(ImageClassification):
         """The mean of all places."""
         last: Tensor = out.last_hidden_state
         return last.mean((2, 3)) if self.config.reshape_last_stage else last.mean(1)
-
-
-class SegformerMLP(nn.Module):
-    """Brings a stage to the width of the decoder."""
-
-    def __init__(self, width: int, inner: int) -> None:
-        super().__init__()
-        self.proj = Linear(width, inner)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, D, G, K) to (B, R, G, K)."""
-        return as_map(self.proj(x.flatten(2).transpose(1, 2)), (x.shape[2], x.shape[3]))
-
-
-class SegformerDecodeHead(nn.Module):
-    """All stages brought to one width and the finest one's size, mixed place by place."""
-
-    def __init__(self, config: SegformerConfig) -> None:
-        super().__init__()
-        inner = config.decoder_hidden_size
-        self.linear_c = nn.ModuleList(SegformerMLP(width, inner) for width in config.hidden_sizes)
-        self.linear_fuse = nn.Conv2d(inner * config.num_encoder_blocks, inner, kernel_size=1, bias=False)
-        self.batch_norm = nn.BatchNorm2d(inner)
-        self.dropout = nn.Dropout(config.classifier_dropout_prob)
-        self.classifier = nn.Conv2d(inner, config.num_labels, kernel_size=1)
-
-    def forward(self, maps: list[Tensor]) -> Tensor:
-        """The maps of all stages to (B, L, G, K) of the first."""
-        size = maps[0].shape[2:]
-        same = [
-            F.interpolate(bring(one), size=size, mode="bilinear", align_corners=False)
-            for bring, one in zip(self.linear_c, maps, strict=True)
-        ]
-        mixed = F.relu(self.batch_norm(self.linear_fuse(torch.cat(same[::-1], dim=1))))
-        scores: Tensor = self.classifier(self.dropout(mixed))
-        return scores
 
 
 class SegformerForSemanticSegmentation(PreTrainedModel):

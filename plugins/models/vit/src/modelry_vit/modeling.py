@@ -16,7 +16,7 @@ from modelry.nn.activations import activation
 from modelry.nn.linear import Linear
 from modelry.nn.masks import Mask, bidirectional_mask
 from modelry.nn.patches import ImageEmbeddings
-from modelry.nn.vit_attention import Projection, ViTAttention
+from modelry.nn.vit_attention import Projection, ViTAttention, ViTLayers
 from modelry.outputs import BaseModelOutputWithPooling
 from modelry_vit.configuration import ViTConfig
 
@@ -42,23 +42,6 @@ class ViTLayer(nn.Module):
         inside = self.act(self.intermediate(self.layernorm_after(x)))  # (B, T, F)
         out: Tensor = x + self.dropout(self.output(inside))
         return out
-
-
-class ViTEncoder(nn.Module):
-    """The layers, one after the other."""
-
-    def __init__(self, config: ViTConfig) -> None:
-        super().__init__()
-        self.layer = nn.ModuleList(ViTLayer(config) for _ in range(config.num_hidden_layers))
-
-    def forward(self, x: Tensor, mask: Mask, hidden: list[Tensor] | None) -> Tensor:
-        for layer in self.layer:
-            if hidden is not None:
-                hidden.append(x)
-            x = layer(x, mask)
-        if hidden is not None:
-            hidden.append(x)
-        return x
 
 
 class ViTPooler(nn.Module):
@@ -99,7 +82,7 @@ class ViTModel(PreTrainedModel):
             dropout=config.hidden_dropout_prob,
             spread=config.initializer_range,
         )
-        self.encoder = ViTEncoder(config)
+        self.encoder = ViTLayers(ViTLayer(config) for _ in range(config.num_hidden_layers))
         self.layernorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.pooler = ViTPooler(config) if pooling else None
 
