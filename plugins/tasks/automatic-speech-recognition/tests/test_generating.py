@@ -9,7 +9,7 @@ import transformers
 
 from modelry import pipeline
 from modelry.errors import PipelineError
-from modelry_automatic_speech_recognition.sequential import Segment, segments_of, transcribed
+from modelry_automatic_speech_recognition.sequential import Listening, Segment, segments_of, transcribed
 from modelry_automatic_speech_recognition.subtitles import to_srt, to_vtt
 
 TIME = 100
@@ -68,15 +68,15 @@ def test_no_word_is_lost_or_doubled() -> None:
                 tokens += [at(2 * word - begin), 99]
         return tokens
 
-    found = transcribed(sound, write, window=130, rate=10, first=TIME, step=0.02)
+    blocks = [sound[start : start + 37] for start in range(0, len(sound), 37)]
+    found = transcribed(Listening(blocks, 130), write, rate=10, first=TIME, step=0.02)
     assert [token for one in found for token in one.tokens] == list(range(20))
     assert [round(one.begin) for one in found] == [2 * word for word in range(20)]
 
 
 def test_a_window_without_progress_ends() -> None:
-    found = transcribed(
-        np.zeros(100, dtype=np.float32), lambda part: [at(0), at(0)], window=10, rate=10, first=TIME, step=0.02
-    )
+    silence = np.zeros(100, dtype=np.float32)
+    found = transcribed(Listening([silence], 10), lambda part: [at(0), at(0)], rate=10, first=TIME, step=0.02)
     assert found == []
 
 

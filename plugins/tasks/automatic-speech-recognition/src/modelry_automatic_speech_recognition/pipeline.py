@@ -6,8 +6,6 @@ B sounds or windows of a batch   N samples   T frames   V vocabulary
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from modelry.errors import ParameterError
@@ -16,7 +14,7 @@ from modelry.pipelines.images import compute_by_size
 from modelry.pipelines.sounds import needed_feature_extractor, read_sound_item, sound_features
 from modelry.preprocessing.audio.reading import read_sound, sound_blocks
 from modelry_automatic_speech_recognition.parameters import SpeechRecognitionParameters
-from modelry_automatic_speech_recognition.sequential import as_chunk, transcribed
+from modelry_automatic_speech_recognition.sequential import Listening, Samples, as_chunk, transcribed
 from modelry_automatic_speech_recognition.subtitles import to_srt, to_vtt
 from modelry_automatic_speech_recognition.windows import windows
 
@@ -43,9 +41,10 @@ class AutomaticSpeechRecognitionPipeline(Pipeline[SpeechRecognitionParameters]):
     # Reading
 
     def preprocess(self, item: Any, parameters: SpeechRecognitionParameters) -> Mapping[str, Any]:
-        sound = read_sound(read_sound_item(item), rate=self._rate)
+        given = read_sound_item(item)
         if self._generates:
-            return {"sound": torch.from_numpy(sound)}
+            return {"sound": given}  # read as it is heard, so that its length costs no memory
+        sound = read_sound(given, rate=self._rate)
         return {**sound_features(self._extractor, sound), "window": (len(sound), 0, 0)}
 
     def pieces(self, item: Any, parameters: SpeechRecognitionParameters) -> Iterator[Mapping[str, Any]]:
@@ -76,27 +75,26 @@ class AutomaticSpeechRecognitionPipeline(Pipeline[SpeechRecognitionParameters]):
         """Windows of one length together. A model that generates hears one sound after the other."""
         together = super().compute
         if self._generates:
-            return {"segments": [self._heard(one["sound"].numpy(), parameters) for one in features]}
+            return {"segments": [self._heard(one["sound"], parameters) for one in features]}
         return compute_by_size(features, lambda alike: together(alike, parameters), by=self.model.main_input_name)
 
     def forward(self, batch: dict[str, Tensor], parameters: SpeechRecognitionParameters) -> Mapping[str, Any]:
         arguments: Mapping[str, Any] = batch
         return {"tokens": self.model(**arguments).logits.argmax(-1)}  # (B, T)
 
-    def _heard(self, sound: "np.ndarray[Any, np.dtype[np.float32]]", parameters: SpeechRecognitionParameters) -> Any:
+    def _heard(self, given: Any, parameters: SpeechRecognitionParameters) -> Any:
         """What a model that generates writes: tokens of a short sound, or segments."""
-        window: int = self._extractor.n_samples
-        stamped = parameters.timed or len(sound) > window
+        sound = Listening(sound_blocks(given, rate=self._rate), self._extractor.n_samples)
         known = getattr(self.model.generation_config, "no_timestamps_token_id", None)
+        if sound.last and not parameters.timed:
+            return self._written(sound.part, parameters, stamped=False)
 
-        def write(part: "np.ndarray[Any, np.dtype[np.float32]]") -> list[int]:
-            return self._written(part, parameters, stamped=stamped and known is not None)
+        def write(part: Samples) -> list[int]:
+            return self._written(part, parameters, stamped=known is not None)
 
-        if not stamped:
-            return write(sound)
         first = self.model.config.vocab_size if known is None else known + 1
         step = self._extractor.chunk_length / self.model.config.max_source_positions
-        return transcribed(sound, write, window=window, rate=self._rate, first=first, step=step)
+        return transcribed(sound, write, rate=self._rate, first=first, step=step)
 
     def _written(self, part: Any, parameters: SpeechRecognitionParameters, *, stamped: bool) -> list[int]:
         made = self._extractor([part], return_tensors="pt")

@@ -3,11 +3,13 @@
 Radford et al. 2022, https://arxiv.org/abs/2212.04356, section 3.8.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+Samples = NDArray[np.float32]
 
 
 class Segment(NamedTuple):
@@ -54,33 +56,60 @@ def segments_of(
     return found, length if whole or done <= 0 else done
 
 
+class Listening:
+    """A sound of which no more than a window and a block are held at once.
+
+    Args:
+        blocks: (N,) each, one behind the other.
+        window: samples that the model hears at once.
+    """
+
+    def __init__(self, blocks: Iterable[Samples], window: int) -> None:
+        self._blocks, self._window = iter(blocks), window
+        self._held = np.zeros(0, dtype=np.float32)
+        self._fill()
+
+    @property
+    def part(self) -> Samples:
+        """The next window, (N,); empty at the end."""
+        return self._held[: self._window]
+
+    @property
+    def last(self) -> bool:
+        """Whether nothing comes behind this window."""
+        return len(self._held) <= self._window
+
+    def go_on(self, count: int) -> None:
+        """Leave so many samples behind."""
+        self._held = self._held[count:]
+        self._fill()
+
+    def _fill(self) -> None:
+        while self.last:
+            block = next(self._blocks, None)
+            if block is None:
+                return
+            self._held = np.concatenate((self._held, block))
+
+
 def transcribed(
-    sound: NDArray[np.float32],
-    write: Callable[[NDArray[np.float32]], Sequence[int]],
-    *,
-    window: int,
-    rate: int,
-    first: int,
-    step: float,
+    sound: Listening, write: Callable[[Samples], Sequence[int]], *, rate: int, first: int, step: float
 ) -> list[Segment]:
     """All segments of a sound, in its own seconds.
 
     Args:
-        sound: (N,).
         write: a window's samples -> its tokens, time stamps among them.
-        window: samples that the model hears at once.
         rate: Hz.
         first, step: see `segments_of`.
     """
     at, found = 0, []
-    while at < len(sound):
-        part = sound[at : at + window]
-        tokens = write(part)
-        whole = at + window >= len(sound)
-        segments, done = segments_of(tokens, first=first, step=step, length=len(part) / rate, whole=whole)
-        before = at / rate
-        found += [Segment(one.begin + before, one.end + before, one.tokens) for one in segments]
-        at += max(1, round(done * rate))
+    while len(sound.part):
+        length, whole = len(sound.part) / rate, sound.last
+        segments, done = segments_of(write(sound.part), first=first, step=step, length=length, whole=whole)
+        found += [Segment(one.begin + at / rate, one.end + at / rate, one.tokens) for one in segments]
+        count = max(1, round(done * rate))
+        sound.go_on(count)
+        at += count
     return found
 
 
