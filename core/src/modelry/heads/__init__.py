@@ -3,8 +3,11 @@
 A head whose base model leaves something out (a pooler) says so in `base_options`, which its base class is made with.
 """
 
+from modelry.heads.backbone import Backbone
 from modelry.heads.causal_lm import CausalLM
 from modelry.heads.decoder_lm import DecoderLM
+from modelry.heads.image_classification import ImageClassification
+from modelry.heads.masked_image_modeling import MaskedImageModeling
 from modelry.heads.masked_lm import MaskedLM
 from modelry.heads.multiple_choice import MultipleChoice
 from modelry.heads.next_sentence_prediction import NextSentencePrediction
@@ -19,9 +22,12 @@ from modelry.heads.sequence_classification import SequenceClassification
 from modelry.heads.token_classification import TokenClassification
 
 __all__ = [
+    "Backbone",
     "BiasedSeq2SeqLM",
     "CausalLM",
     "DecoderLM",
+    "ImageClassification",
+    "MaskedImageModeling",
     "MaskedLM",
     "MultipleChoice",
     "NextSentencePrediction",
