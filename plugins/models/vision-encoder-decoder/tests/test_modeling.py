@@ -1,0 +1,77 @@
+"""What is special about two models as one: the image is read once, families come from the registry, bad input."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from modelry import AutoConfig, AutoModelForImageTextToText
+from modelry.errors import ConfigError, GenerationError, RegistryError
+from modelry_registry import get_registry
+from modelry_vision_encoder_decoder import VisionEncoderDecoderConfig, VisionEncoderDecoderModel
+
+
+def tiny(**decoder: Any) -> VisionEncoderDecoderConfig:
+    values: Any = get_registry().get("models", "vision-encoder-decoder").tiny
+    return VisionEncoderDecoderConfig(**{**values, "decoder": {**values["decoder"], "init_std": 0.5, **decoder}})
+
+
+@pytest.fixture(scope="module")
+def model() -> VisionEncoderDecoderModel:
+    torch.manual_seed(0)
+    return VisionEncoderDecoderModel.from_config(tiny()).eval()
+
+
+PIXELS = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+
+
+def test_beams_look_at_the_image_once(model: VisionEncoderDecoderModel) -> None:
+    calls: list[int] = []
+    handle = model.encoder.register_forward_hook(lambda *_: calls.append(1))
+    wanted: dict[str, Any] = {"num_beams": 3, "max_new_tokens": 8}
+    cached = model.generate(PIXELS, **wanted)
+    handle.remove()
+    assert len(calls) == 1
+    assert torch.equal(model.generate(pixel_values=PIXELS, use_cache=False, **wanted), cached)
+    assert torch.equal(model.generate(PIXELS[1:], **wanted)[0, :5], cached[1, :5])
+
+
+def test_a_missing_family_is_named_with_the_others(tmp_path: Path) -> None:
+    values = tiny().to_dict()
+    values["encoder"]["model_type"], values["decoder"]["model_type"] = "nowhere-vision", "nowhere-text"
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    with pytest.raises(RegistryError, match=r"(?s)nowhere-vision.*nowhere-text|nowhere-text.*nowhere-vision"):
+        AutoModelForImageTextToText.from_pretrained(tmp_path)
+
+
+def test_round_trip(model: VisionEncoderDecoderModel, tmp_path: Path) -> None:
+    model.save_pretrained(tmp_path)
+    config = AutoConfig.from_pretrained(tmp_path)
+    assert (config.encoder.model_type, config.decoder.model_type) == ("vit", "mbart")
+    again = AutoModelForImageTextToText.from_pretrained(tmp_path)
+    assert isinstance(again, VisionEncoderDecoderModel)
+    assert torch.equal(again.generate(PIXELS, max_new_tokens=5), model.generate(PIXELS, max_new_tokens=5))
+
+
+def test_a_larger_vocabulary() -> None:
+    model = VisionEncoderDecoderModel.from_config(tiny()).eval()
+    model.resize_token_embeddings(100)
+    assert model(PIXELS, torch.tensor([[99], [98]])).logits.shape == (2, 1, 100)
+    assert model.config.decoder.vocab_size == 100
+
+
+def test_refusals(model: VisionEncoderDecoderModel) -> None:
+    with pytest.raises(ValueError, match="nothing to look at"):
+        model(decoder_input_ids=torch.tensor([[3]]))
+    with pytest.raises(ValueError, match="leave it out"):
+        model(PIXELS, torch.tensor([[3], [4]]), attention_mask=torch.ones(2, 5))
+    with pytest.raises(GenerationError, match="the model reads pixel_values"):
+        model.generate()
+    with pytest.raises(ConfigError, match="cross_attention_hidden_size 99"):
+        tiny(cross_attention_hidden_size=99)
+    unsaid = VisionEncoderDecoderModel.from_config(tiny())
+    unsaid.config.decoder_start_token_id = None
+    with pytest.raises(ValueError, match="decoder_start_token_id is None"):
+        unsaid(PIXELS, labels=torch.tensor([[3], [4]]))

@@ -1,0 +1,71 @@
+"""Image encoders and text decoders as one model: like and unlike widths, mBART's and BART's decoders."""
+
+from typing import Any
+
+HEADS = {"image-text-to-text": "VisionEncoderDecoderModel"}
+VIT: dict[str, Any] = {
+    "model_type": "vit",
+    "hidden_size": 24,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 3,
+    "intermediate_size": 32,
+    "image_size": 16,
+    "patch_size": 8,
+    "initializer_range": 0.2,
+}
+MBART: dict[str, Any] = {
+    "model_type": "mbart",
+    "vocab_size": 80,
+    "d_model": 24,
+    **dict.fromkeys(("encoder_layers", "decoder_layers"), 2),
+    **dict.fromkeys(("encoder_attention_heads", "decoder_attention_heads"), 4),
+    "decoder_ffn_dim": 32,
+    "max_position_embeddings": 40,
+    "init_std": 0.2,
+    "is_decoder": True,
+    "is_encoder_decoder": False,
+}
+PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "mbart": ({}, {}),
+    "widths": ({}, {"d_model": 16, "scale_embedding": True}),
+    "bart": ({"qkv_bias": False}, {"model_type": "bart", "activation_function": "relu"}),
+    "untied": ({"image_size": 24}, {"tie_word_embeddings": False, "d_model": 32}),
+}
+
+
+def inputs(config: Any, head: str) -> dict[str, Any]:
+    """Pictures and the beginnings of texts about them."""
+    import torch
+
+    random = torch.Generator().manual_seed(1)
+    size = config.encoder.image_size
+    return {
+        "pixel_values": torch.randn(2, 3, size, size, generator=random),
+        "decoder_input_ids": torch.randint(3, 80, (2, 7), generator=random),
+    }
+
+
+def labels(config: Any, head: str) -> dict[str, Any]:
+    """A text of as many tokens."""
+    import torch
+
+    return {"labels": torch.arange(14).reshape(2, 7).masked_fill(torch.eye(2, 7) > 0, -100)}
+
+
+CASES = [
+    {
+        "name": name,
+        "config": {
+            "model_type": "vision-encoder-decoder",
+            "encoder": {**VIT, **encoder},
+            "decoder": {**MBART, **decoder},
+            "decoder_start_token_id": 2,
+            "pad_token_id": 1,
+        },
+        "heads": HEADS,
+        "inputs": inputs,
+        "labels": labels,
+        "generate": True,
+    }
+    for name, (encoder, decoder) in PAIRS.items()
+]
