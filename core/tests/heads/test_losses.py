@@ -64,3 +64,9 @@ def test_one_class_is_a_yes_or_no() -> None:
     single = F.binary_cross_entropy_with_logits(logits[0, 0], labels[0].float(), reduction="none")
     expected = (single.sum() - single[1, 0]) / 4
     torch.testing.assert_close(semantic_loss(logits, labels, ignored=255), expected)
+
+
+@pytest.mark.parametrize("wrong", [5, -1])
+def test_labels_outside_are_refused(wrong: int) -> None:
+    with pytest.raises(ValueError, match=f"a label is {wrong}: with 5 classes labels are 0 to 4, or -100"):
+        cross_entropy(LOGITS[0], torch.tensor([1, -100, wrong, 0]))

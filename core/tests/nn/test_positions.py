@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from modelry.nn.positions import check_length, count_positions
+from modelry.nn.positions import check_length, count_positions, row_positions
 
 CPU = torch.device("cpu")
 
@@ -22,3 +22,12 @@ def test_more_positions_than_a_table_has() -> None:
     check_length(8, limit=8)
     with pytest.raises(ValueError, match="the text has 9 positions and the model 8: truncate it"):
         check_length(9, limit=8, what="the text")
+
+
+def test_rows_of_a_table_of_positions() -> None:
+    assert row_positions(None, new=2, seen=3, limit=5, device=CPU).tolist() == [[3, 4]]
+    given = torch.tensor([[4, 0]])
+    assert row_positions(given, new=2, limit=5, device=CPU) is given
+    for wrong in (torch.tensor([[5]]), None):
+        with pytest.raises(ValueError, match="the model 5"):
+            row_positions(wrong, new=1, seen=5, limit=5, device=CPU)
