@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from modelry.checkpoint.weight_table import Ignore, Rename, Split, Stack, Transpose, WeightTable
+from modelry.checkpoint.weight_table import Former, Ignore, Rename, Split, Stack, Transpose, WeightTable
 from modelry.errors import CheckpointError
 
 TABLE = WeightTable(
@@ -110,3 +110,19 @@ def test_wrong_sizes_are_an_error() -> None:
 def test_tables_that_contradict_themselves(rows: tuple[Rename, ...]) -> None:
     with pytest.raises(ValueError, match=r"two rows|different letters"):
         WeightTable(*rows)
+
+
+def test_a_part_of_any_family_is_renamed_as_a_whole() -> None:
+    table = WeightTable(
+        Rename("text.head", "head"), Former("old.{rest}", "new.{rest}"), Rename("text.{rest}", "new.{rest}")
+    )
+    stored = ["old.a.0.b", "text.head", "text.layers.3.c", "other"]
+    read = {step.stored[0]: step.ours[0] for step in table.reading(stored)}
+    assert read == {
+        "old.a.0.b": "new.a.0.b",
+        "text.head": "head",
+        "text.layers.3.c": "new.layers.3.c",
+        "other": "other",
+    }
+    written = {step.ours[0]: step.stored[0] for step in table.writing(["head", "new.layers.3.c", "other"])}
+    assert written == {"head": "text.head", "new.layers.3.c": "text.layers.3.c", "other": "other"}

@@ -15,12 +15,17 @@ COMPUTED = (".rotary_emb.inv_freq",)
 
 
 def table_of(model: "PreTrainedModel") -> WeightTable:
-    """The rows of a model and of every model inside it, under the names of the whole."""
+    """The rows of a model and of every model inside it, under the names of the whole.
+
+    Of a tensor that a model and one inside it both have a row for, the outer one decides.
+    """
     rows: list[Row] = []
     for path, part in model.named_modules():
         table = getattr(type(part), "weight_table", None)
         if isinstance(table, WeightTable):
-            rows += table.under(f"{path}." if path else "", part.config).rows
+            decided = {row.ours for row in rows if row.written and row.ours}
+            own = table.under(f"{path}." if path else "", part.config).rows
+            rows += [row for row in own if not (row.written and row.ours in decided)]
     return WeightTable(*rows)
 
 
@@ -51,7 +56,8 @@ def fit_names(stored: Collection[str], model: "PreTrainedModel", table: WeightTa
         def out_of_head(name: str) -> str | None:
             if name.startswith(prefix):
                 return name.removeprefix(prefix)
-            return name if name.partition(".")[0] in own else None  # a backbone's files have some names either way
+            part = name.partition(".")[0]  # a backbone's files have some names either way
+            return name if part in own and not any(one.startswith(f"{prefix}{part}.") for one in stored) else None
 
         return {name: out_of_head(name) for name in stored}
     return {name: name for name in stored}

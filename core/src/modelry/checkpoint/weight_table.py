@@ -8,8 +8,9 @@
         Ignore("h.{i}.attn.masked_bias"),
     )
 
-On the left the checkpoint's names, on the right the model's; `{i}` stands for a number. Names of no row are the same on
-both sides. Reading and then writing, or the other way round, gives the same names and bits.
+On the left the checkpoint's names, on the right the model's; `{i}` stands for a number, and `{rest}` for what comes
+after the name of a part whose family the table does not know; rows before such a one win. Names of no row are the same
+on both sides. Reading and then writing, or the other way round, gives the same names and bits.
 """
 
 import dataclasses
@@ -27,6 +28,7 @@ from modelry.errors import CheckpointError
 __all__ = ["Former", "FormerSplit", "Ignore", "Rename", "Row", "Split", "Stack", "Step", "Transpose", "WeightTable"]
 
 _LETTER = re.compile(r"\{(\w+)\}")
+_REST = "rest"
 
 
 @dataclass(frozen=True)
@@ -304,11 +306,12 @@ class WeightTable:
         return 1 + max(int(match[row.over]) for match in matches if match is not None)
 
     @staticmethod
-    def _find(patterns: list[tuple[re.Pattern[str], Row]], name: str) -> tuple[Row, dict[str, int]] | None:
+    def _find(patterns: list[tuple[re.Pattern[str], Row]], name: str) -> tuple[Row, dict[str, Any]] | None:
         for pattern, row in patterns:
             match = pattern.fullmatch(name)
             if match is not None:
-                return row, {letter: int(number) for letter, number in match.groupdict().items()}
+                found = match.groupdict().items()
+                return row, {letter: text if letter == _REST else int(text) for letter, text in found}
         return None
 
 
@@ -325,7 +328,10 @@ def _patterns(names: list[tuple[str, Row]]) -> list[tuple[re.Pattern[str], Row]]
 def _compiled(name: str) -> re.Pattern[str]:
     parts = _LETTER.split(name)
     return re.compile(
-        "".join(f"(?P<{part}>[0-9]+)" if index % 2 else re.escape(part) for index, part in enumerate(parts))
+        "".join(
+            f"(?P<{part}>{'.+' if part == _REST else '[0-9]+'})" if index % 2 else re.escape(part)
+            for index, part in enumerate(parts)
+        )
     )
 
 
