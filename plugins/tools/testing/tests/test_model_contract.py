@@ -23,7 +23,27 @@ def test_a_good_family_fails_nothing(in_process, outcomes) -> None:
         "test_dependencies",
         "test_config_needs_no_torch",
         "test_reference",
+        "test_answering",
+        "test_packed_reading",
+        "test_prepared_step",
     }
+
+
+def test_a_good_family_that_takes_the_faster_ways(in_process, outcomes) -> None:
+    edits = [
+        (MODELING, "        self.attend: ", "        self.kv_heads = self.heads\n        self.attend: "),
+        (
+            MODELING,
+            "    config_class = FastFamilyConfig\n",
+            "    config_class = FastFamilyConfig\n    reads_packed = True\n",
+        ),
+    ]
+    found = {
+        one.check: one.status
+        for one in outcomes(ModelContract, in_process("model", "fast-family", edits), "fast-family")
+    }
+    assert (found["test_packed_reading"], found["test_prepared_step"]) == ("passed", "passed")
+    assert set(found.values()) == {"passed", SKIPPED}
 
 
 SEEDS = {
@@ -163,6 +183,30 @@ SEEDS = {
     "too-large": ("test_tiny_size", [(PLUGIN, '"vocab_size": 96', '"vocab_size": 9600')]),
     "missing-class": ("test_registered", [(PLUGIN, "modeling:MissingClassForSeq", "modeling:MissingClassForSeek")]),
     "nan-logits": ("test_forward", [(MODELING, RUN, RUN + "        x = x * float('nan')\n")]),
+    "packs-without-care": (
+        "test_packed_reading",
+        [
+            (
+                MODELING,
+                "    config_class = PacksWithoutCareConfig\n",
+                "    config_class = PacksWithoutCareConfig\n    reads_packed = True\n",
+            ),
+            (
+                MODELING,
+                "        mask = causal_mask(attention_mask,",
+                "        if attention_mask is not None and attention_mask.dim() == 2:\n"
+                "            attention_mask = (attention_mask != 0).long()\n"
+                "        mask = causal_mask(attention_mask,",
+            ),
+        ],
+    ),
+    "not-what-it-looks-like": (  # made of the kernel's parts under their names, which it then uses otherwise
+        "test_prepared_step",
+        [
+            (MODELING, "        self.attend: ", "        self.kv_heads = self.heads\n        self.attend: "),
+            (MODELING, RUN, RUN + "        x = 1.5 * x\n"),
+        ],
+    ),
     "fixed-vocabulary": (
         "test_resized_vocabulary",
         [(MODELING, RUN, RUN + "        x = x + 0.01 * self.embed_tokens.num_embeddings\n")],

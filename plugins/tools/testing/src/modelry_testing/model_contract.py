@@ -19,6 +19,7 @@ from modelry_testing.models import (
     precision,
     reference,
     running,
+    shortcuts,
     training,
     weights,
 )
@@ -246,7 +247,17 @@ class ModelContract(PluginContract):
         """An encoder-decoder's answer through the cache equals that of one pass."""
         caching.answering(self.subject())
 
-    @check(after=("test_cached_decoding", "test_left_padding"))
+    @check(after=("test_cached_decoding", "test_padded_decoding"))
+    def test_packed_reading(self) -> None:
+        """Texts of different lengths read without their padding are what each is alone, where the family claims it."""
+        shortcuts.packed(self.subject())
+
+    @check(after=("test_cached_decoding", "test_padded_decoding"))
+    def test_prepared_step(self) -> None:
+        """Where the kernel recognises the decoder, its prepared step equals forward."""
+        shortcuts.prepared(self.subject())
+
+    @check(after=("test_cached_decoding", "test_left_padding", "test_packed_reading"))
     def test_generate(self) -> None:
         """`generate` follows the most likely token of the full forward pass."""
         generating.greedy(self.subject())
