@@ -15,12 +15,17 @@ COMPUTED = (".rotary_emb.inv_freq",)
 
 
 def table_of(model: "PreTrainedModel") -> WeightTable:
-    """The rows of a model and of every model inside it, under the names of the whole."""
+    """The rows of a model and of every model inside it, under the names of the whole.
+
+    Of a tensor that a model and one inside it both have a row for, the outer one decides.
+    """
     rows: list[Row] = []
     for path, part in model.named_modules():
         table = getattr(type(part), "weight_table", None)
         if isinstance(table, WeightTable):
-            rows += table.under(f"{path}." if path else "", part.config).rows
+            decided = {row.ours for row in rows if row.written and row.ours}
+            own = table.under(f"{path}." if path else "", part.config).rows
+            rows += [row for row in own if not (row.written and row.ours in decided)]
     return WeightTable(*rows)
 
 
