@@ -15,7 +15,7 @@ from modelry_testing.contracts import KINDS, contracts_of
 def test_a_good_plugin(in_process: Callable, capsys: pytest.CaptureFixture[str]) -> None:
     registry = in_process("decoder", "good-draw")
     assert main(["good-draw"], registry=registry) == 0
-    assert capsys.readouterr().out.startswith("decoders:good-draw  18 checks: ")
+    assert capsys.readouterr().out.startswith("decoders:good-draw  19 checks: ")
 
 
 def test_a_bad_plugin(in_process: Callable, capsys: pytest.CaptureFixture[str]) -> None:
