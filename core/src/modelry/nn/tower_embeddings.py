@@ -90,4 +90,5 @@ class PatchesWithPositions(nn.Module):
         table, before = self.position_embedding.weight[None], 0
         if self.class_embedding is not None:
             x, before = torch.cat((self.class_embedding.expand(x.shape[0], 1, -1), x), dim=1), 1
-        return x + interpolate_positions(table, self.grid, grid, before=before)
+        embedded: Tensor = x + interpolate_positions(table, self.grid, grid, before=before)
+        return embedded
