@@ -23,7 +23,6 @@ SIZES: dict[str, Any] = {
     "decoder_start_token_id": 0,
 }
 OPTIONS: dict[str, dict[str, Any]] = {
-    "plain": {},
     "gated": {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False},
     "sides": {"num_decoder_layers": 1, "num_layers": 3, "d_kv": 6, "layer_norm_epsilon": 1e-3},
     "buckets": {"relative_attention_num_buckets": 12, "relative_attention_max_distance": 7},
@@ -61,7 +60,7 @@ CASES = [
     *(case(name, OPTIONS[name], HEADS, inputs="encoder-decoder", labels=labels, generate=True) for name in OPTIONS),
     *(
         case(f"{name}-{count}-labels", {**OPTIONS[name], "num_labels": count}, LABELS, inputs=ended)
-        for name, count in (("plain", 2), ("gated", 5), ("sides", 1), ("buckets", 3))
+        for name, count in (("silu", 2), ("gated", 5), ("sides", 1), ("buckets", 3))
     ),
     case("several-labels", {"num_labels": 4, "problem_type": "multi_label_classification"}, LABELS, inputs=ended),
 ]
