@@ -87,7 +87,8 @@ class RotaryDecoder(PreTrainedModel):
         angles = self.rotary_emb(position_ids, x.dtype)
         masks: dict[tuple[int | None, int, int], Mask] = {}  # layers that see alike share one
         parts = [None] * len(self.layers) if cache is None else cache
-        for layer, part, window in zip(self.layers, parts, self.windows, strict=True):
+        windows = self.windows[: len(self.layers)]  # a draft may be the first layers alone
+        for layer, part, window in zip(self.layers, parts, windows, strict=True):
             first, width = (0, new) if part is None else (part.first_after(new), part.width_after(new))
             mask = masks.get((window, first, width))
             if mask is None:

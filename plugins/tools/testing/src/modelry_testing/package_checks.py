@@ -3,7 +3,7 @@
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 
 from importlib_metadata import PackageNotFoundError, distribution
@@ -57,8 +57,8 @@ def metadata(package: Package) -> None:
             raise ContractBroken(f"{package.name} needs {str(one)!r}: write a floor ('{one.name}>=0.1') and no cap")
 
 
-def requirements(package: Package) -> Iterator[Requirement]:
-    """The declared dependencies, without extras."""
+def requirements(package: Package, *, extras: Collection[str] = ()) -> Iterator[Requirement]:
+    """The declared dependencies, and those of some of its extras."""
     for text in package.distribution.requires or ():
         try:
             one = Requirement(text)
@@ -66,7 +66,7 @@ def requirements(package: Package) -> Iterator[Requirement]:
             raise ContractBroken(
                 f"{package.name} declares the dependency {text!r}, which is malformed: {error}"
             ) from error
-        if one.marker is None or one.marker.evaluate({"extra": ""}):
+        if one.marker is None or any(one.marker.evaluate({"extra": extra}) for extra in ("", *extras)):
             yield one
 
 
@@ -120,7 +120,10 @@ def _import_seconds(package: Package, module: str) -> float:
 
 
 def dependencies(package: Package) -> None:
-    """Raise ContractBroken where a module imports another plugin, or something that no declared dependency brings."""
+    """Raise ContractBroken where a module imports another plugin, or something that no declared dependency brings.
+
+    Extras of the package count: what a part of it needs, it may import when that part is used.
+    """
     brought = {root for name in _closure(package) for root in _roots(name)}
     plugins = {one.module.partition(".")[0]: one.distribution for one in get_registry().candidates}
     for file, root in package.imports():
@@ -134,19 +137,21 @@ def dependencies(package: Package) -> None:
 
 
 def _closure(package: Package) -> set[str]:
-    """Every installed distribution that pip would bring along."""
-    found: set[str] = set()
-    waiting = [one.name for one in requirements(package)]
+    """Every installed distribution that pip would bring along, with all extras of the package itself."""
+    found: set[tuple[str, frozenset[str]]] = set()
+    own = package.distribution.metadata.get_all("Provides-Extra") or ()
+    waiting = list(requirements(package, extras=own))
     while waiting:
-        name = canonicalize_name(waiting.pop())
-        if name in found:
+        needed = waiting.pop()
+        name, extras = canonicalize_name(needed.name), frozenset(needed.extras)
+        if (name, extras) in found:
             continue
-        found.add(name)
+        found.add((name, extras))
         try:
-            waiting += [one.name for one in requirements(Package(name, distribution(name), package.folder))]
+            waiting += requirements(Package(name, distribution(name), package.folder), extras=extras)
         except PackageNotFoundError:
             continue
-    return found
+    return {name for name, _ in found}
 
 
 @cache
