@@ -69,7 +69,8 @@ class _Stack(PreTrainedModel):
         return x
 
     def _placed(self, x: Tensor, position_ids: Tensor) -> Tensor:
-        out: Tensor = self.dropout(self.layernorm_embedding(x + self.embed_positions(position_ids)))
+        positions = self.embed_positions(position_ids).to(x.dtype)  # computed ones are float32
+        out: Tensor = self.dropout(self.layernorm_embedding(x + positions))
         return out
 
     def _skips(self) -> bool:
@@ -130,6 +131,7 @@ class TextDecoder(_Stack):
         positions: position ids (B, T) to vectors (B, T, D), instead of a table that begins with two unread rows.
         embedding_norm: normalise the sum of token and position.
         key_bias: see `modelry.nn.encoder_decoder.SelfAttention`.
+        source: width of the encoder's states; D when None.
     """
 
     def __init__(
@@ -140,6 +142,7 @@ class TextDecoder(_Stack):
         positions: nn.Module | None = None,
         embedding_norm: bool = True,
         key_bias: bool = True,
+        source: int | None = None,
     ) -> None:
         values: Any = config
         super().__init__(
@@ -149,7 +152,8 @@ class TextDecoder(_Stack):
             positions=positions,
             embedding_norm=embedding_norm,
         )
-        sizes = {**self._sizes("decoder", norm_first=norm_first), "key_bias": key_bias}
+        self._source: int = source or values.d_model
+        sizes = {**self._sizes("decoder", norm_first=norm_first), "key_bias": key_bias, "source": source}
         self.layers = nn.ModuleList(DecoderLayer(**sizes) for _ in range(values.decoder_layers))
 
     def forward(
@@ -171,12 +175,13 @@ class TextDecoder(_Stack):
             input_ids: (B, T) int64; or `inputs_embeds`, (B, T, D).
             attention_mask: (B, all positions of the decoder), 0 at padding.
             position_ids: (B, T); counted from each row's first real token when None.
-            encoder_hidden_states: (B, S, D); None for a decoder that stands alone.
+            encoder_hidden_states: (B, S, D or `source`); None for a decoder that stands alone.
             encoder_attention_mask: (B, S), 0 at padding.
             past_key_values: what came before; extended by T.
 
         Raises:
-            ValueError: not exactly one of input_ids and inputs_embeds, or more positions than the model has.
+            ValueError: not exactly one of input_ids and inputs_embeds, more positions than the model has, or states of
+                another width.
         """
         x = self._embedded(input_ids, inputs_embeds, "the decoder")  # (B, T, D)
         cache, new = past_key_values, x.shape[1]
@@ -195,6 +200,11 @@ class TextDecoder(_Stack):
         mask = causal_mask(attention_mask, new=new, seen=seen, width=width, device=x.device, weights=weights)
         source, source_mask = encoder_hidden_states, None
         if source is not None:
+            if source.shape[-1] != self._source:
+                raise ValueError(
+                    f"the decoder looks at states of width {self._source}, and encoder_hidden_states have the shape "
+                    f"{tuple(source.shape)}: use the encoder that it was made for, or a projection between them"
+                )
             source_mask = bidirectional_mask(encoder_attention_mask, keys=source.shape[1], weights=looks)
         nothing = [None] * len(self.layers)
         cross = nothing if cache is None or source is None else cache.cross_layers()
