@@ -1,4 +1,4 @@
-"""Image encoders and text decoders as one model: like and unlike widths, mBART's and BART's decoders."""
+"""Image encoders and text decoders as one model: like and unlike widths, mBART's, BART's and TrOCR's decoders."""
 
 from typing import Any
 
@@ -25,11 +25,22 @@ MBART: dict[str, Any] = {
     "is_decoder": True,
     "is_encoder_decoder": False,
 }
+TROCR: dict[str, Any] = {
+    "model_type": "trocr",
+    "vocab_size": 80,
+    "d_model": 16,
+    "decoder_layers": 2,
+    "decoder_attention_heads": 4,
+    "decoder_ffn_dim": 32,
+    "max_position_embeddings": 40,
+    "init_std": 0.2,
+}
 PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "mbart": ({}, {}),
     "widths": ({}, {"d_model": 16, "scale_embedding": True}),
     "bart": ({"qkv_bias": False}, {"model_type": "bart", "activation_function": "relu"}),
     "untied": ({"image_size": 24}, {"tie_word_embeddings": False, "d_model": 32}),
+    "trocr": ({"qkv_bias": False}, {**TROCR, "cross_attention_hidden_size": 24, "scale_embedding": True}),
 }
 
 
@@ -58,7 +69,7 @@ CASES = [
         "config": {
             "model_type": "vision-encoder-decoder",
             "encoder": {**VIT, **encoder},
-            "decoder": {**MBART, **decoder},
+            "decoder": decoder if decoder.get("model_type") == "trocr" else {**MBART, **decoder},
             "decoder_start_token_id": 2,
             "pad_token_id": 1,
         },
