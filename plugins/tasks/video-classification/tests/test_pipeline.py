@@ -55,11 +55,19 @@ def test_every_form_of_a_video(saved: Save, frames: np.ndarray, data: bytes, tmp
     text = base64.b64encode(data).decode()
     for rate in (None, 3):
         expected = classify(path, frame_sampling_rate=rate)
-        for form in (str(path), data, text, {"video": path}):
+        files: tuple[Any, ...] = (str(path), data, text, {"video": path})
+        for form in files:
             assert classify(form, frame_sampling_rate=rate) == expected
         expected = classify(frames, frame_sampling_rate=rate)
         pictures = [Image.fromarray(one) for one in frames]
-        for form in (list(frames), pictures, tuple(pictures), {"video": pictures}, np.moveaxis(frames, -1, 1)):
+        held: tuple[Any, ...] = (
+            list(frames),
+            pictures,
+            tuple(pictures),
+            {"video": pictures},
+            np.moveaxis(frames, -1, 1),
+        )
+        for form in held:
             close(classify(form, frame_sampling_rate=rate), expected)
         close(classify([frames, pictures], batch_size=2, frame_sampling_rate=rate)[1], expected)
 

@@ -73,7 +73,7 @@ class VideoMAEEmbeddings(nn.Module):
         Raises:
             ValueError: another shape, or rows with different numbers of masked tubelets.
         """
-        x = self.patch_embeddings(self._checked(pixel_values))  # (B, N, D)
+        x: Tensor = self.patch_embeddings(self._checked(pixel_values))  # (B, N, D)
         x = x + self.position_embeddings.to(x.dtype)
         if masked is None:
             return x

@@ -47,14 +47,15 @@ def pixels_of_tubelets(pixel_values: Tensor, tubelet: tuple[int, int, int]) -> T
     """
     frames = pixel_values.float()
     if frames.shape[2] == len(MEAN):
-        mean, spread = (frames.new_tensor(one)[:, None, None] for one in (MEAN, SPREAD))
+        mean, spread = (torch.tensor(one, device=frames.device)[:, None, None] for one in (MEAN, SPREAD))
         frames = frames * spread + mean
     depth, rows, columns = tubelet
     videos, count, channels, height, width = frames.shape
-    whole = frames[:, : count - count % depth, :, : height - height % rows, : width - width % columns]
-    cut = whole.unflatten(4, (-1, columns)).unflatten(3, (-1, rows)).unflatten(1, (-1, depth))
-    placed = cut.permute(0, 1, 4, 6, 2, 5, 7, 3)  # (B, three counts of tubelets, depth, rows, columns, C)
-    return placed.reshape(videos, -1, depth * rows * columns, channels)
+    along, down, across = count // depth, height // rows, width // columns  # how many tubelets there are
+    whole = frames[:, : along * depth, :, : down * rows, : across * columns]
+    cut = whole.reshape(videos, along, depth, channels, down, rows, across, columns)
+    placed = cut.permute(0, 1, 4, 6, 2, 5, 7, 3)  # (B, along, down, across, depth, rows, columns, C)
+    return placed.reshape(videos, along * down * across, depth * rows * columns, channels)
 
 
 class VideoMAEDecoder(nn.Module):
