@@ -1,6 +1,8 @@
 """Labels of videos as transformers' pipeline gives them, every form of a video, and what is none."""
 
 import base64
+import io
+import wave
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -83,9 +85,14 @@ def test_what_is_no_video(saved: Save, frames: np.ndarray, data: bytes, tmp_path
     classify = pipeline("video-classification", model=saved(), device="cpu")
     text = tmp_path / "film.mp4"
     text.write_text("no film")
+    sound = io.BytesIO()
+    with wave.open(sound, "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(bytes(800))
     bad: list[tuple[Any, dict[str, Any], str]] = [
         (text, {}, "is no video that can be read"),
         (text, {"frame_sampling_rate": 2}, "is no video that can be read"),
+        (sound.getvalue(), {}, "has no video stream; it has audio"),
         (frames[:1], {}, "has 1 frames; 4 cannot be taken"),
         (frames[0], {"frame_sampling_rate": 1}, "has 1 frames; 4 frames, one of 1 each"),
         (frames, {"frame_sampling_rate": 6}, "has 20 frames; 4 frames, one of 6 each"),
