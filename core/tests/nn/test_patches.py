@@ -64,3 +64,11 @@ def test_embeddings_begin_with_the_class_token() -> None:
     x, grid = layer(torch.randn(2, 3, 4, 6), any_size=False)
     assert grid == (2, 3)
     torch.testing.assert_close(x[1, 0], layer.cls_token[0, 0] + layer.position_embeddings[0, 0])
+
+
+def test_a_distillation_token_stands_behind_the_class_token() -> None:
+    layer = ImageEmbeddings(3, 4, image_size=(4, 6), patch_size=2, distilled=True)
+    assert layer.distillation_token is not None
+    x, _ = layer(torch.randn(2, 3, 6, 6), any_size=True)
+    assert x.shape == (2, 2 + 9, 4)
+    torch.testing.assert_close(x[1, 1], layer.distillation_token[0, 0] + layer.position_embeddings[0, 1])

@@ -54,7 +54,9 @@ class PatchEmbeddings(nn.Module):
 
 
 class ImageEmbeddings(nn.Module):
-    """A class token and patches, with learned positions; patches may be replaced by a mask token.
+    """A class token, a distillation token where asked for, and patches, with learned positions.
+
+    Patches may be replaced by a mask token.
 
     Args:
         channels: C.
@@ -62,6 +64,7 @@ class ImageEmbeddings(nn.Module):
         image_size: of the images that the positions are learned for.
         patch_size: side of a patch, or height and width.
         mask_shape: shape of the mask token as it is stored; None for a model without one.
+        distilled: a second token stands behind the class token. Touvron et al. 2020, https://arxiv.org/abs/2012.12877.
         dropout: of the sum.
         spread: standard deviation of new tokens and positions.
     """
@@ -74,15 +77,18 @@ class ImageEmbeddings(nn.Module):
         image_size: ImageSize,
         patch_size: ImageSize,
         mask_shape: tuple[int, ...] | None = None,
+        distilled: bool = False,
         dropout: float = 0.0,
         spread: float = 0.02,
     ) -> None:
         super().__init__()
         self.image_size, self.grid, self.spread = as_pair(image_size), grid_of(image_size, patch_size), spread
         self.cls_token = nn.Parameter(torch.empty(1, 1, width))
+        self.distillation_token = nn.Parameter(torch.empty(1, 1, width)) if distilled else None
         self.mask_token = None if mask_shape is None else nn.Parameter(torch.zeros(mask_shape))
         self.patch_embeddings = PatchEmbeddings(channels, width, patch_size=patch_size)
-        self.position_embeddings = nn.Parameter(torch.empty(1, self.grid[0] * self.grid[1] + 1, width))
+        self.before = 2 if distilled else 1
+        self.position_embeddings = nn.Parameter(torch.empty(1, self.before + self.grid[0] * self.grid[1], width))
         self.dropout = nn.Dropout(dropout)
         self.reset_parameters()
 
@@ -91,13 +97,15 @@ class ImageEmbeddings(nn.Module):
         with torch.no_grad():
             nn.init.trunc_normal_(self.cls_token, std=self.spread)
             nn.init.trunc_normal_(self.position_embeddings, std=self.spread)
+            if self.distillation_token is not None:
+                nn.init.trunc_normal_(self.distillation_token, std=self.spread)
             if self.mask_token is not None:
                 self.mask_token.zero_()
 
     def forward(
         self, pixel_values: Tensor, masked: Tensor | None = None, *, any_size: bool
     ) -> tuple[Tensor, tuple[int, int]]:
-        """(B, C, H, W) to (B, 1 + N, D), and (G, K).
+        """(B, C, H, W) to (B, tokens in front + N, D), and (G, K).
 
         Args:
             masked: (B, N) bool, True where the mask token stands in.
@@ -116,8 +124,9 @@ class ImageEmbeddings(nn.Module):
         x, grid = self.patch_embeddings(pixel_values)  # (B, N, D)
         if masked is not None:
             x = mask_patches(x, masked, self.mask_token)
-        positions = interpolate_positions(self.position_embeddings, self.grid, grid, before=1)
-        x = torch.cat((self.cls_token.expand(x.shape[0], -1, -1), x), dim=1)  # (B, 1 + N, D)
+        positions = interpolate_positions(self.position_embeddings, self.grid, grid, before=self.before)
+        front = [token for token in (self.cls_token, self.distillation_token) if token is not None]
+        x = torch.cat([*(token.expand(x.shape[0], -1, -1) for token in front), x], dim=1)
         return self.dropout(x + positions), grid
 
 

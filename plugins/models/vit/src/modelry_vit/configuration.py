@@ -1,14 +1,11 @@
 """What a Vision Transformer's config.json means. Plain data: it reads and checks, and builds nothing."""
 
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, model_validator
-
-from modelry.configuration import ModelConfig
-from modelry.nn.image_sizes import ImageSize, check_heads, grid_of
+from modelry.nn.vit_config import VisionTransformerConfig
 
 
-class ViTConfig(ModelConfig):
+class ViTConfig(VisionTransformerConfig):
     """Field names are the published ones, defaults those of ViT-B/16.
 
     Raises:
@@ -16,24 +13,3 @@ class ViTConfig(ModelConfig):
     """
 
     model_type: Literal["vit"] = "vit"
-    hidden_size: int = Field(768, gt=0, description="D, width of the residual stream")
-    num_hidden_layers: int = Field(12, gt=0)
-    num_attention_heads: int = Field(12, gt=0, description="H")
-    intermediate_size: int = Field(3072, gt=0, description="F, width inside the MLP")
-    hidden_act: str = "gelu"
-    hidden_dropout_prob: float = Field(0.0, ge=0, lt=1)
-    attention_probs_dropout_prob: float = Field(0.0, ge=0, lt=1)
-    layer_norm_eps: float = Field(1e-12, gt=0)
-    image_size: ImageSize = 224
-    patch_size: ImageSize = 16
-    num_channels: int = Field(3, gt=0)
-    qkv_bias: bool = True
-    encoder_stride: int = Field(16, gt=0, description="pixels that a place becomes in masked image modeling")
-    pooler_output_size: int | None = Field(None, gt=0, description="width of the pooled vector; hidden_size when null")
-    pooler_act: str = "tanh"
-
-    @model_validator(mode="after")
-    def _sizes_fit(self) -> Self:
-        check_heads(self.hidden_size, self.num_attention_heads)
-        grid_of(self.image_size, self.patch_size)
-        return self
