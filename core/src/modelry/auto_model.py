@@ -86,7 +86,7 @@ HEADS["base"] = AutoModel
 
 
 def model_class(head: str, config: ModelConfig, *, plugin: str | None = None) -> "type[PreTrainedModel]":
-    """The class of a family's head.
+    """The class of a family's head, or of its variant (`{head}-...`) that the configuration says the files are of.
 
     Raises:
         RegistryError: no plugin has the family, or it is broken.
@@ -100,5 +100,8 @@ def model_class(head: str, config: ModelConfig, *, plugin: str | None = None) ->
             f"{family.model_type} ({provider.distribution} {provider.version}) has no head {head!r}, which "
             f"{HEADS[head].__name__ if head in HEADS else 'this class'} loads; it has {has}"
         )
+    by_class = {reference.partition(":")[2]: name for name, reference in family.heads.items()}
+    said = (by_class.get(name, "") for name in config.architectures or ())
+    head = next((name for name in said if name.startswith(f"{head}-")), head)
     found: Any = resolve(family.heads[head])
     return cast("type[PreTrainedModel]", found)
