@@ -41,6 +41,7 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "bart": ({"qkv_bias": False}, {"model_type": "bart", "activation_function": "relu"}),
     "untied": ({"image_size": 24}, {"tie_word_embeddings": False, "d_model": 32}),
     "trocr": ({"qkv_bias": False}, {**TROCR, "cross_attention_hidden_size": 24, "scale_embedding": True}),
+    "deit": ({"model_type": "deit"}, {**TROCR, "layernorm_embedding": False, "activation_function": "relu"}),
 }
 
 
