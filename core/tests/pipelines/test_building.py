@@ -10,6 +10,7 @@ import modelry
 from modelry import pipeline
 from modelry.errors import ConfigError, ModelryWarning, NotFound, ParameterError, UnknownName
 from modelry.pipelines import Pipeline
+from modelry_registry import Task, get_registry, use_registry
 
 pytestmark = pytest.mark.usefixtures("toys")
 
@@ -46,6 +47,22 @@ def test_dtype(folder: Path, dtype: Any) -> None:
 def test_the_task_follows_from_the_model(folder: Path, toy_model: Any) -> None:
     assert pipeline(model=folder).task == "add"
     assert pipeline(model=toy_model).task == "add"
+
+
+def test_a_task_that_is_not_implied(folder: Path) -> None:
+    also = Task(name="also", pipeline="nowhere:Nothing", heads=("base",), implied=False)
+    seeing = Task(name="seeing", pipeline="nowhere:Nothing", heads=("base",), preprocessors=("image-processor",))
+    with use_registry(get_registry().extended(also, seeing, distribution="more-tasks")):
+        assert pipeline(model=folder).task == "add"
+
+
+def test_two_tasks_prefer_the_head(folder: Path) -> None:
+    second = Task(name="second", pipeline="nowhere:Nothing", heads=("base",))
+    with (
+        use_registry(get_registry().extended(second, distribution="more-tasks")),
+        pytest.raises(UnknownName, match="add, second of the installed tasks run it first"),
+    ):
+        pipeline(model=folder)
 
 
 def test_the_task_does_not_follow(folder: Path) -> None:

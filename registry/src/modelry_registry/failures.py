@@ -56,6 +56,12 @@ def missing(needs: Sequence[tuple[str, str, str]], *, asked_by: str = "") -> Mis
     return MissingPlugin(f"{text}. Run: pip install {' '.join(distributions)}", distributions)
 
 
+def some(names: Sequence[str], *, most: int = 12) -> str:
+    """The first of some names, and how many more there are."""
+    shown = ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    return shown or "none"
+
+
 def unknown(kind: str, name: str, installed: Iterable[str], *, asked_by: str = "") -> UnknownName:
     """Close matches among the installed names, and never the name of a package."""
     from difflib import get_close_matches  # 3 ms that only a failure pays
@@ -66,8 +72,7 @@ def unknown(kind: str, name: str, installed: Iterable[str], *, asked_by: str = "
     if near:
         hint = f"Did you mean {' or '.join(near)}?"
     else:
-        shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-        hint = f"Installed: {shown or 'none'}. Correct the name, or install the plugin that provides it."
+        hint = f"Installed: {some(names)}. Correct the name, or install the plugin that provides it."
     text = (
         f"{asked_by} asks for {labelled(kind, name)}, which no installed or known package provides"
         if asked_by

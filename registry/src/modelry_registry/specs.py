@@ -96,6 +96,9 @@ class Task(Spec):
     """Head names it can run, the preferred first."""
     preprocessors: tuple[str, ...] = ()
     """Preprocessor roles it needs ("tokenizer", ...)."""
+    implied: bool = True
+    """Whether it is the task of a model that was saved with the first of `heads`, where nobody names one. Of several
+    tasks that prefer one head and the same preprocessors, one should be."""
     inputs: tuple[str, ...] = ("text",)
     outputs: tuple[str, ...] = ("text",)
     help: str = ""

@@ -167,7 +167,7 @@ def load_part(role: str, given: Any, origin: Reference | None, spec: Task, hub: 
 
 
 def task_of(config: ModelConfig, registry: Registry, class_name: str | None = None) -> Task:
-    """The installed task that prefers the head a model was saved with.
+    """The installed task that prefers the head a model was saved with, and whose preprocessors its family has.
 
     Raises:
         ConfigError: the configuration does not say which head that is.
@@ -182,7 +182,8 @@ def task_of(config: ModelConfig, registry: Registry, class_name: str | None = No
             f"{config.model_type!r} ({', '.join(sorted(family.heads))}). Name the task: pipeline('text-generation', …)"
         )
     tasks = [registry.get("tasks", name) for name in registry.names("tasks")]
-    fitting = [task for task in tasks if task.heads and task.heads[0] in heads]
+    preferring = [task for task in tasks if task.implied and task.heads and task.heads[0] in heads]
+    fitting = [task for task in preferring if family.preprocessors.keys() >= set(task.preprocessors)]
     if len(fitting) != 1:
         found = ", ".join(task.name for task in fitting) or "none"
         raise UnknownName(

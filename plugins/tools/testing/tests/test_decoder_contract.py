@@ -30,7 +30,7 @@ def test_the_installed_strategy_is_greedy(outcomes: Callable) -> None:
 _HALF = """\
     for weight in session.model.__dict__.pop("half", ()):
         weight.data.neg_()
-    session.model.__dict__["half"] = [session.model.get_output_embeddings().weight]
+    session.model.__dict__["half"] = [next(session.model.parameters())]
 """
 """Changes the model while it runs, and back at the end."""
 _QUIET = """\

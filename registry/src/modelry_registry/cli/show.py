@@ -56,7 +56,7 @@ def find(registry: Registry, name: str) -> list[Candidate]:
     if absent:
         raise failures.missing(absent)
     installed = sorted({one.name for one in registry.candidates})
-    raise UnknownName(f"no installed or known package provides {quoted(name)}. Installed: {', '.join(installed)}")
+    raise UnknownName(f"no installed or known package provides {quoted(name)}. Installed: {failures.some(installed)}")
 
 
 def _describe(registry: Registry, candidate: Candidate) -> dict[str, object]:

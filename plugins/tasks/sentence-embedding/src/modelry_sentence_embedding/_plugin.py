@@ -12,6 +12,7 @@ def modelry_register(registrar: Registrar) -> None:
             pipeline="modelry_sentence_embedding.pipeline:SentenceEmbeddingPipeline",
             heads=("text-encoding", "base"),
             preprocessors=("tokenizer",),
+            implied=False,
             inputs=("text",),
             outputs=("vector",),
             help="Turn each text into one vector, by which texts can be compared.",

@@ -12,6 +12,7 @@ def modelry_register(registrar: Registrar) -> None:
             pipeline="modelry_summarization.pipeline:SummarizationPipeline",
             heads=("seq2seq-lm",),
             preprocessors=("tokenizer",),
+            implied=False,
             inputs=("text",),
             outputs=("text",),
             help="Say what a text says, in fewer words.",

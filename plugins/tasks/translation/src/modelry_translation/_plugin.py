@@ -12,6 +12,7 @@ def modelry_register(registrar: Registrar) -> None:
             pipeline="modelry_translation.pipeline:TranslationPipeline",
             heads=("seq2seq-lm",),
             preprocessors=("tokenizer",),
+            implied=False,
             inputs=("text",),
             outputs=("text",),
             help="Say in one language what a text says in another.",

@@ -10,8 +10,9 @@ def modelry_register(registrar: Registrar) -> None:
         Task(
             name="zero-shot-classification",
             pipeline="modelry_zero_shot_classification.pipeline:ZeroShotClassificationPipeline",
-            heads=("zero-shot-classification", "sequence-classification"),  # a classifier's own task is another
+            heads=("sequence-classification",),
             preprocessors=("tokenizer",),
+            implied=False,
             inputs=("text", "labels"),
             outputs=("label",),
             help="Say which of some labels fit a text, by a model of entailment.",
