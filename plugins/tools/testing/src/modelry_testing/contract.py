@@ -59,6 +59,8 @@ class Contract:
     name: ClassVar[str] = ""
     _memory: ClassVar[dict[str, Any]]
     registry: ClassVar[Registry | None] = None
+    by_name: ClassVar[bool] = False
+    """Whether nobody wrote a test class: what only its author could have said is then told in a skip."""
 
     @classmethod
     def label(cls) -> str:

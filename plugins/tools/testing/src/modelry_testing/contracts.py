@@ -3,10 +3,13 @@
 from modelry_registry import ModelFamily, Registry, UnknownName
 from modelry_testing.contract import Contract, PluginContract
 from modelry_testing.decoder_contract import DecoderContract
+from modelry_testing.feature_extractor_contract import FeatureExtractorContract
+from modelry_testing.image_processor_contract import ImageProcessorContract
 from modelry_testing.model_contract import ModelContract
 from modelry_testing.quantizer_contract import QuantizerContract
 from modelry_testing.task_contract import TaskContract
 from modelry_testing.tokenizer_contract import TokenizerContract
+from modelry_testing.video_processor_contract import VideoProcessorContract
 
 KINDS: dict[str, type[Contract]] = {
     "models": ModelContract,
@@ -18,6 +21,13 @@ KINDS: dict[str, type[Contract]] = {
     "commands": PluginContract,
     "hooks": PluginContract,
 }
+ROLES: dict[str, type[Contract]] = {
+    "tokenizer": TokenizerContract,
+    "image-processor": ImageProcessorContract,
+    "video-processor": VideoProcessorContract,
+    "feature-extractor": FeatureExtractorContract,
+}
+"""Of a family's preprocessors, those that have checks of their own."""
 
 
 def contracts_of(name: str, *, kind: str | None = None, registry: Registry) -> list[type[Contract]]:
@@ -37,20 +47,20 @@ def contracts_of(name: str, *, kind: str | None = None, registry: Registry) -> l
     made = []
     for one, key in found:
         made.append(_about(KINDS[one], one, key, registry))
-        if one == "models" and _has_tokenizer(key, registry):
-            made.append(_about(TokenizerContract, one, key, registry))
+        if one == "models":
+            made += [_about(ROLES[role], one, key, registry) for role in _roles(key, registry)]
     return made
 
 
 def _about(contract: type[Contract], kind: str, name: str, registry: Registry) -> type[Contract]:
     words = "".join(part.capitalize() for part in name.replace("-", "_").replace(".", "_").split("_"))
-    said = {"kind": kind, "name": name, "registry": registry}
+    said = {"kind": kind, "name": name, "registry": registry, "by_name": True}
     return type(f"{words}{contract.__name__}", (contract,), said)
 
 
-def _has_tokenizer(name: str, registry: Registry) -> bool:
+def _roles(name: str, registry: Registry) -> list[str]:
     try:
         spec = registry.get("models", name)
     except Exception:
-        return False  # the model contract says what is wrong with it
-    return isinstance(spec, ModelFamily) and "tokenizer" in spec.preprocessors
+        return []  # the model contract says what is wrong with it
+    return [role for role in ROLES if isinstance(spec, ModelFamily) and role in spec.preprocessors]

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import pytest
-import torch
 
 from modelry import ModelConfig
 from modelry_registry import ModelFamily
@@ -15,7 +14,6 @@ from modelry_testing.models import (
     configs,
     generating,
     padding,
-    pictures,
     precision,
     reference,
     running,
@@ -23,6 +21,8 @@ from modelry_testing.models import (
     training,
     weights,
 )
+from modelry_testing.models.inputs import inputs_of_family
+from modelry_testing.models.labels import labels_of_head
 from modelry_testing.models.reference import Reference
 from modelry_testing.models.subject import Inputs, Subject
 from modelry_testing.models.weight_tables import total_and_reversible
@@ -30,6 +30,8 @@ from modelry_testing.models.weight_tables import total_and_reversible
 _READ = ("test_registered", "test_tiny_config")
 _RUNS = (*_READ, "test_forward", "test_determinism")
 _LOADS = (*_RUNS, "test_save_and_load")
+KNOWN = (("text",), ("image",))
+"""Modalities of families whose inputs all look alike."""
 
 
 class ModelContract(PluginContract):
@@ -63,55 +65,18 @@ class ModelContract(PluginContract):
     # What a family may say in its own way
 
     def inputs(self, config: ModelConfig, rows: int, length: int) -> Inputs:
-        """Inputs of `rows` rows and `length` positions. Ids avoid the special tokens: some models look for those.
+        """Inputs of `rows` rows and `length` positions, all that some head takes: each is given its own part.
 
         Raises:
-            pytest.skip.Exception: the model reads something else than ids, and the test class does not say what.
+            pytest.skip.Exception: the family's declaration does not say what the model reads.
         """
-        modalities = cast(ModelFamily, self.spec()).modalities
-        if modalities == ("image",):
-            return {"pixel_values": pictures.pixels(config, rows)}
-        if "text" not in modalities:
-            pytest.skip(f"{self.name} does not read text: override `inputs` in its test class")
-        text = config.get_text_config()
-        special = {text.pad_token_id}
-        for one in (text.bos_token_id, text.eos_token_id):
-            special |= set(one if isinstance(one, list) else [one])
-        plain = torch.tensor([one for one in range(cast(int, text.vocab_size)) if one not in special])  # type: ignore[attr-defined]  # of every text config
-        ids = plain[torch.randint(len(plain), (rows, length))]
-        if config.is_encoder_decoder:
-            return {"input_ids": ids, "decoder_input_ids": ids.flip(0)[:, : max(1, length - 2)]}
-        return {"input_ids": ids}
+        subject = self.subject()
+        heads = dict.fromkeys((subject.head, *subject.family.heads))
+        return inputs_of_family(subject.family, [subject.head_class(head) for head in heads], config, rows, length)
 
     def labels(self, head: str, config: ModelConfig, inputs: Inputs) -> Inputs:
-        """What a head is trained on; empty for a head without a loss."""
-        rows, *_, length = inputs["input_ids"].shape if "input_ids" in inputs else (len(next(iter(inputs.values()))), 1)
-        match head:
-            case "causal-lm" | "masked-lm":
-                return {"labels": inputs["input_ids"]}
-            case "seq2seq-lm":
-                return {"labels": inputs["decoder_input_ids"]}
-            case "sequence-classification" | "image-classification" | "audio-classification":
-                return {"labels": torch.arange(rows) % config.num_labels}
-            case "masked-image-modeling":
-                return {"bool_masked_pos": pictures.every_third_patch(config, inputs["pixel_values"])}
-            case "semantic-segmentation":
-                return {"labels": pictures.classes_of_pixels(config, inputs["pixel_values"])}
-            case "multiple-choice":
-                return {"labels": torch.arange(rows) % 3}
-            case "next-sentence-prediction":
-                return {"labels": torch.arange(rows) % 2}
-            case "pretraining" if "input_ids" in inputs:
-                return {"labels": inputs["input_ids"], "next_sentence_label": torch.arange(rows) % 2}
-            case "token-classification":
-                return {"labels": torch.arange(rows * length).reshape(rows, length) % config.num_labels}
-            case "question-answering":
-                length = inputs.get("decoder_input_ids", inputs["input_ids"]).shape[1]
-                return {
-                    "start_positions": torch.arange(rows) % length,
-                    "end_positions": torch.full((rows,), length - 1),
-                }
-        return {}
+        """What a head is trained on; empty for a head without a loss, and where only the family knows."""
+        return labels_of_head(head, self.subject().head_class(head), config, inputs)
 
     def reference_model(self, folder: Path) -> Reference | None:
         """An independent implementation of the model in `folder`: it takes our inputs and returns logits."""
@@ -125,7 +90,14 @@ class ModelContract(PluginContract):
             values = self.tiny if self.tiny is not None else family.tiny
             if not values:
                 pytest.skip(f"{self.name} gives no tiny configuration: add `tiny` to its ModelFamily")
-            return Subject(family, values, make_inputs=self.inputs, make_labels=self.labels, tolerance=self.tolerance)
+            return Subject(
+                family,
+                values,
+                make_inputs=self.inputs,
+                make_labels=self.labels,
+                tolerance=self.tolerance,
+                guessed=self.by_name and family.modalities not in KNOWN,
+            )
 
         return cast(Subject, self.remembered("subject", make))
 
@@ -277,7 +249,7 @@ class ModelContract(PluginContract):
     @check(after=(*_RUNS, "test_heads"))
     def test_gradients(self) -> None:
         """Gradients reach every trainable parameter."""
-        training.gradients(self.subject(), self.without_gradient)
+        training.gradients(self.subject(), self.without_gradient, by_name=self.by_name)
 
     @check(after=(*_RUNS, "test_gradients"))
     def test_gradient_checkpointing(self) -> None:

@@ -69,9 +69,12 @@ class PreprocessorContract(Contract):
                 pytest.skip(f"the family {self.name} declares no {self.role}")
             folder = new_folder()
             self.write_files(folder)
-            return Subject(
+            subject = Subject(
                 family.preprocessors[self.role], self.role, folder, tuple(self.items()), self.prepare, self.tolerance
             )
+            if self.by_name:
+                preparing.try_loading(subject)
+            return subject
 
         return cast(Subject, self.remembered("subject", make))
 

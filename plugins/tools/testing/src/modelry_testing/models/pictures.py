@@ -1,6 +1,6 @@
-"""Random pictures for a family that reads them, and labels for what it does with them.
+"""Random pictures and films for a family that reads them, and labels for what it does with them.
 
-B images   C channels   H, W height and width in pixels
+B images   C channels   F frames   H, W height and width in pixels
 """
 
 from typing import Any
@@ -16,14 +16,18 @@ SIDE = 32
 
 def pixels(config: ModelConfig, rows: int) -> Tensor:
     """(B, C, H, W), of the size that the configuration, or one inside it, names."""
-    size = _value(config, "image_size", SIDE)
-    height, width = (size, size) if isinstance(size, int) else size
-    return torch.randn(rows, _value(config, "num_channels", 3), height, width)
+    return torch.randn(rows, *_picture(config))
+
+
+def films(config: ModelConfig, rows: int) -> Tensor | None:
+    """(B, F, C, H, W), where the configuration names F."""
+    frames = said(config, "num_frames", None)
+    return None if frames is None else torch.randn(rows, frames, *_picture(config))
 
 
 def every_third_patch(config: ModelConfig, pixel_values: Tensor) -> Tensor:
     """(B, patches) bool: which patches are masked."""
-    side = _value(config, "patch_size", 1)
+    side = said(config, "patch_size", 1)
     rows, columns = (side, side) if isinstance(side, int) else side
     images, _, height, width = pixel_values.shape
     patches = (height // rows) * (width // columns)
@@ -36,7 +40,14 @@ def classes_of_pixels(config: ModelConfig, pixel_values: Tensor) -> Tensor:
     return torch.arange(images * height * width).reshape(images, height, width) % config.num_labels
 
 
-def _value(config: ModelConfig, key: str, otherwise: Any) -> Any:
+def said(config: ModelConfig, key: str, otherwise: Any) -> Any:
     """The value of a key of this configuration, else of the first inside it that has one."""
     inside = [one for one in vars(config).values() if isinstance(one, ModelConfig)]
     return next((getattr(one, key) for one in (config, *inside) if hasattr(one, key)), otherwise)
+
+
+def _picture(config: ModelConfig) -> tuple[int, int, int]:
+    """(C, H, W)."""
+    size = said(config, "image_size", SIDE)
+    height, width = (size, size) if isinstance(size, int) else size
+    return said(config, "num_channels", 3), height, width

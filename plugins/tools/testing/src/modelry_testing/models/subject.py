@@ -6,15 +6,17 @@ B batch   T positions   V vocabulary
 import copy
 import inspect
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, nn
 
 from modelry import ModelConfig, PreTrainedModel
 from modelry.errors import ModelryWarning
+from modelry.outputs import ModelOutput
 from modelry_registry import ModelFamily, resolve
 from modelry_testing.errors import ContractBroken
 from modelry_testing.scratch import new_folder
@@ -25,7 +27,13 @@ SEED = 20
 
 
 class Subject:
-    """What the checks of one family share. Models are made once, and handed out as copies."""
+    """What the checks of one family share. Models are made once, and handed out as copies.
+
+    Args:
+        make_inputs: of a configuration, rows and positions.
+        make_labels: of a head, a configuration and the head's inputs.
+        guessed: inputs are nobody's but the kit's: what needs those that a head does not take is skipped.
+    """
 
     def __init__(
         self,
@@ -35,12 +43,15 @@ class Subject:
         make_inputs: Callable[[ModelConfig, int, int], Inputs],
         make_labels: Callable[[str, ModelConfig, Inputs], Inputs],
         tolerance: float,
+        guessed: bool = False,
     ) -> None:
         self.family = family
         self.values = values
         self.make_inputs = make_inputs
         self.make_labels = make_labels
         self.tolerance = tolerance
+        self.guessed = guessed
+        self._refusals: dict[str, str] = {}
         self._models: dict[str, PreTrainedModel] = {}
         self._folder = new_folder()
 
@@ -92,24 +103,47 @@ class Subject:
         """Inputs of the tiny model, the same every time; without a mask, because nothing is padded.
 
         Args:
-            head: which takes them; one that is a side of an encoder-decoder takes the inputs of its own.
+            head: which takes them; a side of a model takes the inputs of its own, and one that classifies pictures no
+                texts.
         """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(SEED)
             inputs = self.make_inputs(self.config(), rows, length)
-        takes = inspect.signature(self.head_class(head or self.head).forward).parameters
-        if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in takes.values()):
-            return inputs
-        return {name: value for name, value in inputs.items() if name in takes}
+        head = head or self.head
+        takes = inspect.signature(self.head_class(head).forward).parameters
+        if head == "image-classification" and "pixel_values" in inputs:
+            inputs = {"pixel_values": inputs["pixel_values"]}
+        elif not any(one.kind is inspect.Parameter.VAR_KEYWORD for one in takes.values()):
+            inputs = {name: value for name, value in inputs.items() if name in takes}
+        if self.guessed:
+            self._try(head, inputs)
+        return inputs
+
+    def _try(self, head: str, inputs: Inputs) -> None:
+        """Run a head once.
+
+        Raises:
+            pytest.skip.Exception: it does not take the inputs.
+        """
+        if head not in self._refusals:
+            model, self._refusals[head] = self.model(head), ""
+            try:
+                with torch.inference_mode():
+                    model(**inputs)
+            except Exception as error:
+                self._refusals[head] = f"{type(error).__name__}: {error}"
+        if self._refusals[head]:
+            pytest.skip(
+                f"the {head} head does not take {' and '.join(inputs) or 'nothing'} as the kit makes them "
+                f"({self._refusals[head]}): give `inputs(config, rows, length)` in the family's test class"
+            )
 
     def inputs_of(self, head: str) -> Inputs:
         """Inputs for one head; a head that reads one position of each row is told that nothing is padded.
 
-        A head that chooses gets three choices, (B, 3, T); one that classifies pictures gets no texts.
+        A head that chooses gets three choices, (B, 3, T).
         """
         inputs = self.inputs(head=head)
-        if head == "image-classification" and "pixel_values" in inputs:
-            inputs = {"pixel_values": inputs["pixel_values"]}
         if head == "sequence-classification" and "input_ids" in inputs:
             inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
             if self.config().is_encoder_decoder:  # read at the end token
@@ -153,6 +187,16 @@ def main_output(output: Any) -> Tensor:
             return value
     values = [part for one in output.to_tuple() for part in (one if isinstance(one, tuple) else (one,))]
     return next(one for one in values if isinstance(one, Tensor) and one.ndim > 0)
+
+
+def floating(value: Any) -> Iterator[Tensor]:
+    """Yield every floating tensor of an output, those inside tuples and inner outputs too."""
+    if isinstance(value, Tensor):
+        if value.is_floating_point() and value.numel():
+            yield value
+    elif isinstance(value, ModelOutput | tuple | list):
+        for one in value.to_tuple() if isinstance(value, ModelOutput) else value:
+            yield from floating(one)
 
 
 def quietly(call: Callable[[], Any]) -> Any:

@@ -11,38 +11,57 @@ from torch import Tensor
 from modelry import PreTrainedModel
 from modelry.checkpoint.naming import unread_names
 from modelry_testing.errors import ContractBroken
-from modelry_testing.models.subject import Inputs, Subject, main_output, quietly, same
+from modelry_testing.models.subject import SEED, Inputs, Subject, distance, floating, quietly, same
 
 
 def loss_of(model: PreTrainedModel, inputs: Inputs, labels: Inputs) -> Tensor:
-    """The model's own loss where it has labels, else a sum that depends on every output."""
+    """The model's own loss where it has labels, else a sum that depends on every floating tensor it returns."""
     output = model(**inputs, **labels)
     if labels:
         loss: Tensor | None = output.loss
         if loss is None or loss.ndim != 0 or not torch.isfinite(loss):
             raise ContractBroken(f"{type(model).__name__} with {', '.join(labels)} returns the loss {loss!r}")
         return loss
-    return main_output(output).float().square().mean()
+    return torch.stack([one.float().square().mean() for one in floating(output)]).sum()
 
 
-def gradients(subject: Subject, without: Iterable[str]) -> None:
-    """After backward every trainable parameter has a finite gradient that is not all zeros."""
+def gradients(subject: Subject, without: Iterable[str], *, by_name: bool) -> None:
+    """After backward every trainable parameter has a finite gradient that is not all zeros.
+
+    Args:
+        without: patterns of names that are passed over.
+        by_name: nobody says which: parameters that are frozen, or that nothing depends on, are told in a skip.
+    """
     model, inputs = subject.model().train(), subject.inputs_of(subject.head)
-    frozen = [name for name, one in model.named_parameters() if not one.requires_grad and not _listed(name, without)]
-    if frozen:
+    labels = subject.labels(subject.head, inputs)
+    loss_of(model, inputs, labels).backward()
+    asked = {name: one for name, one in model.named_parameters() if not _listed(name, without)}
+    frozen = [name for name, one in asked.items() if not one.requires_grad]
+    if frozen and not by_name:
         raise ContractBroken(f"{', '.join(frozen)} cannot be trained: a model has no frozen parameters of its own")
-    loss_of(model, inputs, subject.labels(subject.head, inputs)).backward()
-    _reached(model, without)
+    broken = [name for name, one in asked.items() if one.grad is not None and not torch.isfinite(one.grad).all()]
+    if broken:
+        raise ContractBroken(f"the gradient of {', '.join(broken)} is not finite")
+    lost = [name for name, one in asked.items() if one.requires_grad and (one.grad is None or not one.grad.any())]
+    idle = [name for name in lost if by_name and not _matters(subject, name, {**inputs, **labels})]
+    if len(idle) < len(lost):
+        raise ContractBroken(f"no gradient reaches {', '.join(name for name in lost if name not in idle)}")
+    if frozen or idle:
+        pytest.skip(
+            f"{', '.join([*frozen, *idle])} cannot be trained, or nothing depends on it with these inputs: where that "
+            "is as published, name it in `without_gradient` of the family's test class"
+        )
 
 
-def _reached(model: PreTrainedModel, without: Iterable[str]) -> None:
-    for name, one in model.named_parameters():
-        if not one.requires_grad or _listed(name, without):
-            continue
-        if one.grad is None or not one.grad.any():
-            raise ContractBroken(f"no gradient reaches {name}")
-        if not torch.isfinite(one.grad).all():
-            raise ContractBroken(f"the gradient of {name} is not finite")
+@torch.no_grad()
+def _matters(subject: Subject, name: str, inputs: Inputs) -> bool:
+    """Whether other values of a parameter give other results."""
+    model = subject.model()
+    before = list(floating(model(**inputs)))
+    parameter = model.get_parameter(name)
+    parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(SEED)))
+    after = floating(model(**inputs))
+    return any(distance(*pair) > subject.tolerance for pair in zip(after, before, strict=True))
 
 
 def _listed(name: str, patterns: Iterable[str]) -> bool:
