@@ -6,4 +6,3 @@ from modelry_testing import ModelContract
 class TestViT(ModelContract):
     model_type = "vit"
     compiles = True
-    without_gradient = ("pooler.*",)  # the loss of the base model is that of its hidden states
