@@ -10,15 +10,13 @@ from pydantic import Field, model_validator
 from modelry.configuration import ModelConfig
 
 
-class EncoderDecoderConfig(ModelConfig):
-    """Sizes and rates of an encoder and a decoder with learned positions.
+class StacksConfig(ModelConfig):
+    """Sizes and rates of the layers of an encoder and of a decoder, whatever the encoder reads.
 
     Raises:
         ConfigError: a value is impossible; the message has the two numbers.
     """
 
-    vocab_size: int = Field(50265, gt=0, description="V, tokens")
-    max_position_embeddings: int = Field(1024, gt=0, description="of the input and of the answer")
     d_model: int = Field(1024, gt=0, description="D, width of the residual stream")
     encoder_layers: int = Field(12, gt=0)
     encoder_attention_heads: int = Field(16, gt=0)
@@ -32,15 +30,8 @@ class EncoderDecoderConfig(ModelConfig):
     dropout: float = Field(0.1, ge=0, lt=1)
     attention_dropout: float = Field(0.0, ge=0, lt=1)
     activation_dropout: float = Field(0.0, ge=0, lt=1)
-    classifier_dropout: float = Field(0.0, ge=0, lt=1)
     init_std: float = Field(0.02, ge=0)
-    scale_embedding: bool = Field(False, description="embeddings times the square root of d_model")
-    pad_token_id: int | None = 1
-    bos_token_id: int | list[int] | None = 0
-    eos_token_id: int | list[int] | None = 2
     decoder_start_token_id: int | None = None
-    forced_bos_token_id: int | None = None
-    forced_eos_token_id: int | list[int] | None = None
     is_encoder_decoder: bool = True
     is_decoder: bool = False
     tie_word_embeddings: bool = True
@@ -72,11 +63,33 @@ class EncoderDecoderConfig(ModelConfig):
         return self
 
     @model_validator(mode="after")
-    def _sizes_fit(self) -> Self:
+    def _heads_divide(self) -> Self:
         for side in ("encoder", "decoder"):
             heads: int = getattr(self, f"{side}_attention_heads")
             if self.d_model % heads:
                 raise ValueError(f"d_model {self.d_model} is not a multiple of {side}_attention_heads {heads}")
+        return self
+
+
+class EncoderDecoderConfig(StacksConfig):
+    """An encoder and a decoder of texts, with learned positions.
+
+    Raises:
+        ConfigError: a value is impossible; the message has the two numbers.
+    """
+
+    vocab_size: int = Field(50265, gt=0, description="V, tokens")
+    max_position_embeddings: int = Field(1024, gt=0, description="of the input and of the answer")
+    classifier_dropout: float = Field(0.0, ge=0, lt=1)
+    scale_embedding: bool = Field(False, description="embeddings times the square root of d_model")
+    pad_token_id: int | None = 1
+    bos_token_id: int | list[int] | None = 0
+    eos_token_id: int | list[int] | None = 2
+    forced_bos_token_id: int | None = None
+    forced_eos_token_id: int | list[int] | None = None
+
+    @model_validator(mode="after")
+    def _padding_is_a_token(self) -> Self:
         if self.pad_token_id is not None and not 0 <= self.pad_token_id < self.vocab_size:
             raise ValueError(f"pad_token_id {self.pad_token_id} is outside a vocabulary of {self.vocab_size} tokens")
         return self

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from modelry.nn.activations import activation
 from modelry.nn.encoder_decoder import SelfAttention
+from modelry.nn.layers import run_layers
 from modelry.nn.masks import Mask
 from modelry.nn.mlp import PlainMLP
 from modelry.nn.tower_config import TowerConfig
@@ -46,10 +47,4 @@ class PreNormEncoder(nn.Module):
 
     def forward(self, x: Tensor, mask: Mask, hidden: list[Tensor] | None) -> Tensor:
         """(B, T, D) to (B, T, D); the stream before each layer and after the last is appended to `hidden`."""
-        for layer in self.layers:
-            if hidden is not None:
-                hidden.append(x)
-            x = layer(x, mask)
-        if hidden is not None:
-            hidden.append(x)
-        return x
+        return run_layers(self.layers, x, mask, hidden)

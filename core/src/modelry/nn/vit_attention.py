@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from torch import Tensor, nn
 
 from modelry.nn.attention import Attend, self_attention
+from modelry.nn.layers import run_layers
 from modelry.nn.linear import Linear
 from modelry.nn.masks import Mask
 from modelry.nn.sdpa import sdpa_attention
@@ -90,10 +91,4 @@ class ViTLayers(nn.Module):
         Args:
             hidden: a list for the residual stream before each layer and after the last.
         """
-        for layer in self.layer:
-            if hidden is not None:
-                hidden.append(x)
-            x = layer(x, mask)
-        if hidden is not None:
-            hidden.append(x)
-        return x
+        return run_layers(self.layer, x, mask, hidden)

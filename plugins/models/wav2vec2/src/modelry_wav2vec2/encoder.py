@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from modelry.nn.activations import activation
 from modelry.nn.attention import Attend, self_attention
+from modelry.nn.layers import run_layers
 from modelry.nn.linear import Linear
 from modelry.nn.masks import Mask, bidirectional_mask
 from modelry.nn.sdpa import sdpa_attention
@@ -143,13 +144,7 @@ class Wav2Vec2Encoder(nn.Module):
         mask = bidirectional_mask(real, weights=weights)
         x = x + self.pos_conv_embed(x)
         x = self.dropout(x if self.stable else self.layer_norm(x))
-        for layer in self.layers:
-            if hidden is not None:
-                hidden.append(x)
-            if not (self.training and self.layerdrop and float(torch.rand(())) < self.layerdrop):
-                x = layer(x, mask)
-        if hidden is not None:
-            hidden.append(x)
+        x = run_layers(self.layers, x, mask, hidden, layerdrop=self.layerdrop if self.training else 0.0)
         return self.layer_norm(x) if self.stable else x
 
 

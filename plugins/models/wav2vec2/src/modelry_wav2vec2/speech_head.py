@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from modelry.errors import ConfigError
 from modelry.model import PreTrainedModel
+from modelry.nn.layers import mean_of_layers
 from modelry_wav2vec2.configuration import Wav2Vec2Config
 from modelry_wav2vec2.modeling import Wav2Vec2Model, init_weights
 from modelry_wav2vec2.outputs import Wav2Vec2BaseModelOutput
@@ -75,8 +76,7 @@ class SpeechHead(PreTrainedModel):
         )
         if not weighted:
             return out.last_hidden_state, out
-        shares = self.layer_weights.softmax(-1)
-        mixed = torch.stack([share * one for share, one in zip(shares, out.hidden_states, strict=True)]).sum(0)
+        mixed = mean_of_layers(out.hidden_states, self.layer_weights)
         if not wanted:
             out.hidden_states = None
         return mixed, out

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from modelry.heads.losses import cross_entropy
 from modelry.model import PreTrainedModel
+from modelry.nn.layers import mean_of_layers
 from modelry.nn.linear import Linear
 from modelry.outputs import BaseModelOutput, SequenceClassifierOutput
 from modelry_whisper.configuration import WhisperConfig
@@ -69,8 +70,7 @@ class WhisperForAudioClassification(PreTrainedModel):
             out = given if isinstance(given, BaseModelOutput) else BaseModelOutput(*given)
         x = out.last_hidden_state
         if weighted:
-            shares = self.layer_weights.softmax(-1)
-            x = torch.stack([share * one for share, one in zip(shares, out.hidden_states, strict=True)]).sum(0)
+            x = mean_of_layers(out.hidden_states, self.layer_weights)
         logits = self.classifier(self.projector(x).mean(1))
         loss = None if labels is None else cross_entropy(logits, labels.view(-1))
         return SequenceClassifierOutput(loss, logits, out.hidden_states, out.attentions)

@@ -4,11 +4,11 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from modelry.configuration import ModelConfig
 from modelry.nn.activation_names import ActivationName
+from modelry.nn.encoder_decoder_config import StacksConfig
 
 
-class WhisperConfig(ModelConfig):
+class WhisperConfig(StacksConfig):
     """Field names are the published ones; defaults are those of whisper-tiny, as its files leave them out.
 
     Raises:
@@ -22,22 +22,14 @@ class WhisperConfig(ModelConfig):
     encoder_layers: int = Field(4, gt=0)
     encoder_attention_heads: int = Field(6, gt=0)
     encoder_ffn_dim: int = Field(1536, gt=0)
-    encoder_layerdrop: float = Field(0.0, ge=0, le=1, description="probability of skipping a layer in training")
     decoder_layers: int = Field(4, gt=0)
     decoder_attention_heads: int = Field(6, gt=0)
     decoder_ffn_dim: int = Field(1536, gt=0)
-    decoder_layerdrop: float = Field(0.0, ge=0, le=1)
     activation_function: ActivationName = "gelu"
     max_source_positions: int = Field(1500, gt=0, description="S, half the frames of a spectrogram")
     max_target_positions: int = Field(448, gt=0)
     dropout: float = Field(0.0, ge=0, lt=1)
-    attention_dropout: float = Field(0.0, ge=0, lt=1)
-    activation_dropout: float = Field(0.0, ge=0, lt=1)
-    init_std: float = Field(0.02, ge=0)
     scale_embedding: Literal[False] = False  # of BART; the published model never scales
-    is_encoder_decoder: bool = True
-    is_decoder: bool = False
-    tie_word_embeddings: bool = True
     decoder_start_token_id: int | None = 50257
     pad_token_id: int | None = 50256
     bos_token_id: int | list[int] | None = 50256
@@ -61,36 +53,10 @@ class WhisperConfig(ModelConfig):
     mask_feature_min_masks: int = Field(0, ge=0)
 
     @model_validator(mode="after")
-    def _sizes_fit(self) -> Self:
-        for side in ("encoder", "decoder"):
-            heads: int = getattr(self, f"{side}_attention_heads")
-            if heads < 1 or self.d_model % heads:
-                raise ValueError(f"d_model {self.d_model} is not a multiple of {side}_attention_heads {heads}")
+    def _width_is_even(self) -> Self:
         if self.d_model % 2:
             raise ValueError(f"d_model {self.d_model} is odd: half of it are sines, half cosines")
-        if "initializer_range" not in self.model_fields_set:
-            self.__dict__["initializer_range"] = self.init_std
         return self
-
-    @property
-    def hidden_size(self) -> int:
-        """D by its standard name."""
-        return self.d_model
-
-    @property
-    def num_hidden_layers(self) -> int:
-        """Layers of the encoder; of the decoder, where it stands alone."""
-        return self.encoder_layers if self.is_encoder_decoder else self.decoder_layers
-
-    @property
-    def num_decoder_layers(self) -> int:
-        """Layers that a cache has to remember."""
-        return self.decoder_layers
-
-    @property
-    def num_attention_heads(self) -> int:
-        """H of the encoder; of the decoder, where it stands alone."""
-        return self.encoder_attention_heads if self.is_encoder_decoder else self.decoder_attention_heads
 
     @property
     def max_position_embeddings(self) -> int:
