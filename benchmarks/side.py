@@ -16,6 +16,7 @@ ENVIRONMENT = {
     "TOKENIZERS_PARALLELISM": "false",
     "HF_HUB_OFFLINE": "1",
     "PYTHONWARNINGS": "ignore",
+    "PYTHONDONTWRITEBYTECODE": "",  # an installed package has its bytecode; ours, editable, gets it on the first run
 }
 """Of every process that is measured."""
 
