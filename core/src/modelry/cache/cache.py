@@ -25,6 +25,9 @@ class Cache:
         self.layers = list(layers)
         self.seen = 0
         """Positions remembered, padding included."""
+        self.shift: Tensor | None = None
+        """(R, 1) how far positions of new tokens lie off their count, where pictures take other numbers of positions
+        than of places; None: not at all. The model's that reads them."""
         self._cross: list[CrossLayerCache] = []
         self._sources: Tensor | None = None
         """(R,) the row that each had when what is remembered of the encoder was last computed; None: its own."""
@@ -86,6 +89,8 @@ class Cache:
         """
         for layer in self.layers:
             layer.keep(rows)
+        if self.shift is not None:
+            self.shift = self.shift[rows.to(self.shift.device)]
         if self._cross:
             self._keep_cross(rows)
 

@@ -70,11 +70,16 @@ class RotaryEmbedding(nn.Module):
 
     def forward(self, positions: Tensor, dtype: torch.dtype) -> Angles:
         """Angles of `positions`, (B or 1, T) int64, in `dtype`. The product with the frequencies runs in float32."""
-        frequencies = self.inv_freq
+        return self.angles(positions[:, None, :, None].float() * self.frequencies(positions), dtype)
+
+    def frequencies(self, positions: Tensor) -> Tensor:
+        """(R/2,) float32 for these positions, which some variants look at, on their device."""
         if self.follows_length:
-            frequencies = self._frequencies(length=int(positions.max()) + 1)
-        frequencies = frequencies.to(positions.device)
-        half = positions[:, None, :, None].float() * frequencies  # (B, 1, T, R/2)
+            return self._frequencies(length=int(positions.max()) + 1).to(positions.device)
+        return self.inv_freq.to(positions.device)
+
+    def angles(self, half: Tensor, dtype: torch.dtype) -> Angles:
+        """Angles in `dtype` from those of each pair, (B or 1, 1, T, R/2) float32."""
         cos, sin = half.cos(), half.sin()
         if self.attention_factor != 1.0:
             cos, sin = cos * self.attention_factor, sin * self.attention_factor

@@ -54,26 +54,29 @@ def prepared(
     Raises:
         PreprocessorError: it is no video, or a frame that is wanted cannot be used; names both.
     """
+    settled = parameters
+
+    def chosen(metadata: VideoMetadata) -> VideoMetadata:
+        nonlocal settled
+        found = sampled(metadata, parameters, name)
+        settled = parameters.settled(len(found.frames_indices))
+        return found
+
     if isinstance(value, _FILES):
         data = content(value, name, allow_private, max_bytes=MOST_BYTES)
-        return decode(
-            data,
-            name,
-            choose=lambda metadata: sampled(metadata, parameters, name),
-            keep=lambda frame, where: arranged(frame, parameters, where),
-        )
+        return decode(data, name, choose=chosen, keep=lambda frame, where: arranged(frame, settled, where))
     if _is_picture(value) or (not isinstance(value, list | tuple) and _dimensions(value) == 3):
         value = [value]
     if not isinstance(value, list | tuple) and _dimensions(value) != 4:
         raise PreprocessorError(f"{name} is a {type(value).__name__}, no file and no frames")
     if not len(value):
         raise PreprocessorError(f"{name} has no frames")
-    metadata = sampled(VideoMetadata(total_num_frames=len(value), fps=fps), parameters, name)
+    metadata = chosen(VideoMetadata(total_num_frames=len(value), fps=fps))
 
     def arranged_frame(index: int) -> np.ndarray:
         where = f"{name}, frame {index},"
         frame = load(value[index], where, format=parameters.input_data_format, allow_private=allow_private)
-        return arranged(frame, parameters, where)
+        return arranged(frame, settled, where)
 
     frames = each(arranged_frame, [(index,) for index in metadata.frames_indices])
     _of_one_size(frames, name)

@@ -64,6 +64,18 @@ class VideoParameters(ImageParameters):
         ways = (self.num_frames, self.fps, self.timestamps)
         return any(way is not None for way in ways) if self.do_sample_frames is None else self.do_sample_frames
 
+    def by_number(self) -> int:
+        """How many frames num_frames takes."""
+        return self.num_frames or 1
+
+    def by_rate(self, total: int, clock: float) -> int:
+        """How many of `total` frames, of which there are `clock` a second, fps takes."""
+        return max(1, int(total / clock * (self.fps or 0)))
+
+    def settled(self, frames: int) -> Self:
+        """What holds for the frames of a video of which so many are taken; families have bounds for all together."""
+        return self
+
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         ways = [name for name in ("num_frames", "fps", "timestamps") if getattr(self, name) is not None]

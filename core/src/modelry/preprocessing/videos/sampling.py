@@ -45,10 +45,9 @@ def sampled(metadata: VideoMetadata, parameters: VideoParameters, name: str) -> 
     elif p.timestamps is not None:
         found = _at(metadata, p.timestamps, name)
     elif p.fps is not None:
-        found = _spread(metadata, max(1, int(metadata.total_num_frames / _clock(metadata, name) * p.fps)), name)
+        found = _spread(metadata, p.by_rate(metadata.total_num_frames, _clock(metadata, name)), name)
     else:
-        assert p.num_frames is not None
-        found = _spread(metadata, p.num_frames, name)
+        found = _spread(metadata, p.by_number(), name)
     if len(found) > p.max_frames:
         raise PreprocessorError(
             f"{name}: {len(found)} frames would be taken, more than max_frames={p.max_frames}; pass num_frames, fps or "
