@@ -1,5 +1,6 @@
 """`pipeline()`: what it is given, what it loads, and what it refuses."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import modelry
 from modelry import pipeline
 from modelry.errors import ConfigError, ModelryWarning, NotFound, ParameterError, UnknownName
 from modelry.pipelines import Pipeline
+from modelry.pipelines.building import task_of
 from modelry_registry import Task, get_registry, use_registry
 
 pytestmark = pytest.mark.usefixtures("toys")
@@ -56,11 +58,20 @@ def test_a_task_that_is_not_implied(folder: Path) -> None:
         assert pipeline(model=folder).task == "add"
 
 
+def test_a_head_that_no_task_prefers(toy_model: Any) -> None:
+    family = get_registry().get("models", "toy-adder")
+    chess = replace(family, model_type="toy-chess", heads={"pretraining": family.heads["base"]})
+    player = Task(name="player", pipeline="toy_adder:AdderPipeline", heads=("multimodal-lm", "pretraining"))
+    with use_registry(get_registry().extended(chess, player, distribution="chess")):
+        config = toy_model.config.model_copy(update={"model_type": "toy-chess"})
+        assert task_of(config, get_registry(), "AdderModel") == player
+
+
 def test_two_tasks_prefer_the_head(folder: Path) -> None:
     second = Task(name="second", pipeline="nowhere:Nothing", heads=("base",))
     with (
         use_registry(get_registry().extended(second, distribution="more-tasks")),
-        pytest.raises(UnknownName, match="add, second of the installed tasks run it first"),
+        pytest.raises(UnknownName, match="add, second of the installed tasks run it"),
     ):
         pipeline(model=folder)
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from modelry.errors import ParameterError, PreprocessorError
 from modelry.pipelines import KeyDataset, Pipeline, plain
+from modelry.preprocessing.images.loading import load
 
 
 class Rows:
@@ -172,3 +174,14 @@ def test_device_and_dtype(adder: Pipeline[Any]) -> None:
 def test_plain_makes_json(tmp_path: Path) -> None:
     value = {1: torch.arange(2), "path": tmp_path, "deep": [(torch.tensor(1.5), None, True)]}
     assert plain(value) == {"1": [0, 1], "path": str(tmp_path), "deep": [[1.5, None, True]]}
+
+
+def test_pictures_in_json_are_images_again() -> None:
+    picture = Image.new("L", (3, 2), 7)
+    (told,) = plain([picture])
+    assert load(told, "the picture").tobytes() == bytes([7] * 6)
+
+
+def test_a_task_that_draws_nothing(adder: Pipeline[Any]) -> None:
+    with pytest.raises(ParameterError, match="'add' has nothing to draw"):
+        adder.draw(Image.new("L", (3, 2)), adder("a"))

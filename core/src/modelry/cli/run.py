@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +17,7 @@ from modelry.cli.options import (
     read_placement,
     read_quantization,
 )
+from modelry.cli.showing import check_showing, show_on_picture
 
 if TYPE_CHECKING:
     from modelry.pipelines import Pipeline
@@ -30,6 +32,13 @@ if TYPE_CHECKING:
 @click.option("--lines", is_flag=True, help="Each line of standard input is an input of its own.")
 @click.option("--batch-size", type=click.IntRange(1), default=1, show_default=True, help="Inputs worked on at once.")
 @click.option("--assistant-model", metavar="REF", help="A smaller model that drafts for this one (text-generation).")
+@click.option(
+    "--show",
+    "shown",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Draw the answer on the picture that is INPUT, and write it here: .png, .jpg, .webp …",
+)
 @generation_options
 @quantization_options
 @placement_options
@@ -43,6 +52,7 @@ def run(
     lines: bool,
     batch_size: int,
     assistant_model: str | None,
+    shown: Path | None,
     **options: Any,
 ) -> None:
     """Run TASK on each INPUT; '-' or none reads standard input.
@@ -52,11 +62,16 @@ def run(
     modelry run text-generation -m some/model "My phone:" --set regex="[0-9]{3}-[0-9]{4}"
     modelry run text-generation -m some/model "My phone:" --strategy beam-search --set num_beams=4
     modelry run text-generation -m some/model "Once" --quantization int4 --quantization-set group-size=64
+    modelry run image-segmentation -m some/model photo.jpg --show segments.png
+    modelry run image-text-to-text -m some/model photo.jpg "What is this?"
     cat reviews.txt | modelry run text-classification -m some/model --lines --json
     """
     items = read_items(inputs, json_input=json_input, lines=lines)
     if not inputs and sys.stdin.isatty():
         raise click.UsageError("there is nothing to work on: give an INPUT, or pipe text into standard input")
+    if shown is not None:
+        items = iter(pictures := list(items))
+        check_showing(task, pictures, shown)
     parameters, quantization = read_parameters(options), read_quantization(options)
     from modelry.pipelines import pipeline
 
@@ -64,10 +79,14 @@ def run(
     if assistant_model is not None:
         parameters["assistant_model"] = assistant_model
     pipe.parameters(**parameters)
+    if not json_input:
+        items = pipe.items_of(items)
     if isinstance(parameters.get("assistant_model"), str):
         drafting = pipeline(task, model=parameters["assistant_model"], **read_placement(options))
         parameters |= {"assistant_model": drafting.model, "assistant_tokenizer": drafting.tokenizer}
-    if as_json or batch_size > 1:
+    if shown is not None:
+        show_on_picture(pipe, next(items), parameters, shown, as_json=as_json)
+    elif as_json or batch_size > 1:
         show_answers(pipe, items, parameters, as_json=as_json)
     else:
         show_streams(pipe, items, parameters)

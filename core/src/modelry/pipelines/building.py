@@ -92,7 +92,7 @@ def pipeline(
     if device is not None and device_map is not None:
         raise ParameterError(f"device={device!r} and device_map={device_map!r} exclude each other")
     registry = get_registry()
-    spec = None if task is None else registry.get("tasks", _plain_name(task, parameters))
+    spec = None if task is None else task_named(task, parameters)
     where, model_options = split_hub_options(model_kwargs or {})
     hub: HubOptions = {**where, "token": token, "cache_dir": cache_dir, "local_files_only": local_files_only}
     if isinstance(model, PreTrainedModel):
@@ -137,6 +137,17 @@ def pipeline(
     return made
 
 
+def task_named(task: str, parameters: dict[str, Any] | None = None) -> Task:
+    """The installed task of a name, which may say languages.
+
+    Raises:
+        RegistryError: there is none.
+        ParameterError: the name and `parameters` say different languages.
+    """
+    found: Task = get_registry().get("tasks", _plain_name(task, {} if parameters is None else parameters))
+    return found
+
+
 def _plain_name(task: str, parameters: dict[str, Any]) -> str:
     """The name of a task without its languages ("translation_en_to_fr"), which become parameters."""
     pair = _BETWEEN_LANGUAGES.fullmatch(task)
@@ -167,7 +178,8 @@ def load_part(role: str, given: Any, origin: Reference | None, spec: Task, hub: 
 
 
 def task_of(config: ModelConfig, registry: Registry, class_name: str | None = None) -> Task:
-    """The installed task that prefers the head a model was saved with, and whose preprocessors its family has.
+    """The installed task that prefers the head a model was saved with, or where none does, the one that runs it; of
+    several, the one whose preprocessors its family has.
 
     Raises:
         ConfigError: the configuration does not say which head that is.
@@ -183,12 +195,11 @@ def task_of(config: ModelConfig, registry: Registry, class_name: str | None = No
         )
     tasks = [registry.get("tasks", name) for name in registry.names("tasks")]
     preferring = [task for task in tasks if task.implied and task.heads and task.heads[0] in heads]
+    preferring = preferring or [task for task in tasks if task.implied and set(heads) & set(task.heads)]
     fitting = [task for task in preferring if family.preprocessors.keys() >= set(task.preprocessors)]
     if len(fitting) != 1:
         found = ", ".join(task.name for task in fitting) or "none"
-        raise UnknownName(
-            f"the task does not follow from the head {heads[0]!r}: {found} of the installed tasks run it first"
-        )
+        raise UnknownName(f"the task does not follow from the head {heads[0]!r}: {found} of the installed tasks run it")
     return fitting[0]
 
 

@@ -5,7 +5,9 @@ Everything between the three (batches, order, data sets, devices, errors, progre
 B items of a batch
 """
 
+import base64
 import inspect
+import io
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, cast
 import torch
 from torch import Tensor
 
-from modelry.errors import PreprocessorError
+from modelry.errors import ParameterError, PreprocessorError
 from modelry.model import PreTrainedModel
 from modelry.pipelines.batching import Side, collate
 from modelry.pipelines.inputs import is_plain_item, read_inputs
@@ -25,6 +27,8 @@ from modelry.pipelines.placement import read_device
 from modelry.pipelines.running import Results, run
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from modelry.hub import Source
     from modelry.preprocessing import FeatureExtractor, ImageProcessor, Processor, Tokenizer, VideoProcessor
 
@@ -146,6 +150,18 @@ class Pipeline(ABC, Generic[P]):
         """An answer as a person reads it in a terminal."""
         return answer if isinstance(answer, str) else json.dumps(plain(answer), ensure_ascii=False)
 
+    def draw(self, picture: "Image", answer: Any) -> "Image":
+        """The picture that an answer is about, with the answer on it: `modelry run --show`, see pipelines/drawing.py.
+
+        Raises:
+            ParameterError: the task draws nothing.
+        """
+        raise ParameterError(f"{self.task!r} has nothing to draw on a picture")
+
+    def items_of(self, words: Iterator[str]) -> Iterator[Any]:
+        """The items that inputs at a shell are, in order: each is one, unless a task puts several together."""
+        return words
+
     def stream(self, item: Any, **parameters: Any) -> Iterator[str]:
         """The displayed answer to one item, in parts as they come. One part unless the task can do better."""
         yield self.display(self(item, **parameters))
@@ -237,14 +253,23 @@ class Pipeline(ABC, Generic[P]):
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON can hold it: tensors and arrays as lists, paths and other objects as text."""
+    """A value as JSON can hold it: tensors and arrays as lists, pictures as data: URIs, others as text."""
     if isinstance(value, Mapping):
         return {str(key): plain(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(part) for part in value]
     if isinstance(value, (str, int, float, bool)) or value is None:
         return value
+    if hasattr(value, "getbands"):  # a PIL image, wherever Pillow is
+        return _as_data_uri(value)
     return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+def _as_data_uri(picture: "Image") -> str:
+    """A picture as text, which is an image again to whatever reads images."""
+    held = io.BytesIO()
+    picture.save(held, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(held.getvalue()).decode()}"
 
 
 def _checked_size(batch_size: int) -> int:
