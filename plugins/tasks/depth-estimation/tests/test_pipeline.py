@@ -69,3 +69,11 @@ def test_an_item_that_is_no_image_is_named(estimate: Pipeline[Any], photo: Image
     assert found[0]["predicted_depth"].shape == (30, 20)
     assert isinstance(found[1], PipelineError)
     assert "item 1" in str(found[1])
+
+
+def test_what_is_drawn(estimate: Pipeline[Any], photo: Image.Image) -> None:
+    drawn = estimate.draw(photo, estimate(photo))
+    shown = (photo.width * 9, photo.height * 9)  # enlarged to be looked at
+    assert drawn.width == 2 * shown[0]
+    assert drawn.height > shown[1]
+    assert drawn.getpixel((0, 0)) == photo.getpixel((0, 0))

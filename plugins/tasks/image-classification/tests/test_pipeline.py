@@ -105,3 +105,10 @@ def test_items_that_are_no_images(classifier: Make, photo: Image.Image, item: An
     found = classify([photo, item], on_error="return", batch_size=2)
     assert isinstance(found[0], list)
     assert isinstance(found[1], PipelineError)
+
+
+def test_what_is_drawn(classifier: Make, photo: Image.Image) -> None:
+    classify = classifier()
+    drawn = classify.draw(photo, classify(photo))
+    assert drawn.size[0] >= 180
+    assert drawn.getpixel((0, 0)) == photo.getpixel((0, 0))

@@ -142,3 +142,10 @@ def test_a_model_that_compares_nothing_is_refused(make: Make) -> None:
     one_side: Any = classify.model.vision_model
     with pytest.raises(ConfigError, match="CLIPVisionModel is no"):
         type(classify)(one_side, tokenizer=classify.tokenizer, image_processor=classify.image_processor)
+
+
+def test_what_is_drawn(make: Make) -> None:
+    classify = make("clip", candidate_labels=["a cat", "a dog"])
+    drawn = classify.draw(photo(), classify(photo()))
+    assert drawn.getpixel((0, 0)) == photo().getpixel((0, 0))
+    assert drawn.height > 256

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from modelry.pipelines import Pipeline, TaskParameters
+from modelry.pipelines.drawing import draw_map
 from modelry.pipelines.images import (
     PictureParameters,
     compute_by_size,
@@ -56,6 +57,10 @@ class DepthEstimationPipeline(Pipeline[PictureParameters]):
         depth = answer["predicted_depth"]
         height, width = depth.shape
         return f"{width} x {height} pixels, depth from {float(depth.min()):.4g} to {float(depth.max()):.4g}"
+
+    def draw(self, picture: Image.Image, answer: Any) -> Image.Image:
+        depth = answer["predicted_depth"]
+        return draw_map(picture, answer["depth"], float(depth.min()), float(depth.max()))
 
 
 def as_picture(depth: Tensor) -> Image.Image:

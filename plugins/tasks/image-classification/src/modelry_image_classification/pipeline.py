@@ -4,14 +4,18 @@ B images of a batch   C labels
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor
 
 from modelry.pipelines import Pipeline, TaskParameters
+from modelry.pipelines.drawing import draw_labels
 from modelry.pipelines.images import compute_by_size, image_features, needed_image_processor, read_image
 from modelry.pipelines.labels import scored_labels
 from modelry_image_classification.parameters import ImageClassificationParameters
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 class ImageClassificationPipeline(Pipeline[ImageClassificationParameters]):
@@ -45,3 +49,6 @@ class ImageClassificationPipeline(Pipeline[ImageClassificationParameters]):
 
     def display(self, answer: Any) -> str:
         return "\n".join(f"{label['score']:.4f}  {label['label']}" for label in answer)
+
+    def draw(self, picture: "Image", answer: Any) -> "Image":
+        return draw_labels(picture, [(one["label"], one["score"]) for one in answer])

@@ -4,7 +4,7 @@ B images of a batch   M labels   P width of the space of images and texts
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -12,8 +12,12 @@ from torch import Tensor
 from modelry.errors import ConfigError, PreprocessorError
 from modelry.heads.image_text import ImageText, unit
 from modelry.pipelines import Pipeline, TaskParameters
+from modelry.pipelines.drawing import draw_labels
 from modelry.pipelines.images import compute_by_size, image_features, needed_image_processor, read_image
 from modelry_zero_shot_image_classification.parameters import ZeroShotImageClassificationParameters
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 TEXTS_AT_ONCE = 256
 """So many texts are read in one forward pass; there may be thousands of labels."""
@@ -66,6 +70,9 @@ class ZeroShotImageClassificationPipeline(Pipeline[ZeroShotImageClassificationPa
 
     def display(self, answer: Any) -> str:
         return "\n".join(f"{label['score']:.4f}  {label['label']}" for label in answer)
+
+    def draw(self, picture: "Image", answer: Any) -> "Image":
+        return draw_labels(picture, [(one["label"], one["score"]) for one in answer])
 
     def _embedded(self, parameters: ZeroShotImageClassificationParameters) -> Tensor:
         """The texts of the labels as vectors of length one, (M, P)."""
