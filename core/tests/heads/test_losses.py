@@ -4,7 +4,14 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from modelry.heads.losses import classification_loss, cross_entropy, next_token_loss, semantic_loss, span_loss
+from modelry.heads.losses import (
+    classification_loss,
+    cross_entropy,
+    dice_loss,
+    next_token_loss,
+    semantic_loss,
+    span_loss,
+)
 
 LOGITS = torch.randn(2, 4, 5, generator=torch.Generator().manual_seed(0))
 
@@ -70,3 +77,12 @@ def test_one_class_is_a_yes_or_no() -> None:
 def test_labels_outside_are_refused(wrong: int) -> None:
     with pytest.raises(ValueError, match=f"a label is {wrong}: with 5 classes labels are 0 to 4, or -100"):
         cross_entropy(LOGITS[0], torch.tensor([1, -100, wrong, 0]))
+
+
+def test_masks_that_overlap_have_no_dice_loss() -> None:
+    masks = torch.tensor([[1.0, 0, 1, 0], [0, 0, 1, 1]])
+    sure = (masks * 2 - 1) * 50
+    assert float(dice_loss(sure, masks, count=2)) == pytest.approx(0, abs=1e-6)
+    none = dice_loss(-sure, masks, count=2)  # 1 - (0 + 1) / (2 + 2 + 1), twice
+    assert float(none) == pytest.approx(0.8)
+    assert float(dice_loss(-sure, masks, count=4)) == pytest.approx(0.4)

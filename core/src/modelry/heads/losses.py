@@ -124,3 +124,16 @@ def semantic_loss(logits: Tensor, labels: Tensor, *, ignored: int) -> Tensor:
     counts = (labels >= 0) & (labels != ignored)
     apart = F.binary_cross_entropy_with_logits(large.squeeze(1), labels.float(), reduction="none")
     return (apart * counts).mean()
+
+
+def dice_loss(scores: Tensor, masks: Tensor, *, count: Tensor | float) -> Tensor:
+    """How little found and true masks overlap. Milletari et al. 2016, https://arxiv.org/abs/1606.04797.
+
+    Args:
+        scores: (N, P), of P places of each of N masks.
+        masks: (N, P), 0 and 1.
+        count: what the sum over masks is divided by.
+    """
+    found = scores.float().sigmoid()
+    overlap = 2 * (found * masks).sum(-1)
+    return (1 - (overlap + 1) / (found.sum(-1) + masks.sum(-1) + 1)).sum() / count
