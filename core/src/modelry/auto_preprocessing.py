@@ -1,5 +1,6 @@
 """The Auto classes of preprocessors: the class is what the family has for the role. Torch-free."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from modelry.checkpoint.formats import locate
@@ -8,7 +9,7 @@ from modelry.configuration import ModelConfig
 from modelry.errors import MissingPlugin, NotFound, PreprocessorError, UnknownName
 from modelry.hub import Reference, Source, split_hub_options
 from modelry.neighbours import translated
-from modelry.requirements import find_family
+from modelry.requirements import find_family, inner_families
 from modelry_registry import get_registry, resolve
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ class _AutoPreprocessor:
     """
 
     roles: ClassVar[tuple[str, ...]]
+    inner_roles: ClassVar[tuple[str, ...]] = ()
+    """Those that a family inside the model's has where the model's own has none."""
 
     def __init__(self) -> None:
         name = type(self).__name__
@@ -61,14 +64,16 @@ class _AutoPreprocessor:
         """The "module:Name" of the class."""
         where: object = type(config).__name__
         if config is not None:
-            model_type: Any = config.model_type
+            values: Mapping[str, Any] = config.to_dict()
         else:
             values, where = read_config_file(source)
-            model_type = values.get("model_type")
-        family = find_family({"model_type": model_type}, where=where, plugin=plugin)
+        family = find_family(values, where=where, plugin=plugin)
         for role in cls.roles:
             if role in family.preprocessors:
                 return family.preprocessors[role]
+            for inner in inner_families(values, where=where, plugin=plugin) if role in cls.inner_roles else ():
+                if role in inner.preprocessors:
+                    return inner.preprocessors[role]
         provider = get_registry().provider("models", family.model_type, plugin=plugin)
         has = ", ".join(sorted(family.preprocessors)) or "no preprocessor at all"
         raise PreprocessorError(
@@ -110,6 +115,9 @@ class AutoFeatureExtractor(_AutoPreprocessor):
 
 
 class AutoProcessor(_AutoPreprocessor):
-    """All that a model takes, in one call; for a model of one modality, that modality's preprocessor."""
+    """All that a model takes, in one call; for a model of one modality, that modality's preprocessor. Of a model whose
+    parts are families of their own (Donut), the processor may be a part's.
+    """
 
     roles = ("processor", "tokenizer", "image-processor", "video-processor", "feature-extractor")
+    inner_roles = ("processor",)

@@ -8,7 +8,7 @@ from modelry.configuration import ModelConfig, Nested, config_class
 from modelry.quantization import quantizer_name
 from modelry_registry import Candidate, ModelFamily, get_registry, resolve
 
-__all__ = ["find_config_class", "find_family", "require_plugins"]
+__all__ = ["find_config_class", "find_family", "inner_families", "require_plugins"]
 
 
 def require_plugins(
@@ -62,6 +62,19 @@ def find_family(values: Mapping[str, Any], *, where: object, plugin: str | None 
 def find_config_class(values: Mapping[str, Any], *, where: object, plugin: str | None = None) -> type[ModelConfig]:
     """The configuration class for the model_type of a config.json."""
     return config_class(check_model_type(values.get("model_type"), where=where), plugin=plugin)
+
+
+def inner_families(values: Mapping[str, Any], *, where: object, plugin: str | None = None) -> list[ModelFamily]:
+    """The families inside a composite configuration that come from the registry, in its order.
+
+    Raises:
+        RegistryError: all of them that are missing.
+    """
+    registry = get_registry()
+    model_type = check_model_type(values.get("model_type"), where=where)
+    names = list(_nested_types(values, model_type, where, plugin))
+    registry.require([("models", name) for name in names], asked_by=str(where))
+    return [registry.get("models", name) for name in names]
 
 
 def _nested_types(values: Mapping[str, Any], model_type: str, where: object, plugin: str | None) -> Iterator[str]:

@@ -27,6 +27,11 @@ _CALL = {
     *("return_mm_token_type_ids", "allow_private", "video_metadata", "text_kwargs", *_KWARGS.values()),
 }
 """Arguments of apply_chat_template that are the call's."""
+TEXT_AND_IMAGE: Mapping[str, type[Preprocessor] | str] = {
+    "tokenizer": "modelry.preprocessing.tokenizer:Tokenizer",
+    "image_processor": "modelry.preprocessing.image_processor:ImageProcessor",
+}
+"""The parts of most processors of texts and images."""
 
 
 class Processor(Preprocessor):

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from modelry import AutoConfig, AutoModelForImageTextToText
-from modelry.errors import ConfigError, GenerationError, RegistryError
-from modelry_registry import get_registry
+from modelry.errors import ConfigError, GenerationError, MissingPlugin, RegistryError
+from modelry_registry import Registry, get_registry, use_registry
 from modelry_vision_encoder_decoder import VisionEncoderDecoderConfig, VisionEncoderDecoderModel
 
 
@@ -43,6 +43,15 @@ def test_a_missing_family_is_named_with_the_others(tmp_path: Path) -> None:
     values["encoder"]["model_type"], values["decoder"]["model_type"] = "nowhere-vision", "nowhere-text"
     (tmp_path / "config.json").write_text(json.dumps(values))
     with pytest.raises(RegistryError, match=r"(?s)nowhere-vision.*nowhere-text|nowhere-text.*nowhere-vision"):
+        AutoModelForImageTextToText.from_pretrained(tmp_path)
+
+
+def test_both_that_are_missing_are_in_one_error(tmp_path: Path) -> None:
+    """One line installs all that the load needs."""
+    gone = {"modelry-plugin-vit", "modelry-plugin-mbart"}
+    (tmp_path / "config.json").write_text(json.dumps(tiny().to_dict()), encoding="utf-8")
+    left = Registry([one for one in get_registry().candidates if one.distribution not in gone])
+    with use_registry(left), pytest.raises(MissingPlugin, match="pip install modelry-plugin-mbart modelry-plugin-vit"):
         AutoModelForImageTextToText.from_pretrained(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""Image encoders and text decoders as one model: like and unlike widths, mBART's, BART's and TrOCR's decoders."""
+"""Image encoders and text decoders as one model: like and unlike widths, mBART's, BART's, TrOCR's and Donut's decoders."""
 
 from typing import Any
 
@@ -35,6 +35,18 @@ TROCR: dict[str, Any] = {
     "max_position_embeddings": 40,
     "init_std": 0.2,
 }
+DONUT: dict[str, Any] = {
+    "model_type": "donut-swin",
+    "image_size": [20, 12],
+    "patch_size": 2,
+    "embed_dim": 8,
+    "depths": [2, 2],
+    "num_heads": [2, 4],
+    "window_size": 3,
+    "mlp_ratio": 2.0,
+    "initializer_range": 0.2,
+}
+DONUT_TEXT: dict[str, Any] = {"d_model": 16, "scale_embedding": True, "add_final_layer_norm": True}
 PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "mbart": ({}, {}),
     "widths": ({}, {"d_model": 16, "scale_embedding": True}),
@@ -42,6 +54,13 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "untied": ({"image_size": 24}, {"tie_word_embeddings": False, "d_model": 32}),
     "trocr": ({"qkv_bias": False}, {**TROCR, "cross_attention_hidden_size": 24, "scale_embedding": True}),
     "deit": ({"model_type": "deit"}, {**TROCR, "layernorm_embedding": False, "activation_function": "relu"}),
+    "donut": (DONUT, DONUT_TEXT),
+    "donut-relu": ({**DONUT, "hidden_act": "relu", "qkv_bias": False}, {**DONUT_TEXT, "activation_function": "relu"}),
+    "donut-widths": ({**DONUT, "embed_dim": 12}, {**DONUT_TEXT, "scale_embedding": False}),
+    "donut-untied": (
+        {**DONUT, "depths": [1, 2, 1], "num_heads": [1, 2, 2], "image_size": [26, 22]},
+        {"tie_word_embeddings": False},
+    ),
 }
 
 
@@ -51,8 +70,9 @@ def inputs(config: Any, head: str) -> dict[str, Any]:
 
     random = torch.Generator().manual_seed(1)
     size = config.encoder.image_size
+    height, width = (size, size) if isinstance(size, int) else size
     return {
-        "pixel_values": torch.randn(2, 3, size, size, generator=random),
+        "pixel_values": torch.randn(2, 3, height, width, generator=random),
         "decoder_input_ids": torch.randint(3, 80, (2, 7), generator=random),
     }
 
@@ -69,7 +89,7 @@ CASES = [
         "name": name,
         "config": {
             "model_type": "vision-encoder-decoder",
-            "encoder": {**VIT, **encoder},
+            "encoder": encoder if encoder.get("model_type") == "donut-swin" else {**VIT, **encoder},
             "decoder": decoder if decoder.get("model_type") == "trocr" else {**MBART, **decoder},
             "decoder_start_token_id": 2,
             "pad_token_id": 1,

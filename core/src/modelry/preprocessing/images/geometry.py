@@ -3,6 +3,7 @@
 H height   W width   C channels. Resizing runs in Pillow on 8-bit values, as in the published processors.
 """
 
+import random
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,8 @@ def arranged(picture: Picture, parameters: ImageParameters, name: str) -> np.nda
         picture = resize(picture, sizes.thumbnail(extent(picture), (room["height"], room["width"])), p.resample, name)
     array = _pixels(picture)
     if p.do_pad and p.published.padding == "to-size":
-        array = _filled(array, (p.size or {})["height"], (p.size or {})["width"], name)
+        room = p.size or {}
+        array = _filled(array, room["height"], room["width"], name, anywhere=p.random_padding)
     if p.do_center_crop:
         array = cropped(array, (p.crop_size or {})["height"], (p.crop_size or {})["width"])
     return array[:, :, ::-1] if p.do_flip_channel_order else array
@@ -175,12 +177,14 @@ def _squared(array: np.ndarray, mean: Any) -> np.ndarray:
     return found
 
 
-def _filled(array: np.ndarray, height: int, width: int, name: str) -> np.ndarray:
-    """In the middle of zeros."""
+def _filled(array: np.ndarray, height: int, width: int, name: str, *, anywhere: bool) -> np.ndarray:
+    """In the middle of zeros, or anywhere among them: where Python's random numbers say."""
     tall, wide, channels = array.shape
     if tall > height or wide > width:
         raise PreprocessorError(f"{name} has {tall} × {wide} pixels, more than the {height} × {width} it is padded to")
     found = np.zeros((height, width, channels), array.dtype)
     top, left = (height - tall) // 2, (width - wide) // 2
+    if anywhere:
+        top, left = random.randint(0, height - tall), random.randint(0, width - wide)
     found[top : top + tall, left : left + wide] = array
     return found

@@ -55,6 +55,7 @@ class ImageParameters(PreprocessorParameters):
     ensure_multiple_of: int | None = Field(None, gt=0, description="DPT: edges after resizing are multiples of it")
     do_align_long_axis: bool = Field(False, description="Donut: turn the image so that its long edge is size's")
     do_thumbnail: bool = Field(False, description="Donut: then shrink it to fit into size")
+    random_padding: bool = Field(False, description="Donut, to train on: do_pad puts it anywhere, not in the middle")
     patch_size: int | dict[str, int] | None = None
     merge_size: int | None = Field(None, gt=0)
     do_center_crop: bool = False

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from modelry.errors import PreprocessorError
-from modelry.preprocessing.preprocessor import Preprocessor
-from modelry.preprocessing.processor import Processor
+from modelry.preprocessing.processor import TEXT_AND_IMAGE, Processor
 
 
 class LlavaProcessor(Processor):
@@ -13,10 +12,7 @@ class LlavaProcessor(Processor):
     num_additional_image_tokens, as the model has them; its image_token replaces <image>.
     """
 
-    parts: ClassVar[Mapping[str, type[Preprocessor] | str]] = {
-        "tokenizer": "modelry.preprocessing.tokenizer:Tokenizer",
-        "image_processor": "modelry.preprocessing.image_processor:ImageProcessor",
-    }
+    parts = TEXT_AND_IMAGE
     placeholders: ClassVar[Mapping[str, str]] = {"image": "<image>"}
 
     def expansions(self, kind: str, inputs: Mapping[str, Any]) -> Sequence[str]:
