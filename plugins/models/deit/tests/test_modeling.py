@@ -13,21 +13,13 @@ from modelry_deit import (
     DeiTForMaskedImageModeling,
     DeiTModel,
 )
+from modelry_testing.alike.vision_transformers import SMALL, check_masked_patches, check_other_sizes
 
 
 @pytest.fixture
 def config() -> DeiTConfig:
     """Images of two by three patches."""
-    return DeiTConfig(
-        hidden_size=16,
-        intermediate_size=24,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        image_size=(16, 24),
-        patch_size=8,
-        encoder_stride=8,
-        num_labels=3,
-    )
+    return DeiTConfig(**SMALL, num_labels=3)
 
 
 @torch.inference_mode()
@@ -42,23 +34,11 @@ def test_each_token_has_its_classifier(config: DeiTConfig) -> None:
 
 
 def test_another_size_needs_interpolation(config: DeiTConfig) -> None:
-    model = DeiTModel(config).eval()
-    with pytest.raises(ValueError, match="32 x 24 pixels"):
-        model(torch.randn(1, 3, 32, 24))
-    out = model(torch.randn(1, 3, 32, 25), interpolate_pos_encoding=True)
-    assert out.last_hidden_state.shape == (1, 2 + 4 * 3, 16)
+    check_other_sizes(DeiTModel(config).eval(), before=2)
 
 
 def test_a_masked_patch_is_not_seen(config: DeiTConfig) -> None:
-    model = DeiTForMaskedImageModeling(config).eval()
-    one = torch.randn(1, 3, 16, 24)
-    other = one.clone()
-    other[..., :8, :8] = 0
-    mask = torch.tensor([[True, False, False, False, False, False]])
-    with torch.inference_mode():
-        first, second = (model(image, bool_masked_pos=mask) for image in (one, other))
-    assert first.reconstruction.shape == one.shape
-    assert first.reconstruction.equal(second.reconstruction)
+    check_masked_patches(DeiTForMaskedImageModeling(config).eval())
 
 
 def test_a_distilled_checkpoint_is_read_with_both_classifiers(config: DeiTConfig, tmp_path: Path) -> None:

@@ -6,21 +6,14 @@ import pytest
 import torch
 
 from modelry.errors import ConfigError
+from modelry_testing.alike.vision_transformers import SMALL, check_masked_patches, check_other_sizes
 from modelry_vit import ViTConfig, ViTForImageClassification, ViTForMaskedImageModeling, ViTModel
 
 
 @pytest.fixture
 def config() -> ViTConfig:
     """Images of two by three patches."""
-    return ViTConfig(
-        hidden_size=16,
-        intermediate_size=24,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        image_size=(16, 24),
-        patch_size=8,
-        encoder_stride=8,
-    )
+    return ViTConfig(**SMALL)
 
 
 def test_several_oblong_images_are_rows_of_their_own(config: ViTConfig) -> None:
@@ -32,24 +25,11 @@ def test_several_oblong_images_are_rows_of_their_own(config: ViTConfig) -> None:
 
 
 def test_another_size_needs_interpolation(config: ViTConfig) -> None:
-    model = ViTModel(config).eval()
-    with pytest.raises(ValueError, match="32 x 24 pixels"):
-        model(torch.randn(1, 3, 32, 24))
-    out = model(torch.randn(1, 3, 32, 25), interpolate_pos_encoding=True)
-    assert out.last_hidden_state.shape == (1, 1 + 4 * 3, 16)
+    check_other_sizes(ViTModel(config).eval(), before=1)
 
 
 def test_a_masked_patch_is_not_seen(config: ViTConfig) -> None:
-    model = ViTForMaskedImageModeling(config).eval()
-    one = torch.randn(1, 3, 16, 24)
-    other = one.clone()
-    other[..., :8, :8] = 0
-    mask = torch.tensor([[True, False, False, False, False, False]])
-    with torch.inference_mode():
-        first, second = (model(image, bool_masked_pos=mask) for image in (one, other))
-    assert first.reconstruction.shape == one.shape
-    assert first.reconstruction.equal(second.reconstruction)
-    assert not first.loss.equal(second.loss)
+    check_masked_patches(ViTForMaskedImageModeling(config).eval())
 
 
 @pytest.mark.parametrize(

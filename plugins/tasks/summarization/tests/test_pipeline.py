@@ -9,14 +9,14 @@ import torch
 from modelry import AutoModelForSeq2SeqLM, AutoTokenizer, pipeline
 from modelry.errors import ParameterError, PipelineError
 from modelry_summarization import SummarizationPipeline
+from modelry_testing.toys.text_to_text import save_text_to_text
 
 SPECIFIC = {"summarization": {"prefix": "summarize: ", "num_beams": 3, "max_length": 9, "early_stopping": True}}
 
 
 @pytest.fixture(scope="module")
-def folder(save_t5: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    saved: Path = save_t5(tmp_path_factory.mktemp("t5"), task_specific_params=SPECIFIC)
-    return saved
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_text_to_text(tmp_path_factory.mktemp("t5"), task_specific_params=SPECIFIC)
 
 
 @pytest.fixture(scope="module")

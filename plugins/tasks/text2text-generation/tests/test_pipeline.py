@@ -1,17 +1,16 @@
 """Answers of texts to texts."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from modelry import AutoModelForSeq2SeqLM, AutoTokenizer, pipeline
+from modelry_testing.toys.text_to_text import save_text_to_text
 
 
 @pytest.fixture(scope="module")
-def folder(save_t5: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    saved: Path = save_t5(tmp_path_factory.mktemp("t5"))
-    return saved
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_text_to_text(tmp_path_factory.mktemp("t5"))
 
 
 def test_the_answer_is_what_generate_gives(folder: Path) -> None:

@@ -1,11 +1,10 @@
 """Translations keep the contract of tasks."""
 
 from pathlib import Path
-from typing import Any, ClassVar
-
-import pytest
+from typing import ClassVar
 
 from modelry_testing import TaskContract
+from modelry_testing.toys.text_to_text import save_text_to_text
 
 
 class TestTranslation(TaskContract):
@@ -19,13 +18,6 @@ class TestTranslation(TaskContract):
     }
     bad_item = 7
     impossible: ClassVar = ({"max_new_tokens": -1}, {"return_tensors": True, "return_text": True})
-    save: ClassVar[Any] = None
-
-    @pytest.fixture(autouse=True, scope="class")
-    @classmethod
-    def _model(cls, save_t5: Any) -> None:
-        cls.save = staticmethod(save_t5)
 
     def model_folder(self, folder: Path) -> Path:
-        saved: Path = self.save(folder)
-        return saved
+        return save_text_to_text(folder)

@@ -10,6 +10,7 @@ import transformers
 from modelry import AutoModelForSeq2SeqLM, pipeline
 from modelry.errors import ParameterError, PipelineError
 from modelry_registry import get_registry, resolve
+from modelry_testing.toys.text_to_text import save_text_to_text
 
 SPECIFIC = {
     "translation_en_to_de": {"prefix": "translate English to German: ", "max_length": 9},
@@ -19,9 +20,8 @@ WORDS = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁good"
 
 
 @pytest.fixture(scope="module")
-def folder(save_t5: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    saved: Path = save_t5(tmp_path_factory.mktemp("t5"), task_specific_params=SPECIFIC)
-    return saved
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_text_to_text(tmp_path_factory.mktemp("t5"), task_specific_params=SPECIFIC)
 
 
 @pytest.fixture(scope="module")
