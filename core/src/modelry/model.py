@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from modelry import embeddings
+from modelry.allocation import keep_freed_memory
 from modelry.checkpoint.dtypes import DtypeLike, as_dtype
 from modelry.configuration import ModelConfig
 from modelry.errors import ConfigError, GenerationError
@@ -83,6 +84,8 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
     heads have ("pooler."). A checkpoint with them loads into a head without, and one without makes them new."""
     unread: ClassVar[tuple[str, ...]] = ()
     """Beginnings of names in checkpoints of the family that this class has no use for: the other side of a pair."""
+    padding_sides: ClassVar[tuple[str, ...]] = ("left", "right")
+    """Where texts may be padded and mean the same: some families, as published, count distances over padding."""
     supports_gradient_checkpointing: ClassVar[bool] = True
     reads_packed: ClassVar[bool] = False
     """Of a base model: texts that lie one behind the other in one row are kept apart, where attention_mask numbers
@@ -152,6 +155,7 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
         self.set_attn_implementation(self._attn_implementation)
         if not any(parameter.is_meta for parameter in self.parameters()):
             self.initialize_weights()
+            keep_freed_memory()
         self.tie_weights()
 
     def initialize_weights(self) -> None:

@@ -6,7 +6,7 @@ B batch   T positions   D hidden width
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from modelry.cache import Cache
 from modelry.configuration import ModelConfig
@@ -17,7 +17,10 @@ from modelry.outputs import QuestionAnsweringOutput
 
 
 class QuestionAnswering(PreTrainedModel):
-    """A base model and `qa_outputs`, (2, D) with a bias. A family names its base model in `base_class`."""
+    """A base model and `qa_outputs`, (2, D) with a bias. A family names its base model in `base_class`.
+
+    One whose head is more than a projection makes it in `make_head`.
+    """
 
     base_class: ClassVar[type[PreTrainedModel]]
     base_options: ClassVar[Mapping[str, Any]] = {}
@@ -26,7 +29,11 @@ class QuestionAnswering(PreTrainedModel):
         super().__init__(config)
         text: Any = self.config.get_text_config()
         self.add_module(self.base_model_prefix, self.base_class(self.config, **self.base_options))
-        self.qa_outputs = Linear(text.hidden_size, 2)
+        self.qa_outputs = self.make_head(text)
+
+    def make_head(self, text: Any) -> nn.Module:
+        """(B, T, D) to (B, T, 2). `text`: the text model's configuration."""
+        return Linear(text.hidden_size, 2)
 
     def forward(
         self,
@@ -49,15 +56,15 @@ class QuestionAnswering(PreTrainedModel):
             end_positions: (B,) int64.
             more: and the others: those of the base model.
         """
+        cached = {"past_key_values": past_key_values, "use_cache": use_cache}  # of decoders; encoders take neither
         out = self.base_model(
             input_ids=input_ids,
             attention_mask=attention_mask,
             position_ids=position_ids,
-            past_key_values=past_key_values,
             inputs_embeds=inputs_embeds,
-            use_cache=use_cache,
             output_hidden_states=output_hidden_states,
             output_attentions=output_attentions,
+            **{name: value for name, value in cached.items() if value is not None},
             **more,
         )
         start_logits, end_logits = self.qa_outputs(out.last_hidden_state).unbind(-1)

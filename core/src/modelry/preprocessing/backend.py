@@ -107,6 +107,8 @@ def _complete(settings: dict[str, Any], defaults: ClassDefaults, backend: tokeni
         settings.setdefault("add_bos_token", True)
     if backend is None and defaults.add_eos:
         settings.setdefault("add_eos_token", True)
+    if backend is None and defaults.prefix_space:
+        settings.setdefault("add_prefix_space", True)
 
 
 def _apply_settings(backend: tokenizers.Tokenizer, settings: Mapping[str, Any]) -> None:

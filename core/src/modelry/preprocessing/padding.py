@@ -142,7 +142,7 @@ def pad_rows(
     lengths: Lengths,
     *,
     main: str,
-    fill: Mapping[str, int],
+    fill: Mapping[str, Any],
     attention_mask: bool,
 ) -> dict[str, Any]:
     """Pad what has been encoded before, for instance in the collate function of a data loader.
@@ -189,7 +189,7 @@ def _target_length(found: list[int], lengths: Lengths) -> int:
 
 
 def _pad_row(
-    row: dict[str, Any], target: int, side: str, *, main: str, fill: Mapping[str, int], attention_mask: bool
+    row: dict[str, Any], target: int, side: str, *, main: str, fill: Mapping[str, Any], attention_mask: bool
 ) -> None:
     length = len(row[main])
     if attention_mask and "attention_mask" not in row:

@@ -269,13 +269,17 @@ class Tokenizer(Vocabulary, Preprocessor):
             padding_side=padding_side,
         )
         main = self.model_input_names[0]
-        fill = {"attention_mask": 0, "token_type_ids": self.pad_token_type_id, "special_tokens_mask": 1}
+        fill = self.filling()
         if lengths.padding is not PaddingStrategy.DO_NOT_PAD:
             fill[main] = self._require_pad_token()[1]
         masked = "attention_mask" in self.model_input_names if return_attention_mask is None else return_attention_mask
         return BatchEncoding(
             pad_rows(encoded_inputs, lengths, main=main, fill=fill, attention_mask=masked), tensor_type=return_tensors
         )
+
+    def filling(self) -> dict[str, Any]:
+        """What fills rows that `pad` makes longer, by the name of the input; the main input is filled with padding."""
+        return {"attention_mask": 0, "token_type_ids": self.pad_token_type_id, "special_tokens_mask": 1}
 
     def apply_chat_template(self, conversation: Any, **options: Any) -> Any:
         """Write messages as the model was trained to read them. See modelry.preprocessing.chat.apply_chat_template."""

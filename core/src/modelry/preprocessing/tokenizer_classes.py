@@ -37,6 +37,8 @@ class ClassDefaults:
     add_eos: bool = False
     extra_ids: int = 0
     """Sentinel tokens <extra_id_N> after the vocabulary."""
+    prefix_space: bool = False
+    """Every text, or word where texts are split into words, begins as behind a space."""
 
 
 _WORDPIECE = ClassDefaults(_BERT, _IDS, layout="wordpiece")
@@ -53,6 +55,7 @@ _CLASSES: Mapping[str, ClassDefaults] = {
     "FNet": ClassDefaults({}, ("input_ids", "token_type_ids")),
     "GPT2": ClassDefaults(_GPT2, layout="byte-bpe"),
     **dict.fromkeys(("Roberta", "Bart", "Longformer", "LED", "Mvp"), ClassDefaults(_ROBERTA, layout="roberta")),
+    "LayoutLMv3": ClassDefaults(_ROBERTA, (*_IDS, "bbox"), layout="roberta", prefix_space=True),
     "Llama": _LLAMA_MODEL,
     "CodeLlama": _LLAMA_MODEL,
     "Gemma": ClassDefaults(
