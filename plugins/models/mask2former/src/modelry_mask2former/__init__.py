@@ -1,0 +1,23 @@
+"""The Mask2Former family for Modelry. Public names are loaded when they are used."""
+
+from importlib import import_module
+from typing import Any
+
+_ROOMS = {
+    "Mask2FormerConfig": "configuration",
+    "Mask2FormerModel": "modeling",
+    "Mask2FormerForUniversalSegmentation": "modeling",
+    "Mask2FormerModelOutput": "outputs",
+    "Mask2FormerForUniversalSegmentationOutput": "outputs",
+}
+__all__ = list(_ROOMS)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
