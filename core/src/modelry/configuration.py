@@ -259,10 +259,12 @@ class Nested:
 
     Args:
         default: model_type of a value that does not say its own, as the oldest composite checkpoints do not.
+        own: model_types that no family provides, and the classes by which the field reads them itself.
     """
 
-    def __init__(self, default: str = "") -> None:
+    def __init__(self, default: str = "", *, own: "Mapping[str, type[ModelConfig]] | None" = None) -> None:
         self.default = default
+        self.own = dict(own or {})
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         return handler(Annotated[source, BeforeValidator(self._build)])
@@ -271,6 +273,8 @@ class Nested:
         if not isinstance(value, Mapping):
             return value
         model_type = value.get("model_type") or self.default
+        if model_type in self.own:
+            return self.own[model_type](**value)
         return config_class(check_model_type(model_type, where="a nested configuration"))(**value)
 
 

@@ -80,8 +80,8 @@ def inner_families(values: Mapping[str, Any], *, where: object, plugin: str | No
 def _nested_types(values: Mapping[str, Any], model_type: str, where: object, plugin: str | None) -> Iterator[str]:
     """The model_types inside a composite configuration that come from the registry.
 
-    An installed family says which of its fields do; of one that is not, all are named whose type is not its own
-    ("clip_vision_model" is clip's own), so that one install line brings everything.
+    An installed family says which of its fields do, and which types it reads itself; of one that is not, all are named
+    whose type is not its own ("clip_vision_model" is clip's own), so that one install line brings everything.
     """
     registry = get_registry()
     inner = {key: value for key, value in values.items() if isinstance(value, Mapping) and "model_type" in value}
@@ -90,10 +90,11 @@ def _nested_types(values: Mapping[str, Any], model_type: str, where: object, plu
     if model_type in registry.names("models"):
         found = resolve(registry.get("models", model_type, plugin=plugin).config)
         declared = found.model_fields if isinstance(found, type) and issubclass(found, ModelConfig) else {}
+        marks = {key: [mark for mark in one.metadata if isinstance(mark, Nested)] for key, one in declared.items()}
         inner = {
             key: value
             for key, value in inner.items()
-            if key in declared and any(isinstance(mark, Nested) for mark in declared[key].metadata)
+            if any(value["model_type"] not in mark.own for mark in marks.get(key, ()))
         }
     own = model_type.replace("-", "_")
     for key, value in inner.items():

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from modelry.cache import CrossLayerCache
 from modelry.nn.activations import activation
+from modelry.nn.eager import eager_attention
 from modelry.nn.encoder_decoder import CrossAttention, DecoderLayer, EncoderLayer
 from modelry.nn.masks import Mask, causal_mask
 
@@ -60,3 +61,22 @@ def test_a_source_is_projected_once() -> None:
     expected = layer(x, source, Mask())
     assert torch.equal(layer(x, source, Mask(), cache), expected)
     assert torch.equal(layer(x, torch.zeros(1, 4, 7), Mask(), cache), expected)
+
+
+@torch.no_grad()
+def test_positions_are_no_values() -> None:
+    """What is told in every layer moves queries and keys, and nothing else."""
+    torch.manual_seed(3)
+    layer = DecoderLayer(**SIZES, norm_first=False).eval()  # type: ignore[arg-type] # sizes by name
+    x, source, place, source_place = (torch.randn(2, count, 12) for count in (4, 6, 4, 6))
+    attention = layer.self_attn
+    weights: list[Tensor] = []
+    attention.attend = eager_attention
+    attention(x + place, Mask(weights=weights))
+    values = attention.v_proj(x).view(2, 4, 3, 4).transpose(1, 2)
+    mixed = (weights[0] @ values).transpose(1, 2).reshape(2, 4, 12)
+    torch.testing.assert_close(attention(x, Mask(), place=place), attention.out_proj(mixed), atol=1e-6, rtol=1e-5)
+    alone = layer(x, Mask(), source, Mask())
+    nowhere = layer(x, Mask(), source, Mask(), place=torch.zeros_like(place), source_place=torch.zeros_like(source))
+    torch.testing.assert_close(nowhere, alone, atol=1e-6, rtol=1e-5)
+    assert not torch.allclose(layer(x, Mask(), source, Mask(), source_place=source_place), alone)

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -144,8 +144,11 @@ def _to_the_tied(step: Step, tied: Mapping[str, str], stored: Mapping[str, str])
 
 
 def _of_a_head(model: "PreTrainedModel", name: str) -> bool:
-    if model.base_model is not model and not name.startswith(f"{model.base_model_prefix}."):
+    base: Any = model.base_model
+    if base is not model and not name.startswith(f"{model.base_model_prefix}."):
         return True
+    if base is not model and getattr(base, "base_model", base) is not base:  # a head over a head
+        return _of_a_head(base, name.removeprefix(f"{model.base_model_prefix}."))
     return _is_optional(model, name)
 
 

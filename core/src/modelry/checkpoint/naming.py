@@ -1,7 +1,7 @@
 """Which name of a checkpoint is which of a model: base models inside heads, and weight tables of the parts."""
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
@@ -42,15 +42,19 @@ def fit_names(stored: Collection[str], model: "PreTrainedModel", table: WeightTa
     has_head = model.base_model is not model
     own = set(dict(model.named_children()))
     if has_head and not prefixed:
-        shared = own & set(dict(model.base_model.named_children()))  # there, the whole name says whose a tensor is
+        base: Any = model.base_model
+        shared = own & set(dict(base.named_children()))  # there, the whole name says whose a tensor is
         heads = model.state_dict(keep_vars=True).keys() if shared else ()
 
-        def into_head(name: str) -> str:
+        def is_mine(name: str) -> bool:
             part = name.partition(".")[0]
-            mine = name in heads if part in shared else part in own
-            return name if mine or table.names_stored(name) else prefix + name
+            return (name in heads if part in shared else part in own) or table.names_stored(name)
 
-        return {name: into_head(name) for name in stored}
+        rest = [name for name in stored if not is_mine(name)]
+        inside: dict[str, str | None] = {name: name for name in rest}
+        if getattr(base, "base_model", base) is not base:  # the base model is itself a head, over another
+            inside = fit_names(rest, base, table_of(base))
+        return {name: f"{prefix}{inside[name]}" if name in inside else name for name in stored}
     if not has_head and prefixed and model.base_model_prefix not in model._modules:
 
         def out_of_head(name: str) -> str | None:

@@ -1,5 +1,8 @@
 """Layers of encoders and decoders under the names of the BART line: self_attn, encoder_attn, fc1, fc2.
 
+Positions may come in every layer: `place` (and `source_place`, of the encoder's output) is then added to what queries
+and keys are made of, and not to values. Carion et al. 2020 (DETR), https://arxiv.org/abs/2005.12872.
+
 B batch   T new positions of the layer   S positions of the encoder's output   W keys offered, T and those in a cache
 D width of the residual stream   F width inside the MLP   H heads   E head width
 """
@@ -36,8 +39,13 @@ class SelfAttention(nn.Module):
         self.q_proj = Linear(size, size)
         self.out_proj = Linear(size, size)
 
-    def forward(self, x: Tensor, mask: Mask, cache: LayerCache | None = None) -> Tensor:
-        q, k, v = projected_heads(x, (self.q_proj, self.k_proj, self.v_proj), heads=self.heads)  # (B, H, T, E)
+    def forward(self, x: Tensor, mask: Mask, cache: LayerCache | None = None, place: Tensor | None = None) -> Tensor:
+        if place is None:
+            q, k, v = projected_heads(x, (self.q_proj, self.k_proj, self.v_proj), heads=self.heads)  # (B, H, T, E)
+        else:
+            placed = x + place
+            q, k = split_heads(self.q_proj(placed), self.heads), split_heads(self.k_proj(placed), self.heads)
+            v = split_heads(self.v_proj(x), self.heads)
         if cache is not None:
             k, v = cache.extend(k, v)  # (B, H, W, E)
         dropout = self.dropout if self.training else 0.0
@@ -64,21 +72,39 @@ class CrossAttention(nn.Module):
         self.q_proj = Linear(size, size)
         self.out_proj = Linear(size, size)
 
-    def forward(self, x: Tensor, source: Tensor, mask: Mask, cache: CrossLayerCache | None = None) -> Tensor:
-        q = split_heads(self.q_proj(x), self.heads)  # (B, H, T, E)
-        k, v = looked_up(source, self.k_proj, self.v_proj, self.heads, cache)  # (B, H, S, E)
+    def forward(
+        self,
+        x: Tensor,
+        source: Tensor,
+        mask: Mask,
+        cache: CrossLayerCache | None = None,
+        place: Tensor | None = None,
+        source_place: Tensor | None = None,
+    ) -> Tensor:
+        q = split_heads(self.q_proj(x if place is None else x + place), self.heads)  # (B, H, T, E)
+        k, v = looked_up(source, self.k_proj, self.v_proj, self.heads, cache, source_place)  # (B, H, S, E)
         dropout = self.dropout if self.training else 0.0
         out: Tensor = self.out_proj(merge_heads(self.attend(q, k, v, mask, scale=self.scale, dropout=dropout)))
         return out
 
 
 def looked_up(
-    source: Tensor, key: nn.Module, value: nn.Module, heads: int, cache: CrossLayerCache | None
+    source: Tensor,
+    key: nn.Module,
+    value: nn.Module,
+    heads: int,
+    cache: CrossLayerCache | None,
+    place: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Keys and values (B, H, S, E) of an encoder's output (B, S, D): from the cache, or computed and stored there."""
+    """Keys and values (B, H, S, E) of an encoder's output (B, S, D): from the cache, or computed and stored there.
+
+    Args:
+        place: added to what keys are made of.
+    """
     if cache is not None and cache.keys is not None and cache.values is not None:
         return cache.keys, cache.values
-    k, v = split_heads(key(source), heads), split_heads(value(source), heads)
+    placed = source if place is None else source + place
+    k, v = split_heads(key(placed), heads), split_heads(value(source), heads)
     return (k, v) if cache is None else cache.store(k, v)
 
 
@@ -119,8 +145,8 @@ class EncoderLayer(nn.Module):
         self.fc2 = Linear(inner, size)
         self.final_layer_norm = nn.LayerNorm(size)
 
-    def forward(self, x: Tensor, mask: Mask) -> Tensor:
-        x = self._add(x, self.self_attn_layer_norm, lambda y: self.self_attn(y, mask))
+    def forward(self, x: Tensor, mask: Mask, *, place: Tensor | None = None) -> Tensor:
+        x = self._add(x, self.self_attn_layer_norm, lambda y: self.self_attn(y, mask, place=place))
         return self._add(x, self.final_layer_norm, self._mlp)
 
     def _mlp(self, x: Tensor) -> Tensor:
@@ -179,8 +205,14 @@ class DecoderLayer(EncoderLayer):
         source_mask: Mask | None = None,
         cache: LayerCache | None = None,
         cross: CrossLayerCache | None = None,
+        place: Tensor | None = None,
+        source_place: Tensor | None = None,
     ) -> Tensor:
-        x = self._add(x, self.self_attn_layer_norm, lambda y: self.self_attn(y, mask, cache))
+        x = self._add(x, self.self_attn_layer_norm, lambda y: self.self_attn(y, mask, cache, place))
         if source is not None and source_mask is not None:
-            x = self._add(x, self.encoder_attn_layer_norm, lambda y: self.encoder_attn(y, source, source_mask, cross))
+            x = self._add(
+                x,
+                self.encoder_attn_layer_norm,
+                lambda y: self.encoder_attn(y, source, source_mask, cross, place, source_place),
+            )
         return self._add(x, self.final_layer_norm, self._mlp)

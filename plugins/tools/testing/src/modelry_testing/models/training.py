@@ -120,6 +120,8 @@ def heads_from_base(subject: Subject) -> None:
             raise ContractBroken(
                 f"{head_class.__name__} has no attribute {model.base_model_prefix!r} with the base model"
             )
+        while getattr(inner, "base_model", inner) is not inner:  # a head over a head
+            inner = inner.base_model
         held = inner.state_dict()
         side = f"{model.base_model_prefix}."  # a head may stand on one side of a base model that has two
         own_side = {name.removeprefix(side): one for name, one in base.items() if name.startswith(side)}
