@@ -17,7 +17,7 @@ from modelry.heads.seq2seq_lm import BiasedSeq2SeqLM, Seq2SeqLM
 from modelry.heads.seq2seq_model import Seq2SeqHead, Seq2SeqModel, encode_and_decode
 from modelry.heads.seq2seq_question_answering import Seq2SeqQuestionAnswering
 from modelry.heads.seq2seq_sequence_classification import Seq2SeqSequenceClassification
-from modelry.heads.seq2seq_stacks import TextDecoder, TextEncoder
+from modelry.heads.seq2seq_stacks import TextDecoder, TextEncoder, TextToTextModel
 from modelry.heads.sequence_classification import SequenceClassification
 from modelry.heads.token_classification import TokenClassification
 
@@ -41,6 +41,7 @@ __all__ = [
     "SequenceClassification",
     "TextDecoder",
     "TextEncoder",
+    "TextToTextModel",
     "TokenClassification",
     "encode_and_decode",
 ]

@@ -3,6 +3,7 @@
 B batch   T new positions   S positions of the encoder's output   D hidden width
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from modelry.cache import Cache
 from modelry.configuration import ModelConfig
+from modelry.heads.seq2seq_model import Seq2SeqModel
 from modelry.model import PreTrainedModel
 from modelry.nn.activations import activation
 from modelry.nn.encoder_decoder import DecoderLayer, EncoderLayer
@@ -222,3 +224,13 @@ class TextDecoder(_Stack):
             attentions=None if weights is None else tuple(weights),
             cross_attentions=None if looks is None else tuple(looks),
         )
+
+
+class TextToTextModel(Seq2SeqModel):
+    """Both sides of the BART line, over one embedding of tokens. A family names their classes."""
+
+    embedding = staticmethod(scaled_embedding)
+    tied_weights: ClassVar[Mapping[str, str]] = {
+        f"{side}.embed_tokens.weight": "shared.weight" for side in ("encoder", "decoder")
+    }
+    unread = ("encoder.version", "decoder.version")

@@ -3,19 +3,15 @@
 Lewis et al. 2019, https://arxiv.org/abs/1910.13461. The layers are those of modelry.nn.encoder_decoder.
 """
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 from modelry.heads import (
     BiasedSeq2SeqLM,
     DecoderLM,
-    Seq2SeqModel,
     Seq2SeqQuestionAnswering,
     Seq2SeqSequenceClassification,
     TextDecoder,
     TextEncoder,
+    TextToTextModel,
 )
-from modelry.heads.seq2seq_stacks import scaled_embedding
 from modelry_bart.configuration import BartConfig
 
 
@@ -37,18 +33,12 @@ class BartDecoder(TextDecoder):
         super().__init__(config, norm_first=False)
 
 
-class BartModel(Seq2SeqModel):
+class BartModel(TextToTextModel):
     """Both sides, over one embedding of tokens."""
 
     config_class = BartConfig
     encoder_class = BartEncoder
     decoder_class = BartDecoder
-    embedding = staticmethod(scaled_embedding)
-    tied_weights: ClassVar[Mapping[str, str]] = {
-        "encoder.embed_tokens.weight": "shared.weight",
-        "decoder.embed_tokens.weight": "shared.weight",
-    }
-    unread = ("encoder.version", "decoder.version")
 
 
 class BartForConditionalGeneration(BiasedSeq2SeqLM):

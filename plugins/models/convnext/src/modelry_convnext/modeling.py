@@ -5,20 +5,18 @@ its map
 Paper: https://arxiv.org/abs/2201.03545.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from modelry.heads.backbone import Backbone
 from modelry.heads.image_classification import ImageClassification
-from modelry.image_outputs import BackboneOutput
-from modelry.model import PreTrainedModel
+from modelry.heads.staged import StagedBackbone, StagedModel
 from modelry.nn.activations import activation
 from modelry.nn.linear import Linear
 from modelry.nn.patches import check_pixels
 from modelry.nn.residual import drop_path, rising_rates
-from modelry.outputs import BaseModelOutputWithPooling
 from modelry_convnext.configuration import ConvNextConfig
 
 EPS = 1e-6
@@ -105,22 +103,19 @@ class ConvNextEncoder(nn.Module):
             for number, depth in enumerate(config.depths)
         )
 
-    def forward(self, x: Tensor, hidden: list[Tensor] | None) -> Tensor:
-        if hidden is not None:
-            hidden.append(x)
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """The stem's map, then each stage's."""
+        maps = [x]
         for stage in self.stages:
-            x = stage(x)
-            if hidden is not None:
-                hidden.append(x)
-        return x
+            maps.append(stage(maps[-1]))
+        return maps
 
 
-class ConvNextModel(PreTrainedModel):
+class ConvNextModel(StagedModel):
     """The stem, stages, and a norm of the mean of all places."""
 
     config_class = ConvNextConfig
     base_model_prefix = "convnext"
-    main_input_name = "pixel_values"
     input_embeddings_name = "embeddings.patch_embeddings"
 
     def __init__(self, config: ConvNextConfig) -> None:
@@ -129,30 +124,14 @@ class ConvNextModel(PreTrainedModel):
         self.encoder = ConvNextEncoder(config)
         self.layernorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
 
-    def forward(
-        self,
-        pixel_values: Tensor | None = None,
-        output_hidden_states: bool | None = None,
-        output_attentions: bool | None = None,
-    ) -> BaseModelOutputWithPooling:
-        """Run the images.
+    def maps(self, pixel_values: Tensor | None) -> Sequence[Tensor]:
+        found: list[Tensor] = self.encoder(self.embeddings(pixel_values))
+        return found
 
-        Args:
-            pixel_values: (B, C, H, W), of any size.
-            output_hidden_states: also return the stem's map and each stage's.
-            output_attentions: for the sake of other backbones; there are none.
-
-        Raises:
-            ValueError: images with other channels.
-        """
-        keep = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
-        hidden: list[Tensor] | None = [] if keep else None
-        x: Tensor = self.encoder(self.embeddings(pixel_values), hidden)  # (B, D, G, K)
-        return BaseModelOutputWithPooling(
-            last_hidden_state=x,
-            pooler_output=self.layernorm(x.mean((-2, -1))),
-            hidden_states=None if hidden is None else tuple(hidden),
-        )
+    def pooled(self, last: Tensor) -> Tensor:
+        """The mean of all places, normalised, (B, D)."""
+        out: Tensor = self.layernorm(last.mean((-2, -1)))
+        return out
 
 
 class ConvNextForImageClassification(ImageClassification):
@@ -162,7 +141,7 @@ class ConvNextForImageClassification(ImageClassification):
     base_model_prefix = "convnext"
 
 
-class ConvNextBackbone(Backbone):
+class ConvNextBackbone(StagedBackbone):
     """ConvNeXT that gives feature maps, one for each stage that config.out_features names."""
 
     config_class = ConvNextConfig
@@ -178,18 +157,11 @@ class ConvNextBackbone(Backbone):
             {name: ChannelNorm(width) for name, width in zip(config.out_features or (), config.channels, strict=True)}
         )
 
-    def forward(
-        self,
-        pixel_values: Tensor | None = None,
-        output_hidden_states: bool | None = None,
-        output_attentions: bool | None = None,
-    ) -> BackboneOutput:
-        """Run the images; (B, D, G, K) for each stage. Arguments as of the base model."""
-        keep = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
-        hidden: list[Tensor] = []
-        self.encoder(self.embeddings(pixel_values), hidden)
-        maps = dict(zip(self.stage_names, hidden, strict=True))
-        return BackboneOutput(
-            feature_maps=tuple(norm(maps[name]) for name, norm in self.hidden_states_norms.items()),
-            hidden_states=tuple(hidden) if keep else None,
-        )
+    def maps(self, pixel_values: Tensor | None) -> Sequence[Tensor]:
+        found: list[Tensor] = self.encoder(self.embeddings(pixel_values))
+        return found
+
+    def finished(self, stage: str, plane: Tensor) -> Tensor:
+        """Normalised."""
+        out: Tensor = self.hidden_states_norms[stage](plane)
+        return out

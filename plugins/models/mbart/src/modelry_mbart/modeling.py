@@ -4,21 +4,19 @@ Liu et al. 2020, https://arxiv.org/abs/2001.08210; Tang et al. 2020, https://arx
 B batch   T positions
 """
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Tensor
 
 from modelry.heads import (
     BiasedSeq2SeqLM,
     DecoderLM,
-    Seq2SeqModel,
     Seq2SeqQuestionAnswering,
     Seq2SeqSequenceClassification,
     TextDecoder,
     TextEncoder,
+    TextToTextModel,
 )
-from modelry.heads.seq2seq_stacks import scaled_embedding
 from modelry.heads.shifting import wrap_right
 from modelry_mbart.configuration import MBartConfig
 
@@ -41,16 +39,11 @@ class MBartDecoder(TextDecoder):
         super().__init__(config, norm_first=True)
 
 
-class MBartModel(Seq2SeqModel):
+class MBartModel(TextToTextModel):
     """Both sides, over one embedding of tokens."""
 
     config_class = MBartConfig
     encoder_class, decoder_class = MBartEncoder, MBartDecoder
-    embedding = staticmethod(scaled_embedding)
-    tied_weights: ClassVar[Mapping[str, str]] = {
-        f"{side}.embed_tokens.weight": "shared.weight" for side in ("encoder", "decoder")
-    }
-    unread = ("encoder.version", "decoder.version")
 
     @staticmethod
     def shifted(config: Any, ids: Tensor) -> Tensor:

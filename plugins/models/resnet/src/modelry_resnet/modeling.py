@@ -5,16 +5,16 @@ its map
 Paper: https://arxiv.org/abs/1512.03385.
 """
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
-from modelry.heads.backbone import Backbone
 from modelry.heads.image_classification import ImageClassification
-from modelry.image_outputs import BackboneOutput
+from modelry.heads.staged import StagedBackbone, StagedModel
 from modelry.model import PreTrainedModel
 from modelry.nn.activations import activation
 from modelry.nn.linear import Linear
 from modelry.nn.patches import check_pixels
-from modelry.outputs import BaseModelOutputWithPooling
 from modelry_resnet.configuration import REDUCTION, ResNetConfig
 
 
@@ -111,54 +111,36 @@ class ResNetEmbeddings(nn.Module):
         return x
 
 
-def start_weights(module: nn.Module) -> bool:
-    """Fill a convolution as He et al. 2015 do (https://arxiv.org/abs/1502.01852); False for other modules."""
+def start_weights(model: PreTrainedModel, module: nn.Module) -> None:
+    """Fill a convolution with the variance that activations keep, as He et al. 2015 do, and other modules as ever.
+    https://arxiv.org/abs/1502.01852.
+    """
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-    return isinstance(module, nn.Conv2d)
+    else:
+        PreTrainedModel.init_weights(model, module)
 
 
-class ResNetModel(PreTrainedModel):
+class ResNetModel(StagedModel):
     """The stem, the stages, and the mean of all places."""
 
     config_class = ResNetConfig
     base_model_prefix = "resnet"
-    main_input_name = "pixel_values"
     input_embeddings_name = "embedder.embedder"
+    init_weights = start_weights
 
     def __init__(self, config: ResNetConfig) -> None:
         super().__init__(config)
         self.embedder = ResNetEmbeddings(config)
         self.encoder = ResNetEncoder(config)
 
-    def init_weights(self, module: nn.Module) -> None:
-        """Convolutions start with the variance that activations keep."""
-        if not start_weights(module):
-            super().init_weights(module)
+    def maps(self, pixel_values: Tensor | None) -> Sequence[Tensor]:
+        found: list[Tensor] = self.encoder(self.embedder(pixel_values))
+        return found
 
-    def forward(
-        self,
-        pixel_values: Tensor | None = None,
-        output_hidden_states: bool | None = None,
-        output_attentions: bool | None = None,
-    ) -> BaseModelOutputWithPooling:
-        """The last map, (B, D, G, K), and the mean of its places, (B, D, 1, 1) as published.
-
-        Args:
-            pixel_values: images of any size, (B, C, H, W).
-            output_hidden_states: whether the maps of the stem and of every stage come back too.
-            output_attentions: taken as other families take it; there is no attention here.
-
-        Raises:
-            ValueError: images with other channels.
-        """
-        keep = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
-        maps = self.encoder(self.embedder(pixel_values))
-        return BaseModelOutputWithPooling(
-            last_hidden_state=maps[-1],
-            pooler_output=maps[-1].mean((2, 3), keepdim=True),
-            hidden_states=tuple(maps) if keep else None,
-        )
+    def pooled(self, last: Tensor) -> Tensor:
+        """The mean of all places, (B, D, 1, 1) as published."""
+        return last.mean((2, 3), keepdim=True)
 
 
 class ResNetForImageClassification(ImageClassification):
@@ -166,44 +148,26 @@ class ResNetForImageClassification(ImageClassification):
 
     base_class = ResNetModel
     base_model_prefix = "resnet"
+    init_weights = start_weights
 
     def make_classifier(self, width: int) -> nn.Module:
         """Behind a flattening, as the published names say."""
         return nn.Sequential(nn.Flatten(), Linear(width, self.config.num_labels))
 
-    def init_weights(self, module: nn.Module) -> None:
-        """As the base model's."""
-        if not start_weights(module):
-            super().init_weights(module)
 
-
-class ResNetBackbone(Backbone):
+class ResNetBackbone(StagedBackbone):
     """ResNet that gives feature maps, one for each stage that config.out_features names."""
 
     config_class = ResNetConfig
     base_model_prefix = "resnet"
     input_embeddings_name = "embedder.embedder"
+    init_weights = start_weights
 
     def __init__(self, config: ResNetConfig) -> None:
         super().__init__(config)
         self.embedder = ResNetEmbeddings(config)
         self.encoder = ResNetEncoder(config)
 
-    def init_weights(self, module: nn.Module) -> None:
-        """As the base model's."""
-        if not start_weights(module):
-            super().init_weights(module)
-
-    def forward(
-        self,
-        pixel_values: Tensor | None = None,
-        output_hidden_states: bool | None = None,
-        output_attentions: bool | None = None,
-    ) -> BackboneOutput:
-        """Run the images; (B, D, G, K) for each stage. Arguments as of the base model."""
-        keep = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
-        maps = self.encoder(self.embedder(pixel_values))
-        return BackboneOutput(
-            feature_maps=tuple(maps[self.stage_names.index(name)] for name in self.out_features),
-            hidden_states=tuple(maps) if keep else None,
-        )
+    def maps(self, pixel_values: Tensor | None) -> Sequence[Tensor]:
+        found: list[Tensor] = self.encoder(self.embedder(pixel_values))
+        return found
