@@ -53,6 +53,12 @@ MODELS = {
         (".bin", ".json", ".txt"),
         "589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",
     ),
+    "speech": Model(
+        "pytest-audioeval==0.1.3",
+        "pytest_audioeval/samples/audio/en",
+        (".wav", ".txt"),
+        "8b97369347232d43180dd9860189c547ccc8dedb42b7c21d511ddc5a05ef7ecc",
+    ),
     "photographs": Model(
         "scikit-image==0.26.0",
         "skimage/data",

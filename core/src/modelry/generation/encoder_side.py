@@ -38,7 +38,10 @@ class EncoderDecoderInput(InputSide):
             inputs |= {"input_ids": self.prompt.ids, "attention_mask": self._mask}
         elif self.prompt.embeds is not None:
             inputs |= {"inputs_embeds": self.prompt.embeds, "attention_mask": self._mask}
-        self._encoded = self._model.get_encoder()(**inputs).last_hidden_state  # (R, S, D)
+        given = inputs.pop("encoder_outputs", None)
+        self._encoded = (
+            self._model.get_encoder()(**inputs).last_hidden_state if given is None else given[0]
+        )  # (R, S, D)
         return self.step(self._start)
 
     def step(self, ids: Tensor) -> Any:

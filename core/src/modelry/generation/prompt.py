@@ -97,10 +97,11 @@ def _features(name: str, given: Any, mask: Any, rest: dict[str, Any], device: to
     """The input of an encoder that reads no ids: sound or images, by the model's main input."""
     if given is not None:
         rest[name] = given
-    features = rest.get(name)
+    features = rest["encoder_outputs"][0] if rest.get("encoder_outputs") is not None else rest.get(name)
     if not isinstance(features, Tensor) or features.dim() < 2 or features.shape[0] == 0:
         raise GenerationError(f"the model reads {name}, a tensor with a row for each item, and there is none: give it")
-    rest[name] = features.to(device)
+    if rest.get("encoder_outputs") is None:
+        rest[name] = features.to(device)
     if mask is not None:
         rest["attention_mask"] = torch.as_tensor(mask, device=device)
     return Prompt(torch.zeros(features.shape[0], 0, dtype=torch.long, device=device), None, rest)

@@ -9,7 +9,14 @@ import transformers
 
 from modelry import pipeline
 from modelry.errors import PipelineError
-from modelry_automatic_speech_recognition.sequential import Listening, Segment, segments_of, transcribed
+from modelry_automatic_speech_recognition.sequential import (
+    History,
+    Listening,
+    Segment,
+    Written,
+    segments_of,
+    transcribed,
+)
 from modelry_automatic_speech_recognition.subtitles import to_srt, to_vtt
 
 TIME = 100
@@ -49,16 +56,20 @@ SAID: dict[str, tuple[list[int], bool, list[Segment], float]] = {
 @pytest.mark.parametrize("case", SAID)
 def test_segments(case: str) -> None:
     tokens, whole, expected, done = SAID[case]
-    found, seconds = segments_of(tokens, first=TIME, step=0.02, length=30.0, whole=whole)
-    assert [(round(one.begin, 2), round(one.end, 2), one.tokens) for one in found] == [tuple(one) for one in expected]
-    assert seconds == pytest.approx(done)
+    heard = segments_of(Written(tokens), first=TIME, step=0.02, length=30.0, whole=whole)
+    assert [(round(one.begin, 2), round(one.end, 2), one.tokens) for one in heard.segments] == [
+        tuple(one)[:3] for one in expected
+    ]
+    assert heard.done == pytest.approx(done)
+    assert heard.used == (len(tokens) if done == 30.0 else 4 if case == "one complete, one begun" else 6)
 
 
 def test_no_word_is_lost_or_doubled() -> None:
     """A speaker who says word n from second 2n to 2n + 2, and a listener who hears whole words only."""
+    told: list[list[int]] = []
     sound = np.arange(41 * 10, dtype=np.float32)  # 10 Hz, 41 seconds: each sample is its own number
 
-    def write(part: np.ndarray) -> list[int]:
+    def write(part: np.ndarray, before: list[int]) -> Written:
         begin, end = part[0] / 10, (part[-1] + 1) / 10
         tokens = []
         for word in range(20):
@@ -66,17 +77,30 @@ def test_no_word_is_lost_or_doubled() -> None:
                 tokens += [at(2 * word - begin), word, at(2 * word + 2 - begin)]
             elif begin <= 2 * word < end:
                 tokens += [at(2 * word - begin), 99]
-        return tokens
+        told.append(before)
+        return Written(tokens, ends=[0.1 * place for place in range(len(tokens))])
 
     blocks = [sound[start : start + 37] for start in range(0, len(sound), 37)]
-    found = transcribed(Listening(blocks, 130), write, rate=10, first=TIME, step=0.02)
+    steps: list[float] = []
+    history = History([77], 3)
+    found = transcribed(
+        Listening(blocks, 130), write, rate=10, first=TIME, step=0.02, history=history, went_on=steps.append
+    )
     assert [token for one in found for token in one.tokens] == list(range(20))
     assert [round(one.begin) for one in found] == [2 * word for word in range(20)]
+    assert sum(steps) == pytest.approx(41)
+    assert told[0] == [77]
+    assert told[1] == [at(10.0), 5, at(12.0)]
+    assert found[1].times == [pytest.approx((0.3, 0.4))]
+    history.add(Written([1, 2], temperature=0.6), 2)
+    assert history.tokens == []
 
 
 def test_a_window_without_progress_ends() -> None:
     silence = np.zeros(100, dtype=np.float32)
-    found = transcribed(Listening([silence], 10), lambda part: [at(0), at(0)], rate=10, first=TIME, step=0.02)
+    found = transcribed(
+        Listening([silence], 10), lambda part, before: Written([at(0), at(0)]), rate=10, first=TIME, step=0.02
+    )
     assert found == []
 
 
@@ -114,8 +138,12 @@ def test_a_long_sound(whisper: Path, noise: Callable) -> None:
 
 def test_refused(whisper: Path, noise: Callable) -> None:
     transcribe = pipeline("automatic-speech-recognition", model=whisper, device="cpu")
-    with pytest.raises(PipelineError, match="return_timestamps='word' needs a model that writes frame by frame"):
+    with pytest.raises(PipelineError, match="return_timestamps='word' needs alignment_heads"):
         transcribe(noise(500), return_timestamps="word")
+    with pytest.raises(PipelineError, match="return_timestamps='char' needs a model that writes frame by frame"):
+        transcribe(noise(500), return_timestamps="char")
+    with pytest.raises(PipelineError, match=r"chunk_length_s is 20, and .* hears 1 seconds at once"):
+        transcribe(noise(500), chunk_length_s=20)
     with pytest.raises(PipelineError, match="does not know the language 'klingon'"):
         transcribe(noise(500), language="klingon")
 

@@ -10,6 +10,7 @@ from modelry.errors import PreprocessorError
 from modelry.preprocessing.tensors import as_lists
 from modelry.preprocessing.tokenizer import Tokenizer
 from modelry_whisper.languages import CODES
+from modelry_whisper.words import Word, words_of
 
 BEGIN, BEFORE, NO_TIMES = "<|startoftranscript|>", "<|startofprev|>", "<|notimestamps|>"
 STEP = 0.02
@@ -97,6 +98,20 @@ class WhisperTokenizer(Tokenizer):
                 found.append({"text": text, "timestamp": times})
             begin, words = token, []
         return found
+
+    def words(self, token_ids: list[int], *, language: str | None = None) -> list[Word]:
+        """The words of a text without time stamps, each with the places of its tokens.
+
+        Args:
+            language: name or code, since some write no spaces; the tokenizer's own when None.
+        """
+        end = self.eos_token_id
+        return words_of(
+            token_ids,
+            lambda some: self.decode(some, decode_with_timestamps=True),
+            end=self.timestamp_begin if end is None else end,
+            language=language or self.language,
+        )
 
     def get_prompt_ids(self, text: str, return_tensors: str | None = None) -> Any:
         """Ids of a text that goes before, for generate(prompt_ids=…).

@@ -4,11 +4,13 @@ B rows   M mel bins   L frames   T positions of the text   V vocabulary
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
 from modelry.cache import Cache
+from modelry.errors import GenerationError
 from modelry.generation import GenerationConfig
 from modelry.heads.losses import cross_entropy
 from modelry.heads.seq2seq_model import beside_states
@@ -19,6 +21,8 @@ from modelry.outputs import BaseModelOutput, Seq2SeqLMOutput
 from modelry_whisper.configuration import WhisperConfig
 from modelry_whisper.instructions import Instructions, detect_languages
 from modelry_whisper.modeling import WhisperModel
+from modelry_whisper.trying import Thresholds, sampling
+from modelry_whisper.writing import Writing
 
 
 class WhisperForConditionalGeneration(PreTrainedModel):
@@ -94,7 +98,13 @@ class WhisperForConditionalGeneration(PreTrainedModel):
         language: str | Sequence[str] | None = None,
         task: str | None = None,
         return_timestamps: bool | None = None,
+        return_token_timestamps: bool = False,
+        num_frames: Any = None,
         prompt_ids: Tensor | Sequence[int] | None = None,
+        temperature: float | Sequence[float] | None = None,
+        compression_ratio_threshold: float | None = None,
+        logprob_threshold: float | None = None,
+        no_speech_threshold: float | None = None,
         **options: Any,
     ) -> Any:
         """Write what is said in spectrograms of chunk_length seconds.
@@ -106,32 +116,58 @@ class WhisperForConditionalGeneration(PreTrainedModel):
                 several languages is not told, it listens first.
             task: "transcribe" (the default) or "translate", into English.
             return_timestamps: write time stamps, by the rules of the paper.
+            return_token_timestamps: find out when each token is said, from the alignment heads.
+            num_frames: of the spectrogram that are sound, a number or one for each row, for return_token_timestamps; by
+                default what attention_mask= says.
             prompt_ids: text that the recording continues, or words that it may use: tokenizer.get_prompt_ids(...).
+            temperature: above 0 it samples; of several, the next is taken where a threshold says that an answer is not
+                to be believed.
+            compression_ratio_threshold: an answer that zlib makes shorter by more repeats itself.
+            logprob_threshold: an answer whose tokens have a lower mean log-probability is a guess.
+            no_speech_threshold: a guess about a sound that is silence with more probability is left out: an empty row.
             options: those of `modelry.generation.generate`.
 
         Returns:
-            (B, T) ids, without the tokens that say language and task; or a GenerateOutput.
+            (B, T) ids, without the tokens that say language and task; or a WhisperOutput, with return_token_timestamps
+            too.
 
         Raises:
-            GenerationError: the model does not know the language, or has no tasks, or no time stamps.
+            GenerationError: the model does not know the language, or has no tasks, no time stamps or no alignment
+                heads; or thresholds that cannot be.
         """
+        if "condition_on_prev_tokens" in options:
+            raise GenerationError(
+                "condition_on_prev_tokens: generate() hears one window, before which there is nothing. The pipeline "
+                "automatic-speech-recognition, which hears long sounds, has it; or give prompt_ids"
+            )
         features = options.pop("input_features", inputs)
         if not isinstance(features, Tensor) or options.get("decoder_input_ids") is not None:
-            return super().generate(features, generation_config, **options)
+            plain_options = options if temperature is None else {**options, "temperature": temperature}
+            return super().generate(features, generation_config, **plain_options)
         told = Instructions.of(self, generation_config)
         heard = detect_languages(self, features, told) if told.listens and language is None else None
         start = told.start(
             features.shape[0], language, task, timestamps=return_timestamps, prompt=prompt_ids, heard=heard
-        )
+        ).to(self.device)
         given = options.pop("logits_processor", None)
         more = [] if given is None else list(given) if isinstance(given, Iterable) else [given]
-        out = super().generate(
-            features,
-            generation_config,
-            decoder_input_ids=start.to(self.device),
-            logits_processor=[*told.rules(start.shape[1], timestamps=return_timestamps), *more],
-            **options,
+        options["logits_processor"] = [*told.rules(start.shape[1], timestamps=return_timestamps), *more]
+        thresholds = Thresholds.of(
+            {
+                "temperature": temperature,
+                "compression_ratio_threshold": compression_ratio_threshold,
+                "logprob_threshold": logprob_threshold,
+                "no_speech_threshold": no_speech_threshold,
+            }
         )
+        if return_token_timestamps or thresholds.judge or len(thresholds.temperatures) > 1:
+            mask = options.pop("attention_mask", None)
+            num_frames = mask.sum(-1) if num_frames is None and mask is not None else num_frames
+            plain = partial(super().generate, None, generation_config)
+            writing = Writing(self, features, start, told, plain, options)
+            return writing.answer(thresholds, timed=return_token_timestamps, frames=num_frames)
+        options |= sampling(thresholds.temperatures[0])
+        out = super().generate(features, generation_config, decoder_input_ids=start, **options)
         if isinstance(out, Tensor):
             return out[:, start.shape[1] :]
         out.sequences = out.sequences[:, start.shape[1] :]

@@ -4,22 +4,29 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from modelry.pipelines import TaskParameters
+from modelry.pipelines.urls import UrlParameters
 
 
-class SpeechRecognitionParameters(TaskParameters):
+class SpeechRecognitionParameters(UrlParameters):
     """How a sound is divided, what comes back, and what a model that generates is told."""
 
     return_timestamps: bool | Literal["char", "word"] = Field(
-        False, description="char, word: of models that write frame by frame; True: segments, or words of those models"
+        False,
+        description="True: segments, or words of models that write frame by frame; word; char: of the latter only",
     )
-    chunk_length_s: float = Field(0.0, ge=0, description="seconds of a window, of models that write by frame; 0: all")
+    chunk_length_s: float = Field(
+        0.0, ge=0, description="seconds of windows that overlap, batch_size of them at once; 0: one after the other"
+    )
     stride_length_s: float | tuple[float, float] | None = Field(
         None, description="seconds that windows share on either side; unset: a sixth of a window"
     )
     output_format: Literal["text", "srt", "vtt"] = Field("text", description="subtitles are added under their name")
     language: str | None = Field(None, description="of models that know several; unset: as the model finds")
     generate_kwargs: dict[str, Any] = Field(default_factory=dict, description="further arguments of generate: task, …")
+
+    show_progress: bool | None = Field(
+        None, description="a bar of the seconds heard; unset: in a terminal, where it takes some time"
+    )
 
     @model_validator(mode="after")
     def _windows_fit(self) -> Self:

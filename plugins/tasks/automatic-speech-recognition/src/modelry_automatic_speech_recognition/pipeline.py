@@ -6,15 +6,16 @@ B sounds or windows of a batch   N samples   T frames   V vocabulary
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 
-from modelry.errors import ParameterError
 from modelry.pipelines import Pipeline, TaskParameters
 from modelry.pipelines.images import compute_by_size
 from modelry.pipelines.sounds import needed_feature_extractor, read_sound_item, sound_features
 from modelry.preprocessing.audio.reading import read_sound, sound_blocks
+from modelry_automatic_speech_recognition.generating import Writer
 from modelry_automatic_speech_recognition.parameters import SpeechRecognitionParameters
-from modelry_automatic_speech_recognition.sequential import Listening, Samples, as_chunk, transcribed
+from modelry_automatic_speech_recognition.sequential import Segment
 from modelry_automatic_speech_recognition.subtitles import to_srt, to_vtt
 from modelry_automatic_speech_recognition.windows import windows
 
@@ -35,29 +36,30 @@ class AutomaticSpeechRecognitionPipeline(Pipeline[SpeechRecognitionParameters]):
         super().__init__(*arguments, **options)
         self._extractor: Any = needed_feature_extractor(self)
         self._words: Any = self.needed_tokenizer()
-        self._generates = self.model.can_generate()
         self._rate: int = self._extractor.sampling_rate
+        can = self.model.can_generate()
+        self._writer = Writer(self.model, self._extractor, self._words) if can else None
 
     # Reading
 
     def preprocess(self, item: Any, parameters: SpeechRecognitionParameters) -> Mapping[str, Any]:
-        given = read_sound_item(item)
-        if self._generates:
+        given = read_sound_item(item, parameters)
+        if self._writer is not None:
             return {"sound": given}  # read as it is heard, so that its length costs no memory
         sound = read_sound(given, rate=self._rate)
         return {**sound_features(self._extractor, sound), "window": (len(sound), 0, 0)}
 
     def pieces(self, item: Any, parameters: SpeechRecognitionParameters) -> Iterator[Mapping[str, Any]]:
-        if self._generates and parameters.return_timestamps in ("char", "word"):
-            raise ParameterError(
-                f"return_timestamps={parameters.return_timestamps!r} needs a model that writes frame by frame (CTC); "
-                f"{type(self.model).__name__} gives segments: return_timestamps=True"
-            )
-        if self._generates or not parameters.chunk_length_s:
+        if self._writer is not None:
+            self._writer.check(parameters)
+        if not parameters.chunk_length_s:
             yield self.preprocess(item, parameters)
             return
+        blocks = sound_blocks(read_sound_item(item, parameters), rate=self._rate)
+        if self._writer is not None:
+            yield from self._writer.windows(blocks, parameters)
+            return
         size, left, right = (self._frames_whole(one) for one in (parameters.chunk_length_s, *parameters.strides))
-        blocks = sound_blocks(read_sound_item(item), rate=self._rate)
         for part in windows(blocks, size=size, left=left, right=right):
             made = sound_features(self._extractor, part.samples)
             yield {**made, "window": (len(part.samples), part.left, part.right)}
@@ -69,49 +71,38 @@ class AutomaticSpeechRecognitionPipeline(Pipeline[SpeechRecognitionParameters]):
 
     # Running
 
+    def __call__(self, inputs: Any, *, progress: bool | None = None, **options: Any) -> Any:
+        """Answer; see `Pipeline.__call__`. `progress` holds for the seconds of a long sound, too."""
+        shown = {} if progress is None else {"show_progress": progress}
+        return super().__call__(inputs, progress=progress, **{**shown, **options})
+
     def compute(
         self, features: Sequence[Mapping[str, Any]], parameters: SpeechRecognitionParameters
     ) -> Mapping[str, Any]:
-        """Windows of one length together. A model that generates hears one sound after the other."""
-        together = super().compute
-        if self._generates:
-            return {"segments": [self._heard(one["sound"], parameters) for one in features]}
-        return compute_by_size(features, lambda alike: together(alike, parameters), by=self.model.main_input_name)
+        """Windows of one length together. A model that generates hears windows together, or one long sound."""
+        together, writer = super().compute, self._writer
+        if writer is None:
+            return compute_by_size(features, lambda alike: together(alike, parameters), by=self.model.main_input_name)
+        if "sound" in features[0]:
+            return {"segments": [self._transcribed(one["sound"], parameters) for one in features]}
+        heard = torch.stack([one[self.model.main_input_name] for one in features])
+        lengths = [one["window"][1] for one in features]
+        return {"written": writer.write(heard, lengths, parameters, stamped=parameters.timed)}
+
+    def _transcribed(self, sound: Any, parameters: SpeechRecognitionParameters) -> list[Segment]:
+        assert self._writer is not None
+        return self._writer.transcribe(sound_blocks(sound, rate=self._rate), parameters)
 
     def forward(self, batch: dict[str, Tensor], parameters: SpeechRecognitionParameters) -> Mapping[str, Any]:
         arguments: Mapping[str, Any] = batch
         return {"tokens": self.model(**arguments).logits.argmax(-1)}  # (B, T)
 
-    def _heard(self, given: Any, parameters: SpeechRecognitionParameters) -> Any:
-        """What a model that generates writes: tokens of a short sound, or segments."""
-        sound = Listening(sound_blocks(given, rate=self._rate), self._extractor.n_samples)
-        known = getattr(self.model.generation_config, "no_timestamps_token_id", None)
-        if sound.last and not parameters.timed:
-            return self._written(sound.part, parameters, stamped=False)
-
-        def write(part: Samples) -> list[int]:
-            return self._written(part, parameters, stamped=known is not None)
-
-        first = self.model.config.vocab_size if known is None else known + 1
-        step = self._extractor.chunk_length / self.model.config.max_source_positions
-        return transcribed(sound, write, rate=self._rate, first=first, step=step)
-
-    def _written(self, part: Any, parameters: SpeechRecognitionParameters, *, stamped: bool) -> list[int]:
-        made = self._extractor([part], return_tensors="pt")
-        named = {"language": parameters.language, "return_timestamps": stamped or None}
-        options = {name: value for name, value in named.items() if value is not None}
-        features = made[self.model.main_input_name].to(self.device, self.dtype)
-        ids: Tensor = self.model.generate(features, **{**options, **parameters.generate_kwargs})
-        ends = {*self.model.generation_config.end_tokens, self.model.config.eos_token_id}
-        row: list[int] = ids[0].tolist()
-        cut = next((place for place, token in enumerate(row) if token in ends), len(row))
-        return row[:cut]
-
     # Writing
 
     def merge(self, outputs: Sequence[dict[str, Any]], parameters: SpeechRecognitionParameters) -> Any:
-        if self._generates:
-            return self._answer_of_segments(outputs[0]["segments"], parameters)
+        if self._writer is not None:
+            said = outputs[0]["segments"] if "segments" in outputs[0] else self._writer.join(outputs, parameters)
+            return self._finished(self._answer(self._writer, said, parameters), parameters)
         tokens = [token for one in outputs for token in self._own_part(one)]
         answer: dict[str, Any] = {"text": self._words.decode(tokens)}
         if parameters.timed:
@@ -138,16 +129,14 @@ class AutomaticSpeechRecognitionPipeline(Pipeline[SpeechRecognitionParameters]):
             for one in found[f"{kind}_offsets"]
         ]
 
-    def _answer_of_segments(self, heard: Any, parameters: SpeechRecognitionParameters) -> dict[str, Any]:
-        if heard and isinstance(heard[0], int):
-            return {"text": self._words.decode(heard, skip_special_tokens=True)}
-        chunks = [
-            as_chunk(self._words.decode(one.tokens, skip_special_tokens=True), one.begin, one.end) for one in heard
-        ]
-        answer: dict[str, Any] = {"text": "".join(one["text"] for one in chunks)}
-        if parameters.timed:
-            answer["chunks"] = chunks
-        return self._finished(answer, parameters)
+    @staticmethod
+    def _answer(writer: Writer, said: Sequence[Segment], parameters: SpeechRecognitionParameters) -> dict[str, Any]:
+        answer: dict[str, Any] = {"text": writer.text(said)}
+        if parameters.return_timestamps == "word":
+            answer["chunks"] = writer.words(said, parameters.language)
+        elif parameters.timed:
+            answer["chunks"] = writer.pieces(said)
+        return answer
 
     @staticmethod
     def _finished(answer: dict[str, Any], parameters: SpeechRecognitionParameters) -> dict[str, Any]:
