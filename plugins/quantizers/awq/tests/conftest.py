@@ -11,25 +11,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from modelry_testing.quantizing.written import Written, logits_with, words_of_32_bits
-from modelry_testing.random_models import save_random
+from modelry_testing.quantizing.float_model import folder, ids, logits
+from modelry_testing.quantizing.written import Written, words_of_32_bits
 
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """The float model."""
-    return save_random(tmp_path / "float", "llama", intermediate_size=128, num_hidden_layers=1, attention_bias=True)
-
-
-@pytest.fixture
-def ids() -> torch.Tensor:
-    return torch.randint(96, (2, 12), generator=torch.Generator().manual_seed(1))
-
-
-@pytest.fixture
-def logits(folder: Path, ids: torch.Tensor) -> Callable[[dict[str, torch.Tensor]], torch.Tensor]:
-    """Those of the float model with other weights in some layers."""
-    return lambda weights: logits_with(folder, weights, ids)
+__all__ = ["folder", "ids", "logits", "write"]
 
 
 @pytest.fixture
