@@ -21,6 +21,7 @@ from modelry.checkpoint.placement import DeviceMap, Placement, device_of, place
 from modelry.checkpoint.shards import Checkpoint
 from modelry.checkpoint.skeleton import without_values
 from modelry.errors import CheckpointError, ModelryWarning, QuantizationError
+from modelry.threads import in_calling_thread
 
 if TYPE_CHECKING:
     from modelry.model import PreTrainedModel
@@ -77,9 +78,11 @@ def assemble(
     for step in found.steps:
         files_names = [found.files_name[name] for name in step.stored]
         if packing is not None and not packing.stored and len(step.ours) == 1 and step.ours[0].startswith(packed):
-            taken = packing.quantizer.take(step.ours[0], files_names[0], checkpoint)
+            with in_calling_thread():
+                taken = packing.quantizer.take(step.ours[0], files_names[0], checkpoint)
+                if taken is not None:
+                    taken = _into_rooms(packing.quantizer, step.ours[0], taken, expected, rooms)
             if taken is not None:
-                taken = _into_rooms(packing.quantizer, step.ours[0], taken, expected, rooms)
                 for part_name, part in taken.items():
                     _assign(model, part_name, part)
                 checkpoint.release(files_names[0])

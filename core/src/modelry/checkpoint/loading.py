@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from modelry.allocation import keep_freed_memory
 from modelry.checkpoint.assembly import Packing, assemble
 from modelry.checkpoint.dtypes import DtypeLike, dtype_name
 from modelry.checkpoint.formats import carries_config, format_of, locate
@@ -17,6 +18,7 @@ from modelry.hub import Reference, Source, split_hub_options
 from modelry.neighbours import translated
 from modelry.quantization import Quantizer, settled
 from modelry.requirements import find_config_class, require_plugins
+from modelry.threads import in_calling_thread
 from modelry_registry import Candidate, get_registry
 
 if TYPE_CHECKING:
@@ -103,13 +105,15 @@ def load_pretrained(
             ignore_mismatched=load.ignore_mismatched_sizes,
         )  # fmt: skip
     if packing is not None:
-        packing.quantizer.finish(model)
+        with in_calling_thread():
+            packing.quantizer.finish(model)
         model.hf_quantizer = packing.quantizer
         config.quantization_config = packing.quantizer.to_config()
     move_activations(model, placement)
     config.dtype = dtype_name(model.dtype)
     model.name_or_path = source.name
     _load_generation_config(model, source)
+    keep_freed_memory()
     model.eval()
     hooks.modelry_after_load(model=model)
     return model

@@ -80,24 +80,21 @@ def norm_into(norm: RMSNorm, x: Tensor, out: Tensor) -> Work:
     if x.shape[0] > 1:
 
         def of_rows() -> None:
-            scales = x.float().square().mean(-1, keepdim=True).add_(eps).rsqrt_()
+            lengths = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
+            scales = lengths.square_().div_(size).add_(eps).rsqrt_()
             torch.mul(x, scales, out=out)
             out.mul_(weight)
 
         return of_rows
     row, result = x.view(-1), out.view(-1)
-    zero = torch.zeros((), dtype=x.dtype, device="cpu")
-    if x.dtype is torch.float32 and weight.dtype is torch.float32:
-
-        def of_one_float_row() -> None:
-            square = torch.dot(row, row).item()
-            torch.addcmul(zero, row, weight, value=(square / size + eps) ** -0.5, out=result)
-
-        return of_one_float_row
+    zeros = torch.zeros(size, dtype=x.dtype, device="cpu")
+    wide = row if x.dtype is torch.float32 else torch.empty(size, device="cpu")
 
     def of_one_row() -> None:  # rounded once, where the published order rounds twice
-        length = torch.linalg.vector_norm(row, dtype=torch.float32).item()
-        torch.addcmul(zero, row, weight, value=(length * length / size + eps) ** -0.5, out=result)
+        if wide is not row:
+            wide.copy_(row)
+        square = torch.dot(wide, wide).item()
+        torch.addcmul(zeros, row, weight, value=(square / size + eps) ** -0.5, out=result)
 
     return of_one_row
 

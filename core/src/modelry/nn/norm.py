@@ -26,8 +26,14 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     if x.numel() == weight.shape[0] and not torch.is_grad_enabled() and x.is_cpu and not torch.compiler.is_compiling():
         return _rms_norm_of_one_row(x, weight, eps)
     wide = x.float()
-    normal = wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)
-    return weight * normal.to(x.dtype)
+    if torch.is_grad_enabled() or torch.compiler.is_compiling():
+        normal = wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)
+        return weight * normal.to(x.dtype)
+    length = torch.linalg.vector_norm(wide, dim=-1, keepdim=True)
+    scale = length.square_().div_(weight.shape[0]).add_(eps).rsqrt_()
+    if wide is x:
+        return (wide * scale) * weight
+    return wide.mul_(scale).to(x.dtype) * weight
 
 
 def _rms_norm_of_one_row(x: Tensor, weight: Tensor, eps: float) -> Tensor:
