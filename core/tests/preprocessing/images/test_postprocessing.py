@@ -12,6 +12,7 @@ from transformers.models.mask2former.modeling_mask2former import Mask2FormerForU
 
 from modelry.errors import PreprocessorError
 from modelry.preprocessing import ImageProcessor
+from modelry.preprocessing.images import segmentation
 
 OURS = ImageProcessor()
 SIZES = [(30, 41), (25, 17)]
@@ -85,6 +86,16 @@ def test_semantic(
             assert_same([one.segmentation_scores for one in found], [one.segmentation_scores for one in expected])
             found, expected = [one.segmentation for one in found], [one.segmentation for one in expected]
         assert_same(found, expected)
+
+
+def test_classes_of_large_images_are_compared_some_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = SemanticSegmenterOutput(logits=noise(2, 5, 7, 9))
+    pixels.logits[:, 3] = pixels.logits[:, 1]  # of equals the first
+    expected = OURS.post_process_semantic_segmentation(pixels, SIZES)
+    for together in (1, 2):
+        monkeypatch.setattr(segmentation, "NUMBERS_AT_ONCE", together * 30 * 41)
+        assert_same(OURS.post_process_semantic_segmentation(pixels, SIZES), expected)
+    assert 3 not in expected[0]
 
 
 @pytest.mark.parametrize("sizes", [None, SIZES])

@@ -15,6 +15,8 @@ from modelry.preprocessing.images.detection import image_sizes
 
 MASK2FORMER_EXTENT = (384, 384)
 """Masks of Mask2Former are brought to this size before anything else, whatever the image's, as published."""
+NUMBERS_AT_ONCE = 1 << 26
+"""So many scores of pixels are in memory: a quarter of a gigabyte."""
 
 
 def class_maps(outputs: Any, *, target_sizes: Any = None, with_scores: bool = False) -> list[Any]:
@@ -30,13 +32,32 @@ def class_maps(outputs: Any, *, target_sizes: Any = None, with_scores: bool = Fa
     """
     scores = _class_scores(outputs)
     sizes = image_sizes(target_sizes, len(scores))
-    found = []
+    found: list[Any] = []
     for number, one in enumerate(scores):
+        if sizes is not None and not with_scores:
+            found.append(_likeliest(one, sizes[number]))
+            continue
         if sizes is not None:
-            one = interpolate(one[None], size=sizes[number], mode="bilinear", align_corners=False)[0]
+            one = _enlarged(one, sizes[number])
         classes = one.argmax(dim=0)
         found.append(_Segmentation(classes, one) if with_scores else classes)
     return found
+
+
+def _enlarged(scores: Tensor, size: tuple[int, int]) -> Tensor:
+    """Scores (K, ...) in the size of an image."""
+    return interpolate(scores[None], size=size, mode="bilinear", align_corners=False)[0]
+
+
+def _likeliest(scores: Tensor, size: tuple[int, int]) -> Tensor:
+    """The likeliest class of each pixel of a large image: some classes at once, all together would be gigabytes."""
+    together = max(1, NUMBERS_AT_ONCE // (size[0] * size[1]))
+    best, classes = _enlarged(scores[:together], size).max(dim=0)
+    for first in range(together, len(scores), together):
+        better, where = _enlarged(scores[first : first + together], size).max(dim=0)
+        classes = torch.where(better > best, where + first, classes)
+        best = torch.maximum(best, better)
+    return classes
 
 
 @dataclass

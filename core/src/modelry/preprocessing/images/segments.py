@@ -163,19 +163,23 @@ def _things(masks: Tensor, classes: Tensor, threshold: float, size: Extent | Non
     binary = (masks > 0).float()
     sureness = (masks.sigmoid().flatten(1) * binary.flatten(1)).sum(1) / (binary.flatten(1).sum(1) + 1e-6)
     scores = scores * sureness
-    if size is not None:
-        binary = interpolate(binary[None], size=size, mode="nearest")[0]
-    segmentation = torch.full(binary.shape[1:], -1.0)
+    segmentation = torch.full(size or tuple(binary.shape[1:]), -1.0)
     segments: list[dict[str, Any]] = []
     maps = []
     for query in range(queries):
         score = scores[query].item()
-        if score < threshold or not binary[query].any():
+        if score < threshold:
             continue
-        segmentation[binary[query].bool().cpu()] = len(segments)
-        maps.append(binary[query])
+        inside = binary[query]
+        if size is not None:  # one by one: those of all queries would not fit for a large image
+            inside = interpolate(inside[None, None], size=size, mode="nearest")[0, 0]
+        if not inside.any():
+            continue
+        segmentation[inside.bool().cpu()] = len(segments)
+        if binary_maps:
+            maps.append(inside)
         label = int(labels[query])
         segments.append({"id": len(segments), "label_id": label, "was_fused": False, "score": round(score, 6)})
-    if binary_maps and maps:
+    if maps:
         segmentation = torch.stack(maps)
     return {"segmentation": segmentation, "segments_info": segments}
