@@ -1,10 +1,11 @@
 """The Modelry kernel: configuration, models, preprocessors, generation and pipelines.
 
-Importing it imports nothing else; a name brings its room along when it is first used.
+Importing it imports almost nothing; a name brings its room along when it is first used.
 """
 
-import importlib
 from typing import TYPE_CHECKING, Any
+
+from modelry_registry.lazy import lazy_names
 
 if TYPE_CHECKING:  # for readers of types, who do not run __getattr__
     from modelry.auto import *  # noqa: F403  for type checkers; at run time names are loaded on use
@@ -18,9 +19,9 @@ if TYPE_CHECKING:  # for readers of types, who do not run __getattr__
     from modelry.quantization import Quantizer as Quantizer
 
 _ROOMS = {
-    "modelry.configuration": "ModelConfig",
-    "modelry.model": "PreTrainedModel",
-    "modelry.auto": (
+    "configuration": "ModelConfig",
+    "model": "PreTrainedModel",
+    "auto": (
         "AutoConfig AutoTokenizer AutoImageProcessor AutoVideoProcessor AutoFeatureExtractor AutoProcessor AutoModel "
         "AutoModelForCausalLM AutoModelForSeq2SeqLM AutoModelForMaskedLM AutoModelForPreTraining "
         "AutoModelForSequenceClassification AutoModelForTokenClassification AutoModelForQuestionAnswering "
@@ -35,38 +36,29 @@ _ROOMS = {
         "AutoModelForCTC AutoModelForSpeechSeq2Seq AutoModelForTextToSpectrogram AutoModelForTextToWaveform "
         "AutoModelForAudioTokenization AutoModelForTextEncoding AutoModelForTimeSeriesPrediction AutoBackbone"
     ),
-    "modelry.preprocessing": (
-        "Tokenizer BatchEncoding Preprocessor ImageProcessor VideoProcessor FeatureExtractor Processor"
-    ),
-    "modelry.generation": (
+    "preprocessing": ("Tokenizer BatchEncoding Preprocessor ImageProcessor VideoProcessor FeatureExtractor Processor"),
+    "generation": (
         "GenerationConfig TextStreamer TextIteratorStreamer AsyncTextIteratorStreamer StoppingCriteria "
         "StoppingCriteriaList LogitsProcessor LogitsProcessorList"
     ),
-    "modelry.pipelines": "Pipeline pipeline",
-    "modelry.quantization": "Quantizer",
-    "modelry.cache": "Cache",
+    "pipelines": "Pipeline pipeline",
+    "quantization": "Quantizer",
+    "cache": "Cache",
 }
 """Module to the public names it has."""
 
 _MODULES = ("errors", "outputs")
 """Modules that are public under their own names."""
 
-_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
-
 __version__ = "0.1.0"
-__all__ = ["__version__", *_MODULES, *sorted(_ROOM_OF)]  # noqa: PLE0604  the names are strings
+__all__ = ["__version__", *_MODULES, *sorted(" ".join(_ROOMS.values()).split())]  # noqa: PLE0604  the names are strings
+
+_find, _names = lazy_names(__name__, _ROOMS, modules=_MODULES)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f"modelry.{name}")
-    room = _ROOM_OF.get(name)
-    if room is None:
-        raise AttributeError(f"module 'modelry' has no attribute {name!r}")
-    value = getattr(importlib.import_module(room), name)
-    globals()[name] = value
-    return value
+    return _find(name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_MODULES, *_ROOM_OF})
+    return _names()

@@ -1,10 +1,11 @@
 """Finds and describes Modelry plugins, without importing them.
 
-Importing it imports nothing else; a name brings its room along when it is first used.
+Importing it imports almost nothing; a name brings its room along when it is first used.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from modelry_registry.lazy import lazy_names
 
 if TYPE_CHECKING:  # for readers of types, who do not run __getattr__
     from modelry_registry.candidates import Candidate as Candidate
@@ -48,19 +49,14 @@ _ROOMS = {
 }
 """Module to the public names it has."""
 
-_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
+__all__ = sorted(" ".join(_ROOMS.values()).split())  # noqa: PLE0605  # the names above, which a reader of types sees too
 
-__all__ = sorted(_ROOM_OF)  # noqa: PLE0605  # the names above, which a reader of types sees as well
+_find, _names = lazy_names(__name__, _ROOMS)
 
 
 def __getattr__(name: str) -> Any:
-    room = _ROOM_OF.get(name)
-    if room is None:
-        raise AttributeError(f"module 'modelry_registry' has no attribute {name!r}")
-    value = getattr(import_module(f"modelry_registry.{room}"), name)
-    globals()[name] = value
-    return value
+    return _find(name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_ROOM_OF})
+    return _names()
