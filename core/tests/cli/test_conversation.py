@@ -138,3 +138,16 @@ def test_an_error_ends_a_pipe_but_not_a_person(
     assert "Error: the prompt is too long\n" in capsys.readouterr().err
     assert len(echo.seen) == 2
     assert [message["content"] for message in conversation.messages] == ["hello", "1 hello"]
+
+
+def test_the_first_message_carries_the_images() -> None:
+    conversation = Conversation("Be kind.", ["photo.png"])
+    seen = {"type": "image", "image": "photo.png"}
+    for _ in range(2):
+        for text in ("what", "and now"):
+            conversation.add("user", text)
+            conversation.add("assistant", "this")
+        first, second = (message["content"] for message in conversation.messages if message["role"] == "user")
+        assert first == [seen, {"type": "text", "text": "what"}]
+        assert second == "and now"
+        conversation.clear()

@@ -45,3 +45,15 @@ def test_an_image_is_loaded_with_its_size() -> None:
     turned = Image.fromarray(array)
     turned.getexif()[0x0112] = 6  # a camera held upright
     assert loaded_image(turned, PictureParameters())[1] == (7, 5)
+
+
+def test_items_are_grouped_by_what_a_function_says() -> None:
+    calls = []
+
+    def compute(features: Any) -> dict[str, Any]:
+        calls.append([one["name"] for one in features])
+        return {"name": [one["name"].upper() for one in features]}
+
+    found = compute_by_size([{"name": name} for name in ("a", "bb", "c")], compute, by=lambda one: len(one["name"]))
+    assert found == {"name": ["A", "BB", "C"]}
+    assert calls == [["a", "c"], ["bb"]]

@@ -19,16 +19,18 @@ from modelry.cli.options import (
 @click.command()
 @click.argument("reference", metavar="REF")
 @click.option("--system", metavar="TEXT", help="System prompt: who the model is to be.")
+@click.option("--image", "images", multiple=True, metavar="FILE", help="A picture for the first message. Repeatable.")
 @generation_options
 @quantization_options
 @placement_options
 @fails_in_one_line
-def chat(reference: str, system: str | None, **options: Any) -> None:
+def chat(reference: str, system: str | None, images: tuple[str, ...], **options: Any) -> None:
     """Chat with the model REF: a folder, a checkpoint file (.gguf), or organisation/repository.
 
     \b
     modelry chat model.gguf --system "Answer in one sentence." --temperature 0.7
     modelry chat some/model --quantization int8
+    modelry chat some/model --image photo.jpg
     echo "What is the capital of France?" | modelry chat model.gguf
     """
     from modelry.cli.conversation import Conversation, converse
@@ -38,11 +40,12 @@ def chat(reference: str, system: str | None, **options: Any) -> None:
     person = sys.stdin.isatty()
     if person:
         click.echo(f"Loading {reference} …", err=True)
-    pipe = pipeline("text-generation", model=reference, **read_placement(options), **quantization)
+    task = "image-text-to-text" if images else "text-generation"
+    pipe = pipeline(task, model=reference, **read_placement(options), **quantization)
     pipe.parameters(**parameters)
-    if pipe.tokenizer is None or not pipe.tokenizer.chat_template:
+    if not any(part.chat_template for part in (pipe.tokenizer, pipe.processor) if part is not None):
         raise click.ClickException(
             f"{reference} has no chat template, so it was not made for conversations. "
-            f"Use: modelry run text-generation --model {reference} TEXT"
+            f"Use: modelry run {task} --model {reference}{' FILE' * len(images)} TEXT"
         )
-    converse(pipe, Conversation(system), parameters, person=person)
+    converse(pipe, Conversation(system, images), parameters, person=person)

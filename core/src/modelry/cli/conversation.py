@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,16 +16,17 @@ with contextlib.suppress(ImportError):  # not on Windows
 
 
 class Streams(Protocol):
-    """What answers: a text-generation pipeline."""
+    """What answers: a pipeline of text generation, or of images and text."""
 
     def stream(self, item: Any, **parameters: Any) -> Any: ...
 
 
 class Conversation:
-    """Messages in the ecosystem's form, the system prompt first."""
+    """Messages in the ecosystem's form, the system prompt first. The first of the user carries the images."""
 
-    def __init__(self, system: str | None = None) -> None:
-        self.messages: list[dict[str, str]] = []
+    def __init__(self, system: str | None = None, images: Iterable[str] = ()) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self.images = tuple(images)
         self.set_system(system)
 
     def set_system(self, text: str | None) -> None:
@@ -37,8 +38,10 @@ class Conversation:
         """Forget everything but the system prompt."""
         self.messages = [message for message in self.messages if message["role"] == "system"]
 
-    def add(self, role: str, content: str) -> None:
-        self.messages.append({"role": role, "content": content})
+    def add(self, role: str, text: str) -> None:
+        first = role == "user" and all(message["role"] != "user" for message in self.messages)
+        seen = [{"type": "image", "image": one} for one in self.images] if first else []
+        self.messages.append({"role": role, "content": [*seen, {"type": "text", "text": text}] if seen else text})
 
 
 def converse(pipe: Streams, conversation: Conversation, parameters: Mapping[str, Any], *, person: bool) -> None:

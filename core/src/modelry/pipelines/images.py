@@ -3,15 +3,13 @@
 C channels   H, W height and width in pixels
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import torch
-from pydantic import Field
 from torch import Tensor
 
 from modelry.errors import PreprocessorError
-from modelry.pipelines.parameters import TaskParameters
+from modelry.pipelines.urls import UrlParameters, fetched
 
 if TYPE_CHECKING:
     from modelry.pipelines.stages import Pipeline
@@ -20,12 +18,8 @@ if TYPE_CHECKING:
 Features = Mapping[str, Any]
 
 
-class PictureParameters(TaskParameters):
+class PictureParameters(UrlParameters):
     """Keywords of a task that reads images."""
-
-    allow_private: bool | None = Field(
-        None, description="URLs may lead into our own network; unset: as a variable says"
-    )
 
 
 def needed_image_processor(pipeline: "Pipeline[Any]") -> "ImageProcessor":
@@ -64,7 +58,7 @@ def loaded_image(item: Any, parameters: PictureParameters) -> tuple[Any, tuple[i
     """
     from modelry.preprocessing.images.loading import load
 
-    picture = load(read_image(item), "the image", allow_private=parameters.allow_private)
+    picture = load(fetched(read_image(item), parameters, name="the image"), "the image")
     size = picture.shape[:2] if hasattr(picture, "shape") else picture.size[::-1]
     return picture, (int(size[0]), int(size[1]))
 
@@ -75,26 +69,29 @@ def image_features(processor: "ImageProcessor", image: Any, parameters: PictureP
     Raises:
         PreprocessorError: it is no image.
     """
-    made = processor([image], return_tensors="pt", allow_private=parameters.allow_private)
+    made = processor([fetched(image, parameters, name="the image")], return_tensors="pt")
     return {name: value[0] for name, value in made.items() if isinstance(value, Tensor)}
 
 
 def compute_by_size(
-    features: Sequence[Features], compute: Callable[[Sequence[Features]], Features], *, by: str = "pixel_values"
+    features: Sequence[Features],
+    compute: Callable[[Sequence[Features]], Features],
+    *,
+    by: str | Callable[[Features], Hashable] = "pixel_values",
 ) -> Features:
     """Run items of one size together, and others apart: padding would change what a model sees or hears.
 
     Args:
         features: of each item of a batch.
         compute: items of one size -> tensors that begin with their number.
-        by: the feature whose shape decides.
+        by: the feature whose shape decides, or what is equal of items that run together.
 
     Returns:
         For each name the tensors of the items, in order: a list where there were several sizes.
     """
-    groups: dict[torch.Size, list[int]] = {}
+    groups: dict[Hashable, list[int]] = {}
     for number, one in enumerate(features):
-        groups.setdefault(one[by].shape, []).append(number)
+        groups.setdefault(one[by].shape if isinstance(by, str) else by(one), []).append(number)
     if len(groups) == 1:
         return compute(features)
     found: dict[str, list[Any]] = {}

@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from modelry.errors import PreprocessorError
+from modelry.pipelines.urls import Limits, fetched
+
+MOST_BYTES = 512 << 20
+"""The most that is fetched of a sound's URL: four hours of CD-quality FLAC, or an hour and a half of WAV."""
 
 if TYPE_CHECKING:
     from modelry.pipelines.stages import Pipeline
@@ -26,8 +30,8 @@ def needed_feature_extractor(pipeline: "Pipeline[Any]") -> "FeatureExtractor":
     return pipeline.feature_extractor
 
 
-def read_sound_item(item: Any, *, key: str = "audio") -> Any:
-    """An item that is a sound, or a row of a data set that holds one under `key`.
+def read_sound_item(item: Any, limits: Limits, *, key: str = "audio") -> Any:
+    """An item that is a sound, or a row of a data set that holds one under `key`; a URL as what it leads to.
 
     Raises:
         PreprocessorError: it is several sounds.
@@ -39,7 +43,9 @@ def read_sound_item(item: Any, *, key: str = "audio") -> Any:
             f"one sound is needed; found an array of shape {tuple(item.shape)}: give a list of sounds, or channels as "
             "{'array': …, 'sampling_rate': …}"
         )
-    return item
+    if isinstance(item, Mapping) and not item.keys() & {"bytes", "array", "raw"} and "path" in item:
+        item = item["path"]
+    return fetched(item, limits, name="the sound", max_bytes=MOST_BYTES)
 
 
 def sound_features(extractor: "FeatureExtractor", sound: Any, **options: Any) -> dict[str, Tensor]:

@@ -1,6 +1,6 @@
 """The images, videos and sounds that messages of a chat carry, apart from the messages."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from modelry.errors import PreprocessorError
@@ -62,3 +62,32 @@ def _part(part: Any, found: Mapping[str, list[Any]]) -> Any:
         found[kind].append(value["url"] if isinstance(value, Mapping) and set(value) <= {"url", "detail"} else value)
     kept = {key: value for key, value in part.items() if key not in carried}
     return {**kept, "type": kind}
+
+
+def with_media(chat: Any, replace: Callable[[str, Any], Any]) -> list[Any]:
+    """Messages with other images, videos and sounds in them.
+
+    Args:
+        chat: messages; see `media_of`.
+        replace: kind and what a part carries, or None -> what it carries then.
+
+    Raises:
+        PreprocessorError: a part carries more than one thing.
+    """
+    return [_replaced(message, replace) for message in chat]
+
+
+def _replaced(message: Any, replace: Callable[[str, Any], Any]) -> Any:
+    content = message.get("content") if isinstance(message, Mapping) else None
+    if not isinstance(content, list | tuple):
+        return message
+    parts = []
+    for part in content:
+        found: dict[str, list[Any]] = {kind: [] for kind in KINDS}
+        kept = _part(part, found)
+        kind = kept.get("type") if isinstance(kept, Mapping) else None
+        if kind in KINDS:
+            (carried,) = found[kind] or [None]
+            kept = {**kept, kind: replace(kind, carried)}
+        parts.append(kept)
+    return {**message, "content": parts}

@@ -225,3 +225,9 @@ def test_a_chat_without_a_template(pipe: Pipeline[Any], folder: Path) -> None:
     tokenizer.chat_template = None
     with pytest.raises(PipelineError, match="template"):
         type(pipe)(pipe.model, task="text-generation", tokenizer=tokenizer)(CHAT)
+
+
+def test_pictures_are_refused(pipe: Pipeline[Any]) -> None:
+    parts = [{"type": "image", "url": "photo.png"}, {"type": "text", "text": "What is this?"}]
+    with pytest.raises(PipelineError, match="carries image inputs, and text-generation reads text alone"):
+        pipe([{"role": "user", "content": parts}])

@@ -2,11 +2,11 @@
 
 from pydantic import Field
 
-from modelry.pipelines import TaskParameters
 from modelry.pipelines.labels import Function
+from modelry.pipelines.urls import UrlParameters
 
 
-class AudioClassificationParameters(TaskParameters):
+class AudioClassificationParameters(UrlParameters):
     """Which labels come back, and what their scores are."""
 
     top_k: int | None = Field(None, gt=0, description="so many of the best labels; unset: all")

@@ -30,7 +30,7 @@ class AudioClassificationPipeline(Pipeline[AudioClassificationParameters]):
         self._extractor = needed_feature_extractor(self)
 
     def preprocess(self, item: Any, parameters: AudioClassificationParameters) -> Mapping[str, Any]:
-        return sound_features(self._extractor, read_sound_item(item))
+        return sound_features(self._extractor, read_sound_item(item, parameters))
 
     def compute(
         self, features: Sequence[Mapping[str, Any]], parameters: AudioClassificationParameters

@@ -1,31 +1,12 @@
-"""How long an answer may be where the caller does not say, and what becomes of a prompt that leaves no room for it."""
+"""What becomes of a prompt that leaves no room for its answer."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from modelry.errors import GenerationError
-from modelry.generation import GenerationConfig
 from modelry.generation.prompt import context_length
 from modelry.model import PreTrainedModel
-
-DEFAULT_NEW_TOKENS = 256
-
-
-def default_new_tokens(model: PreTrainedModel, prompt_tokens: int, given: Mapping[str, Any]) -> int | None:
-    """`max_new_tokens` for a call that does not limit its length: 256, or what is left of the context.
-
-    Returns:
-        None where the call passes a GenerationConfig or a max_length, which then count; else the number of tokens.
-    """
-    if given.get("max_new_tokens") is not None:
-        return int(given["max_new_tokens"])
-    if given.get("max_length") is not None or given.get("generation_config") is not None:
-        return None
-    configured: GenerationConfig = model.generation_config
-    if {"max_new_tokens", "max_length"} & configured.set_fields().keys():
-        return None
-    limit = context_length(model.config)
-    return DEFAULT_NEW_TOKENS if limit is None else max(1, min(DEFAULT_NEW_TOKENS, limit - prompt_tokens))
+from modelry.pipelines.continuing import DEFAULT_NEW_TOKENS
 
 
 def drop_beginning(model: PreTrainedModel, ids: list[int], given: Mapping[str, Any]) -> list[int]:

@@ -11,26 +11,24 @@ from typing import Any
 from modelry.errors import PreprocessorError
 from modelry.preprocessing.images.loading import content
 from modelry.preprocessing.videos.decoding import decode
-from modelry.preprocessing.videos.loading import MOST_BYTES
 from modelry.preprocessing.videos.sampling import VideoMetadata
 
 _FILES = (str, bytes, bytearray, memoryview, os.PathLike)
 
 
-def first_frames(video: Any, count: int, *, rate: int, allow_private: bool | None) -> Sequence[Any]:
+def first_frames(video: Any, count: int, *, rate: int) -> Sequence[Any]:
     """Frames of a file (H, W, C), or of a list or stack as they are held there.
 
     Args:
-        video: whatever a video processor takes for one video.
+        video: whatever a video processor takes for one video, but for URLs.
         count: how many.
         rate: the distance from one to the next: of `count` frames in the first count x rate, evenly spread.
-        allow_private: URLs may lead into our own network.
 
     Raises:
         PreprocessorError: it is no video, or has too few frames.
     """
     if isinstance(video, _FILES):
-        data = content(video, "the video", allow_private, max_bytes=MOST_BYTES)
+        data = content(video, "the video", None)
 
         def choose(metadata: VideoMetadata) -> VideoMetadata:
             return replace(metadata, frames_indices=indices(metadata.total_num_frames, count, rate))

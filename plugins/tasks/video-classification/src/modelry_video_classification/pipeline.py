@@ -12,6 +12,8 @@ from modelry.errors import PreprocessorError
 from modelry.pipelines import Pipeline, TaskParameters
 from modelry.pipelines.images import compute_by_size
 from modelry.pipelines.labels import scored_labels
+from modelry.pipelines.urls import fetched
+from modelry.preprocessing.videos.loading import MOST_BYTES
 from modelry_video_classification.frames import first_frames
 from modelry_video_classification.parameters import VideoClassificationParameters
 
@@ -42,7 +44,7 @@ class VideoClassificationPipeline(Pipeline[VideoClassificationParameters]):
         return super().is_item(value)
 
     def preprocess(self, item: Any, parameters: VideoClassificationParameters) -> Mapping[str, Any]:
-        video, private = read_video_item(item), parameters.allow_private
+        video = fetched(read_video_item(item), parameters, name="the video", max_bytes=MOST_BYTES)
         count = parameters.num_frames or getattr(self.model.config, "num_frames", None)  # a family may have no such key
         rate = parameters.frame_sampling_rate
         way: dict[str, Any] = {} if count is None else {"num_frames": count}
@@ -51,8 +53,8 @@ class VideoClassificationPipeline(Pipeline[VideoClassificationParameters]):
                 raise PreprocessorError(
                     f"frame_sampling_rate={rate} needs a number of frames, and the model says none: pass num_frames"
                 )
-            video, way = first_frames(video, count, rate=rate, allow_private=private), {"do_sample_frames": False}
-        made = self._processor([video], return_tensors="pt", allow_private=private, **way)
+            video, way = first_frames(video, count, rate=rate), {"do_sample_frames": False}
+        made = self._processor([video], return_tensors="pt", **way)
         return {name: value[0] for name, value in made.items() if isinstance(value, Tensor)}
 
     def compute(

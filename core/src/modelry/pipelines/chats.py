@@ -38,6 +38,32 @@ def with_answer(chat: list[Message], text: str, *, continues: bool) -> list[Mess
         return [*chat, {"role": "assistant", "content": text}]
     *before, last = chat
     content = last.get("content")
-    if isinstance(content, list):
-        return [*before, {**last, "content": [*content, {"type": "text", "text": text}]}]
+    if isinstance(content, list | tuple):
+        return [*before, {**last, "content": _extended(list(content), text)}]
     return [*before, {**last, "content": (content or "") + text}]
+
+
+def spoken(message: Mapping[str, Any]) -> str:
+    """The text of a message, whose content may be parts."""
+    content = message.get("content") or ""
+    if isinstance(content, str):
+        return content
+    return "".join(str(part["text"]) for part in content if isinstance(part, Mapping) and "text" in part)
+
+
+def in_parts(chat: list[Message]) -> list[Message]:
+    """The chat with every text as a list of one part: templates of models that see read nothing else."""
+    return [
+        {**message, "content": [{"type": "text", "text": message["content"]}]}
+        if isinstance(message.get("content"), str)
+        else message
+        for message in chat
+    ]
+
+
+def _extended(parts: list[Any], text: str) -> list[Any]:
+    """The parts of a message with more text at their end."""
+    last = parts[-1] if parts else None
+    if isinstance(last, Mapping) and isinstance(last.get("text"), str):
+        return [*parts[:-1], {**last, "text": last["text"] + text}]
+    return [*parts, {"type": "text", "text": text}]
