@@ -3,9 +3,11 @@
 import pytest
 import torch
 
+from modelry import AutoModelForImageTextToText
 from modelry.errors import GenerationError
 from modelry_llama import LlamaConfig, LlamaForCausalLM
 from modelry_speculative.early_exit import first_layers
+from modelry_testing.toys.seeing_models import save_seeing_model
 
 IDS = torch.tensor([[1, 2, 3, 4]])
 
@@ -22,6 +24,17 @@ def test_equal_to_a_model_of_those_layers(llama):
     assert short.model.layers[0] is whole.model.layers[0]
     torch.testing.assert_close(whole(IDS).logits, before)
     assert whole.config.num_hidden_layers == len(whole.model.layers) == 3
+
+
+def test_a_decoder_beside_other_parts(tmp_path):
+    whole = AutoModelForImageTextToText.from_pretrained(save_seeing_model(tmp_path)).eval()
+    short = first_layers(whole, 1)
+    assert len(short.make_cache()) == len(short.model.language_model.layers) == 1
+    assert short.model.vision_tower is whole.model.vision_tower
+    states = whole.model(IDS, output_hidden_states=True).hidden_states
+    torch.testing.assert_close(short.model(IDS, output_hidden_states=True).hidden_states[0], states[0])
+    torch.testing.assert_close(short(IDS).logits, whole.lm_head(whole.model.language_model.norm(states[1])))
+    assert whole.config.text_config.num_hidden_layers == len(whole.model.language_model.layers) == 2
 
 
 @pytest.mark.parametrize("count", [3, 4])
