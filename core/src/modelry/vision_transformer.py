@@ -1,11 +1,15 @@
-"""The base model of plain vision transformers: pixel values in, hidden states of patches out.
+"""The base model of plain vision transformers, pixel values in, hidden states of patches out; and its labels.
 
 B images   T tokens, those in front and one for each patch   D hidden_size   F intermediate_size
 Dosovitskiy et al. 2020, https://arxiv.org/abs/2010.11929.
 """
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 from torch import Tensor, nn
 
+from modelry.heads.image_classification import ImageClassification
 from modelry.model import PreTrainedModel
 from modelry.nn.activations import activation
 from modelry.nn.linear import Linear
@@ -117,3 +121,14 @@ class VisionTransformer(PreTrainedModel):
             hidden_states=None if hidden is None else tuple(hidden),
             attentions=None if weights is None else tuple(weights),
         )
+
+
+class ClassTokenClassification(ImageClassification):
+    """A vision transformer that gives an image its labels, from the class token. A family names its base model."""
+
+    base_options: ClassVar[Mapping[str, Any]] = {"pooling": False}
+
+    def describe(self, out: Any) -> Tensor:
+        """The class token, (B, D)."""
+        first: Tensor = out.last_hidden_state[:, 0]
+        return first

@@ -4,18 +4,15 @@ B images   C labels   T tokens, the two in front and one for each patch   D hidd
 Touvron et al. 2020, https://arxiv.org/abs/2012.12877. The layers are those of modelry.vision_transformer.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 from torch import Tensor
 
-from modelry.heads.image_classification import ImageClassification
 from modelry.heads.masked_image_modeling import MaskedImageModeling
 from modelry.model import PreTrainedModel
 from modelry.nn.linear import Linear
 from modelry.outputs import ModelOutput
-from modelry.vision_transformer import VisionTransformer
+from modelry.vision_transformer import ClassTokenClassification, VisionTransformer
 from modelry_deit.configuration import DeiTConfig
 
 
@@ -29,17 +26,11 @@ class DeiTModel(VisionTransformer):
         super().__init__(config, pooling=pooling, masking=masking, distilled=True)
 
 
-class DeiTForImageClassification(ImageClassification):
+class DeiTForImageClassification(ClassTokenClassification):
     """DeiT that gives an image its labels, from the class token alone."""
 
     base_class = DeiTModel
     base_model_prefix = "deit"
-    base_options: ClassVar[Mapping[str, Any]] = {"pooling": False}
-
-    def describe(self, out: Any) -> Tensor:
-        """The class token, (B, D)."""
-        first: Tensor = out.last_hidden_state[:, 0]
-        return first
 
 
 class DeiTForMaskedImageModeling(MaskedImageModeling):
