@@ -28,21 +28,30 @@ class ImageProcessor(ConfiguredPreprocessor):
     parameters_class: ClassVar[type[PreprocessorParameters]] = ImageParameters
 
     def __call__(
-        self, images: Any, *, segmentation_maps: Any = None, return_tensors: str | None = None, **parameters: Any
+        self,
+        images: Any,
+        *,
+        segmentation_maps: Any = None,
+        instance_id_to_semantic_id: Any = None,
+        return_tensors: str | None = None,
+        **parameters: Any,
     ) -> BatchFeature:
         """Turn what the user has into model inputs.
 
         Args:
             images: one or a (nested) list of: path, URL, bytes, base64 text or data: URI, PIL image, numpy array or
                 torch tensor with channels first or last, nested lists of numbers. Stacks of images are taken apart.
-            segmentation_maps: for training, a map of classes (H, W) for each image.
+            segmentation_maps: for training, a map of classes (H, W) for each image; of things, where the model finds
+                things, with instance_id_to_semantic_id.
+            instance_id_to_semantic_id: the class of each number in a map of things: one mapping, or one for each map.
             return_tensors: "pt", "np", or None for lists of arrays.
             parameters: replace this preprocessor's own for this call; allow_private=True lets URLs lead into our own
                 network.
 
         Returns:
             pixel_values (N, C, H, W); pixel_mask (N, H, W) where images are padded to one size; labels (N, H, W) of
-            segmentation_maps.
+            segmentation_maps, or, for models that find things, mask_labels (things, H, W) and class_labels (things,)
+            of each image.
 
         Raises:
             PreprocessorError: an unknown parameter, or an image that cannot be used; names it.
@@ -55,17 +64,32 @@ class ImageProcessor(ConfiguredPreprocessor):
         allow_private = parameters.pop("allow_private", None)
         chosen = cast(ImageParameters, changed(self, parameters))
 
+        if instance_id_to_semantic_id is not None and not (
+            chosen.published.maps_are_masks and segmentation_maps is not None
+        ):
+            raise PreprocessorError(
+                "instance_id_to_semantic_id goes with segmentation_maps, in processors of models that find things"
+            )
+
         def prepared(name: str, value: Any) -> "np.ndarray":
             picture = load(value, name, format=chosen.input_data_format, allow_private=allow_private)
             return arranged(picture, chosen, name)
 
         made = self.assemble(each(prepared, list(each_image(images))), chosen, return_tensors)
         if segmentation_maps is not None:
-            from modelry.preprocessing.images.label_maps import label_maps
-
             extents = [values.shape[-2:] for values in made["pixel_values"]]
-            labels = label_maps(segmentation_maps, chosen, extents)
-            made["labels"] = labels if return_tensors is None else as_tensor("labels", labels, return_tensors)
+            if chosen.published.maps_are_masks:
+                from modelry.preprocessing.images.object_masks import object_masks
+
+                found = object_masks(segmentation_maps, chosen, extents, instance_id_to_semantic_id)
+                for name, arrays in found.items():  # each image has as many as it has: they never become one tensor
+                    tensors = arrays if return_tensors is None else [as_tensor(name, a, return_tensors) for a in arrays]
+                    made[name] = tensors
+            else:
+                from modelry.preprocessing.images.label_maps import label_maps
+
+                labels = label_maps(segmentation_maps, chosen, extents)
+                made["labels"] = labels if return_tensors is None else as_tensor("labels", labels, return_tensors)
         return made
 
     preprocess = __call__

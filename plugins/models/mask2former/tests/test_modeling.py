@@ -11,6 +11,7 @@ from torch import Tensor
 
 from modelry import AutoModelForUniversalSegmentation
 from modelry.errors import ModelryWarning
+from modelry.preprocessing import ImageProcessor
 from modelry_mask2former import Mask2FormerConfig, Mask2FormerForUniversalSegmentation, Mask2FormerModel
 from modelry_mask2former.masked_decoder import inside_of
 
@@ -93,3 +94,29 @@ def test_a_mask_of_another_size_is_refused(values: dict[str, Any], images: Tenso
         model(None)
     with pytest.raises(ValueError, match=r"\(images, 3, height, width\)"):
         model(images[:, :2])
+
+
+def test_from_a_photograph_to_segments(values: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    model = Mask2FormerForUniversalSegmentation(Mask2FormerConfig(**values)).eval()
+    processor = ImageProcessor(image_processor_type="Mask2FormerImageProcessor", size={"height": 30, "width": 40})
+    photographs = [torch.randint(256, (3, *size), dtype=torch.uint8) for size in ((50, 70), (33, 20))]
+    maps = [torch.arange(one.shape[1])[:, None].expand(one.shape[1:]) // 20 % 2 for one in photographs]
+    inputs = processor(photographs, segmentation_maps=maps, return_tensors="pt")
+    assert inputs["pixel_values"].shape == (2, 3, 32, 64)
+    outputs = model(**inputs)
+    assert torch.isfinite(outputs.loss)
+    sizes = [(50, 70), (33, 20)]
+    with torch.inference_mode():
+        for found in (
+            processor.post_process_semantic_segmentation(outputs, target_sizes=sizes),
+            [
+                one["segmentation"]
+                for one in processor.post_process_instance_segmentation(outputs, threshold=0.0, target_sizes=sizes)
+            ],
+            [
+                one["segmentation"]
+                for one in processor.post_process_panoptic_segmentation(outputs, threshold=0.0, target_sizes=sizes)
+            ],
+        ):
+            assert [tuple(one.shape) for one in found] == sizes

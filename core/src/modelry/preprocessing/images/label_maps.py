@@ -3,7 +3,7 @@
 H height   W width
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,20 +34,48 @@ def label_maps(maps: Any, parameters: ImageParameters, extents: Sequence[tuple[i
     Raises:
         PreprocessorError: there are more or fewer than images, or one holds something else than labels.
     """
+    found = []
+    change = _reduced if parameters.do_reduce_labels else None
+    for placed, extent in zip(placed_maps(maps, parameters, extents, change), extents, strict=True):
+        full = np.full(extent, IGNORED, np.int64)
+        full[: placed.shape[0], : placed.shape[1]] = placed
+        found.append(full)
+    return found
+
+
+def placed_maps(
+    maps: Any,
+    parameters: ImageParameters,
+    extents: Sequence[tuple[int, int]],
+    change: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> Iterator[np.ndarray]:
+    """One map for each image, brought to its size without padding, (H, W) int32.
+
+    Args:
+        change: what becomes of the labels first.
+
+    Raises:
+        PreprocessorError: as of `label_maps`, or a map is larger than its image.
+    """
     given = _each_map(maps)
     if len(given) != len(extents):
         raise PreprocessorError(f"{len(given)} segmentation_maps were given for {len(extents)} images")
     whole = parameters.model_copy(update=_AS_THEY_ARE)
-    found = []
     for (name, value), (height, width) in zip(given, extents, strict=True):
         labels = _labels(value, name)
-        if parameters.do_reduce_labels:
-            labels = np.where((labels == 0) | (labels == IGNORED), IGNORED, labels - 1).astype(np.int32)
+        if change is not None:
+            labels = change(labels).astype(np.int32)
         placed = arranged(pillow().fromarray(labels), whole, name)[:, :, 0]
-        full = np.full((height, width), IGNORED, np.int64)
-        full[: placed.shape[0], : placed.shape[1]] = placed
-        found.append(full)
-    return found
+        if placed.shape[0] > height or placed.shape[1] > width:
+            raise PreprocessorError(
+                f"{name} has {placed.shape[0]} × {placed.shape[1]} pixels after resizing, and its image "
+                f"{height} × {width}: a map has the size of its image"
+            )
+        yield placed
+
+
+def _reduced(labels: np.ndarray) -> np.ndarray:
+    return np.where((labels == 0) | (labels == IGNORED), IGNORED, labels - 1)
 
 
 def _each_map(maps: Any) -> list[tuple[str, Any]]:

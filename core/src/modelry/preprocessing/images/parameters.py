@@ -70,6 +70,7 @@ class ImageParameters(PreprocessorParameters):
     size_divisor: int | None = Field(None, gt=0)
     do_flip_channel_order: bool = Field(False, description="MobileViT: blue first")
     do_reduce_labels: bool = Field(False, description="label maps: 0 is no class and becomes 255, the others move down")
+    ignore_index: int | None = Field(None, description="Mask2Former: what stands in a map where nothing counts")
     input_data_format: Literal["channels_first", "channels_last"] | None = None
     do_crop_margin: Literal[False] = False
     do_image_splitting: Literal[False] = False

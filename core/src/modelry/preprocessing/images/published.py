@@ -27,7 +27,8 @@ class Published:
     (width, height). `padding`: when and how do_pad fills up: every image to the largest of the batch, at the end; to a
     square before resizing, in the mean's colour; to `size`, centred, before normalising; or to multiples of
     size_divisor, centred, after normalising. `divides_resized`: size_divisor rounds the resized size up.
-    `edges_are_pixels`: shortest_edge and longest_edge of `size` bound the number of pixels.
+    `edges_are_pixels`: shortest_edge and longest_edge of `size` bound the number of pixels. `maps_are_masks`: maps to
+    train with become a mask for each thing or class in them.
     """
 
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -36,6 +37,7 @@ class Published:
     padding: Literal["batch", "square-first", "to-size", "to-multiple"] = "batch"
     divides_resized: bool = False
     edges_are_pixels: bool = False
+    maps_are_masks: bool = False
 
 
 def _square(edge: int, resample: int, colours: Mapping[str, Any], **more: Any) -> Published:
@@ -55,6 +57,9 @@ def _detection(**more: Any) -> Published:
 
 
 _GENERAL = Published()
+_MASKS = Published(
+    {**_detection().defaults, "size_divisor": 32}, square=False, divides_resized=True, maps_are_masks=True
+)
 _VIT = _square(224, BILINEAR, _HALF)
 _DPT = Published(
     {**_square(384, BICUBIC, _HALF).defaults, "keep_aspect_ratio": False, "ensure_multiple_of": 1},
@@ -103,8 +108,8 @@ _TABLE: Mapping[str, Published] = {
     "Llava": Published(
         _crop(224, 224, BICUBIC, _CLIP, do_convert_rgb=True).defaults, square=False, padding="square-first"
     ),
-    "Mask2Former": Published({**_detection().defaults, "size_divisor": 32}, square=False, divides_resized=True),
-    "MaskFormer": Published({**_detection().defaults, "size_divisor": 32}, square=False, divides_resized=True),
+    "Mask2Former": _MASKS,
+    "MaskFormer": _MASKS,
     "MobileNetV1": _crop(256, 224, BILINEAR, _HALF),
     "MobileNetV2": _crop(256, 224, BILINEAR, _HALF),
     "OwlViT": _square(768, BICUBIC, _CLIP, do_convert_rgb=True),
