@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from modelry.generation.compiling import CompiledStep
+from modelry.generation.other_inputs import inputs_of_rows
 from modelry.generation.packing import can_pack, lengths_of, read_packed
 from modelry.generation.prompt import Prompt
 from modelry.inference import PreparedStep, prepared_step
@@ -83,7 +84,7 @@ class DecoderInput(InputSide):
         self.seen = 0 if cache is None else cache.seen
         self._model, self._cache, self._chunk, self.prompt = model, cache, chunk, prompt
         self._rows = prompt.rows
-        self._fed = prompt.ids[:, :0]
+        self._fed, self._extras = prompt.ids[:, :0], prompt.extras
         self._order: Tensor | None = None
         """(R,) the row that lies in each place of the model; None where they are the same."""
         self._places: Tensor | None = None
@@ -156,7 +157,7 @@ class DecoderInput(InputSide):
         if self._cache is None and ids is not None:
             ids, start = torch.cat((self._fed, ids), dim=1), 0
             self._fed = ids
-        extras = self.prompt.extras if self.seen == 0 or self._cache is None else {}
+        extras = self._extras if self.seen == 0 or self._cache is None else {}
         if embeds is not None:
             extras = {**extras, "inputs_embeds": embeds}
         mask = None if self._mask is None else self._mask[:, :end]
@@ -199,6 +200,8 @@ class DecoderInput(InputSide):
         if self._places is not None:
             kept, order = self._places[rows].sort(stable=True)  # still by length
         if self._cache is None:
+            if self._extras:
+                self._extras = inputs_of_rows(self._model, self._extras, self._fed, kept)
             self._fed = self._fed[kept]
         else:
             self._cache.keep(kept)

@@ -16,6 +16,7 @@ from modelry.auto import AutoModel
 from modelry.cache import Cache
 from modelry.checkpoint.weight_table import Former, Rename, WeightTable
 from modelry.configuration import ModelConfig
+from modelry.generation.other_inputs import pictures_of_rows
 from modelry.heads import CausalLM
 from modelry.model import PreTrainedModel
 from modelry.nn.activations import activation
@@ -207,3 +208,14 @@ class LlavaForConditionalGeneration(CausalLM):
         return LlavaCausalLMOutputWithPast(
             out.loss, out.logits, out.past_key_values, out.hidden_states, out.attentions, image_features
         )
+
+    def inputs_of_rows(self, inputs: Mapping[str, Any], ids: Tensor, rows: Tensor) -> dict[str, Any]:
+        """See `modelry.generation.other_inputs`: images of all rows lie one behind the other."""
+        places = (ids == self.config.image_token_index).sum(-1).tolist()
+        found = dict(inputs)
+        for name in ("pixel_values", "image_features"):
+            if inputs.get(name) is not None and inputs[name].dim() > 2:
+                count = inputs[name].shape[0]
+                order = pictures_of_rows(places, [sum(places) // count] * count, rows.tolist())
+                found[name] = inputs[name][order]
+        return found

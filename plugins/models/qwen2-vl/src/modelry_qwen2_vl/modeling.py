@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from modelry.cache import Cache
-from modelry.checkpoint.weight_table import Rename, WeightTable
+from modelry.checkpoint.weight_table import Former, Rename, WeightTable
 from modelry.configuration import ModelConfig
+from modelry.generation.other_inputs import pictures_of_rows
 from modelry.heads import CausalLM
 from modelry.model import PreTrainedModel
 from modelry.nn.positions import count_positions
@@ -30,6 +31,11 @@ class Qwen2VLModel(PreTrainedModel):
     config_class = Qwen2VLConfig
     base_model_prefix = "model"
     input_embeddings_name = "language_model.embed_tokens"
+    weight_table = WeightTable(  # what the files of the whole model, which have no such part, leave of the names
+        Former("embed_tokens.weight", "language_model.embed_tokens.weight"),
+        Former("layers.{i}.{rest}", "language_model.layers.{i}.{rest}"),
+        Former("norm.weight", "language_model.norm.weight"),
+    )
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
@@ -75,7 +81,8 @@ class Qwen2VLModel(PreTrainedModel):
     def kinds(self, input_ids: Tensor | None, x: Tensor, mm_token_type_ids: Tensor | None) -> Tensor:
         """(B, T): 1 where a part of an image stands, 2 where one of a video, 0 elsewhere.
 
-        By the ids; where they are not known, as mm_token_type_ids say, else by the placeholders' vectors.
+        By the ids; where they are not known, as mm_token_type_ids say, else by the placeholders' vectors. What stands
+        behind those that mm_token_type_ids speak of was written by the model, and is text.
         """
         tokens = torch.tensor([self.config.image_token_id, self.config.video_token_id], device=x.device)
         if input_ids is None and mm_token_type_ids is not None:
@@ -85,7 +92,10 @@ class Qwen2VLModel(PreTrainedModel):
             image, video = ((x == vector).all(-1) for vector in vectors)
         else:
             image, video = (input_ids == token for token in tokens)
-        return image.long() + 2 * video.long()
+        kinds: Tensor = image.long() + 2 * video.long()
+        if mm_token_type_ids is not None:
+            kinds[:, mm_token_type_ids.shape[1] :] = 0
+        return kinds
 
     def count(
         self, kinds: Tensor, grids: Mapping[int, Tensor | None], attention_mask: Tensor | None, cache: Cache | None
@@ -239,3 +249,31 @@ class Qwen2VLForConditionalGeneration(CausalLM):
         )
         assert isinstance(out, CausalLMOutputWithPast)
         return out
+
+    def inputs_of_rows(self, inputs: Mapping[str, Any], ids: Tensor, rows: Tensor) -> dict[str, Any]:
+        """See `modelry.generation.other_inputs`: pictures of all rows lie one behind the other."""
+        found = dict(inputs)
+        types = inputs.get("mm_token_type_ids")
+        kinds = self.model.kinds(ids, ids, types)
+        squares = self.config.vision_config.spatial_merge_size**2
+        for kind, (grid, pixels, features) in _INPUTS.items():
+            if inputs.get(grid) is None:
+                continue
+            patches: list[int] = inputs[grid].prod(-1).tolist()
+            parts = [one // squares for one in patches]
+            order = pictures_of_rows((kinds == kind).sum(-1).tolist(), parts, rows.tolist())
+            found[grid] = inputs[grid][order]
+            for name, lengths in ((pixels, patches), (features, parts)):
+                if inputs.get(name) is not None:
+                    apart = inputs[name].split(lengths)
+                    found[name] = torch.cat([inputs[name][:0], *(apart[number] for number in order)])
+        if types is not None:
+            found["mm_token_type_ids"] = types[rows]
+        return found
+
+
+_INPUTS = {
+    1: ("image_grid_thw", "pixel_values", "image_features"),
+    2: ("video_grid_thw", "pixel_values_videos", "video_features"),
+}
+"""Names of a kind's inputs."""

@@ -63,7 +63,7 @@ class Qwen2VLImageParameters(ImageParameters):
         return with_edges(values, cls.usual)
 
 
-class Qwen2VLVideoParameters(VideoParameters, Qwen2VLImageParameters):
+class Qwen2VLVideoParameters(Qwen2VLImageParameters, VideoParameters):
     """Keys of video_preprocessor_config.json."""
 
     usual: ClassVar[Published] = _OF_VIDEOS
