@@ -37,6 +37,8 @@ class TimmBackboneConfig(ModelConfig):
     out_indices: list[int] = Field(default_factory=lambda: list(MAPS), min_length=1)
     output_stride: Literal[16, 32] | None = Field(None, description="16: the last stage is dilated, not halved")
     features_only: Literal[True] = True
+    out_features: list[str] | None = Field(None, description="timm's names of out_indices; unread")
+    stage_names: list[str] | None = Field(None, description="timm's names of all; unread")
     freeze_batch_norm_2d: bool = Field(False, description="DETR's are always frozen")
     use_pretrained_backbone: bool | None = Field(None, description="weights come from the checkpoint, always")
 
