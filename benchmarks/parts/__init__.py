@@ -1,7 +1,19 @@
 """The questions that are measured, by the name that --only takes, in the order of the page."""
 
 from benchmarks.part import Part
-from benchmarks.parts import batches, compiled, engines, first_token, generate, gguf, growth, imports, lookup, memory
+from benchmarks.parts import (
+    batches,
+    compiled,
+    engines,
+    first_token,
+    generate,
+    gguf,
+    growth,
+    imports,
+    lookup,
+    memory,
+    second_question,
+)
 
 PARTS: dict[str, Part] = {
     "engines": engines.PART,
@@ -9,6 +21,7 @@ PARTS: dict[str, Part] = {
     "first_token": first_token.PART,
     "lookup": lookup.PART,
     "growth": growth.PART,
+    "second_question": second_question.PART,
     "generate": generate.PART,
     "memory": memory.PART,
     "gguf": gguf.PART,

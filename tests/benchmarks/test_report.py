@@ -73,5 +73,6 @@ def test_every_part_has_a_name_on_the_command_line():
         "gguf",
         "imports",
         "compiled",
+        "second_question",
     }
     assert set(PARTS) == wanted
