@@ -5,4 +5,3 @@ from modelry_testing import ModelContract
 
 class TestDonutSwin(ModelContract):
     model_type = "donut-swin"
-    compiles = True

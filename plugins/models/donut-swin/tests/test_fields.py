@@ -33,7 +33,7 @@ def test_fields(text: str, fields: Any) -> None:
     assert read_fields(text, CATEGORIES) == fields
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
 def test_equal_to_the_published_processors(text: str) -> None:
     """Also where tags are broken, crossed, of another case, or closed before they are opened."""
