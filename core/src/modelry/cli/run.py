@@ -17,7 +17,7 @@ from modelry.cli.options import (
     read_placement,
     read_quantization,
 )
-from modelry.cli.showing import check_showing, show_on_picture
+from modelry.cli.showing import check_showing, only_one, show_on_picture
 
 if TYPE_CHECKING:
     from modelry.pipelines import Pipeline
@@ -85,7 +85,7 @@ def run(
         drafting = pipeline(task, model=parameters["assistant_model"], **read_placement(options))
         parameters |= {"assistant_model": drafting.model, "assistant_tokenizer": drafting.tokenizer}
     if shown is not None:
-        show_on_picture(pipe, next(items), parameters, shown, as_json=as_json)
+        show_on_picture(pipe, only_one(list(items)), parameters, shown, as_json=as_json)
     elif as_json or batch_size > 1:
         show_answers(pipe, items, parameters, as_json=as_json)
     else:

@@ -33,8 +33,6 @@ def check_showing(task: str, items: Sequence[Any], file: Path) -> None:
         raise click.UsageError(f"--show {str(file)!r} has an unknown suffix: use {', '.join(FORMATS)}")
     if file.expanduser().is_dir():
         raise click.UsageError(f"--show {str(file)!r} is a folder: name a file")
-    if len(items) != 1:
-        raise click.UsageError(f"--show draws on one picture, and there are {len(items)} inputs")
     from modelry.pipelines.building import task_named
     from modelry.pipelines.stages import Pipeline
     from modelry_registry import resolve
@@ -42,6 +40,19 @@ def check_showing(task: str, items: Sequence[Any], file: Path) -> None:
     kind: Any = resolve(task_named(task).pipeline)
     if kind.draw is Pipeline.draw:
         raise click.UsageError(f"--show: {task!r} has nothing to draw on a picture")
+    if kind.items_of is Pipeline.items_of:
+        only_one(items)
+
+
+def only_one(items: Sequence[Any]) -> Any:
+    """The one item.
+
+    Raises:
+        click.UsageError: there are more, or none.
+    """
+    if len(items) != 1:
+        raise click.UsageError(f"--show draws on one picture, and there are {len(items)} inputs")
+    return items[0]
 
 
 def show_on_picture(
@@ -56,14 +67,12 @@ def show_on_picture(
     """
     from modelry.atomic import written_aside
     from modelry.errors import PreprocessorError
-    from modelry.pipelines.images import loaded_image
     from modelry.pipelines.stages import plain
     from modelry.preprocessing.images.loading import pillow
 
-    picture, _ = loaded_image(item, pipe.parameters(**parameters))
+    answer, picture = pipe.answer_with_picture(item, **parameters)
     if not isinstance(picture, pillow().Image):
         raise PreprocessorError("--show draws on a picture, and the input is an array of numbers: give a file")
-    answer = pipe({**item, "image": picture} if isinstance(item, Mapping) else picture, **parameters)
     click.echo(json.dumps(plain(answer), ensure_ascii=False) if as_json else pipe.display(answer))
     drawn = pipe.draw(picture, answer)
     name, options = FORMATS[file.suffix.lower()]

@@ -3,6 +3,7 @@
 B batch   T positions   D hidden width
 """
 
+import inspect
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -14,6 +15,9 @@ from modelry.heads.losses import span_loss
 from modelry.model import PreTrainedModel
 from modelry.nn.linear import Linear
 from modelry.outputs import QuestionAnsweringOutput
+
+CACHED = frozenset({"past_key_values", "use_cache"})
+"""Arguments of base models that are decoders, or may be; encoders take neither."""
 
 
 class QuestionAnswering(PreTrainedModel):
@@ -30,6 +34,7 @@ class QuestionAnswering(PreTrainedModel):
         text: Any = self.config.get_text_config()
         self.add_module(self.base_model_prefix, self.base_class(self.config, **self.base_options))
         self.qa_outputs = self.make_head(text)
+        self._of_caches = CACHED & inspect.signature(self.base_class.forward).parameters.keys()
 
     def make_head(self, text: Any) -> nn.Module:
         """(B, T, D) to (B, T, 2). `text`: the text model's configuration."""
@@ -56,7 +61,7 @@ class QuestionAnswering(PreTrainedModel):
             end_positions: (B,) int64.
             more: and the others: those of the base model.
         """
-        cached = {"past_key_values": past_key_values, "use_cache": use_cache}  # of decoders; encoders take neither
+        cached = {"past_key_values": past_key_values, "use_cache": use_cache}
         out = self.base_model(
             input_ids=input_ids,
             attention_mask=attention_mask,
@@ -64,7 +69,7 @@ class QuestionAnswering(PreTrainedModel):
             inputs_embeds=inputs_embeds,
             output_hidden_states=output_hidden_states,
             output_attentions=output_attentions,
-            **{name: value for name, value in cached.items() if value is not None},
+            **{name: cached[name] for name in self._of_caches},
             **more,
         )
         start_logits, end_logits = self.qa_outputs(out.last_hidden_state).unbind(-1)

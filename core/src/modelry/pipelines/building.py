@@ -179,7 +179,7 @@ def load_part(role: str, given: Any, origin: Reference | None, spec: Task, hub: 
 
 def task_of(config: ModelConfig, registry: Registry, class_name: str | None = None) -> Task:
     """The installed task that prefers the head a model was saved with, or where none does, the one that runs it; of
-    several, the one whose preprocessors its family has.
+    several, the one whose preprocessors its family has, and most of them.
 
     Raises:
         ConfigError: the configuration does not say which head that is.
@@ -197,6 +197,8 @@ def task_of(config: ModelConfig, registry: Registry, class_name: str | None = No
     preferring = [task for task in tasks if task.implied and task.heads and task.heads[0] in heads]
     preferring = preferring or [task for task in tasks if task.implied and set(heads) & set(task.heads)]
     fitting = [task for task in preferring if family.preprocessors.keys() >= set(task.preprocessors)]
+    most = max((len(task.preprocessors) for task in fitting), default=0)
+    fitting = [task for task in fitting if len(task.preprocessors) == most]  # that reads what the family is made for
     if len(fitting) != 1:
         found = ", ".join(task.name for task in fitting) or "none"
         raise UnknownName(f"the task does not follow from the head {heads[0]!r}: {found} of the installed tasks run it")

@@ -158,6 +158,20 @@ class Pipeline(ABC, Generic[P]):
         """
         raise ParameterError(f"{self.task!r} has nothing to draw on a picture")
 
+    def answer_with_picture(self, item: Any, **parameters: Any) -> tuple[Any, Any]:
+        """The answer to one item, and the picture for `draw`.
+
+        Raises:
+            PreprocessorError: the item is no picture.
+            PipelineError: it has no answer.
+        """
+        from modelry.pipelines.images import PictureParameters, loaded_image
+
+        checked: Any = self.parameters(**parameters)
+        limits = PictureParameters(allow_private=checked.allow_private, timeout=checked.timeout)
+        picture, _ = loaded_image(item, limits)  # read once, for both
+        return self({**item, "image": picture} if isinstance(item, Mapping) else picture, **parameters), picture
+
     def items_of(self, words: Iterator[str]) -> Iterator[Any]:
         """The items that inputs at a shell are, in order: each is one, unless a task puts several together."""
         return words

@@ -75,3 +75,9 @@ def row_features(encoding: "BatchEncoding", names: Sequence[str], row: int | Non
         for name in names
         if name in encoding
     }
+
+
+def beginning_of(text: str, tokenizer: "Tokenizer", *, tokens: int) -> str:
+    """The beginning of a text that has so many tokens at most."""
+    offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+    return text if len(offsets) <= tokens else text[: offsets[tokens - 1][1]]

@@ -84,8 +84,8 @@ def test_rows_padded_later(tokenizer: LayoutLMv3Tokenizer) -> None:
     ("text", "options", "message"),
     [
         (WORDS[0], {"boxes": BOXES[1]}, "there are 4 words and 2 boxes"),
-        (WORDS, {"boxes": [BOXES[0], BOXES[0]]}, "there are 2 words and 4 boxes of page 1"),
-        (WORDS, {"boxes": BOXES[:1]}, "boxes are of 1 pages, and words of 2"),
+        (WORDS, {"boxes": [BOXES[0], BOXES[0]]}, "there are 2 words and 4 boxes of example 1"),
+        (WORDS, {"boxes": BOXES[:1]}, "boxes are of 1 examples, and words of 2"),
         (WORDS[0], {"boxes": BOXES[0], "word_labels": [1]}, "there are 4 words and 1 word_labels"),
         (["a"], {"boxes": [[0, 0, 1001, 5]]}, r"the box of the word 'a' is \[0, 0, 1001, 5\].*from 0 to 1000"),
         (["a"], {"boxes": [[-1, 0, 1, 5]]}, "the box of the word 'a' is"),

@@ -45,14 +45,16 @@ def read_examples(text: Any, text_pair: Any, boxes: Any, word_labels: Any) -> tu
     columns = {"boxes": boxes, "word_labels": word_labels, "text": None if text_pair is None else text}
     for name, column in columns.items():
         if column is not None and len(column) != len(pages):
-            raise PreprocessorError(f"{name} are of {len(column)} pages, and words of {len(pages)}: give equally many")
+            raise PreprocessorError(
+                f"{name} are of {len(column)} examples, and words of {len(pages)}: give equally many"
+            )
     return [
         _example(
             words,
             boxes[number],
             None if word_labels is None else word_labels[number],
             None if text_pair is None else text[number],
-            f" of page {number}",
+            f" of example {number}",
         )
         for number, words in enumerate(pages)
     ], True

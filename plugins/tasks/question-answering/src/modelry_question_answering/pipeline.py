@@ -11,9 +11,9 @@ from torch import Tensor
 
 from modelry.errors import PreprocessorError
 from modelry.pipelines import Pipeline, TaskParameters
-from modelry.pipelines.texts import row_features
+from modelry.pipelines.spans import Span, best_spans, probabilities, ranked
+from modelry.pipelines.texts import beginning_of, row_features
 from modelry_question_answering.parameters import QuestionAnsweringParameters
-from modelry_question_answering.spans import Span, best_spans, probabilities, ranked
 
 WINDOW, SHARED = 384, 128
 """Tokens of a window, and tokens that two share, where nobody says."""
@@ -53,7 +53,7 @@ class QuestionAnsweringPipeline(Pipeline[QuestionAnsweringParameters]):
         window = parameters.max_seq_len or min(self._tokenizer.model_max_length, WINDOW)
         shared = min(window // 2, SHARED) if parameters.doc_stride is None else parameters.doc_stride
         encoding = self._tokenizer(
-            [self._cut(question, parameters.max_question_len)],
+            [beginning_of(question, self._tokenizer, tokens=parameters.max_question_len)],
             [context],
             truncation="only_second",
             max_length=window,
@@ -121,11 +121,6 @@ class QuestionAnsweringPipeline(Pipeline[QuestionAnsweringParameters]):
             if len(found) == parameters.top_k:
                 break
         return list(found.values()), impossible
-
-    def _cut(self, question: str, longest: int) -> str:
-        """The beginning of a question that has so many tokens."""
-        offsets = self._tokenizer(question, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
-        return question if len(offsets) <= longest else question[: offsets[longest - 1][1]]
 
 
 def _whole_words(encoding: Any, row: int) -> list[tuple[int, int]]:

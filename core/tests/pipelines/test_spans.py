@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from modelry_question_answering.spans import Span, best_spans, probabilities, ranked
+from modelry.pipelines.spans import Span, best_spans, probabilities, ranked
 
 
 @pytest.mark.parametrize("longest", [1, 3, 50])

@@ -12,7 +12,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Span:
-    """An answer: characters start to end - 1 of the text. The empty one is 0 to 0."""
+    """An answer: where it begins and ends, in characters or words, as the task has it."""
 
     score: float
     start: int
