@@ -46,18 +46,18 @@ def test_earlier_predictions_count_where_the_configuration_says_so(
 def test_a_model_learns(values: dict[str, Any], labels: dict[str, list[Tensor]]) -> None:
     torch.manual_seed(0)
     model = Mask2FormerForUniversalSegmentation(Mask2FormerConfig(**values)).train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     masks = labels["mask_labels"][0]
     pixels = (masks[0] - masks[1]).expand(1, 3, -1, -1)
     first = last = 0.0
-    for _ in range(12):
+    for _ in range(14):
         loss = model(pixels, mask_labels=[masks], class_labels=labels["class_labels"][:1]).loss
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         last = float(loss.detach())
         first = first or last
-    assert last < 0.8 * first
+    assert last < 0.6 * first
 
 
 def test_no_objects_at_all(values: dict[str, Any], images: Tensor) -> None:

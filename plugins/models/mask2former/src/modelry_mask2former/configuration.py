@@ -34,7 +34,7 @@ class Mask2FormerConfig(ModelConfig):
     model_type: Literal["mask2former"] = "mask2former"
     backbone_config: Annotated[SerializeAsAny[ModelConfig], Nested("swin")]
     backbone: None = Field(None, description="backbones of other libraries, by name, are refused")
-    use_timm_backbone: Literal[False] = False
+    use_timm_backbone: Literal[False] | None = False
     feature_size: int = Field(256, gt=0, description="F, channels in the pixel decoder")
     mask_feature_size: int = Field(256, gt=0, description="C, channels that masks are products of")
     hidden_dim: int = Field(256, gt=0, description="D, width of the queries")

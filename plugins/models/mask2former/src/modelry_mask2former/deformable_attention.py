@@ -31,8 +31,8 @@ class DeformableAttention(nn.Module):
         self.heads, self.levels, self.points = heads, levels, points
         self.sampling_offsets = StartedLinear(width, heads * levels * points * 2, outwards(heads, levels, points))
         self.attention_weights = StartedLinear(width, heads * levels * points, nothing)
-        self.value_proj = StartedLinear(width, width, even_spread(1.0))
-        self.output_proj = StartedLinear(width, width, even_spread(1.0))
+        self.value_proj = StartedLinear(width, width, even_spread)
+        self.output_proj = StartedLinear(width, width, even_spread)
 
     def forward(self, x: Tensor, positions: Tensor, extents: Sequence[Extent]) -> Tensor:
         """(B, N, D) to the same.

@@ -4,7 +4,7 @@ B images   Q queries   D width of the queries   H heads   C channels of the fine
 S places of the map that a layer looks at
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -12,20 +12,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from modelry.nn.activations import activation
-from modelry.nn.attention import Attend, merge_heads, split_heads
+from modelry.nn.encoder_decoder import CrossAttention, EncoderLayer
 from modelry.nn.masks import Mask
-from modelry.nn.sdpa import sdpa_attention
 from modelry_mask2former.configuration import LEVELS, Mask2FormerConfig
-from modelry_mask2former.started_linear import StartedLinear, as_torch_does, even_spread
+from modelry_mask2former.started_linear import StartedLinear, as_torch_does
 
 
 class Level(NamedTuple):
     """A map that queries look at."""
 
-    keys: Tensor
-    """(B, S, D), with positions."""
-    values: Tensor
-    """(B, S, D), without."""
+    map: Tensor
+    """(B, S, D)."""
+    place: Tensor
+    """(1, S, D), its positions."""
     extent: tuple[int, int]
     """Its rows and columns."""
 
@@ -43,78 +42,39 @@ class Decoded(NamedTuple):
     """(B, Q, G, K) of each of those."""
 
 
-class QueryAttention(nn.Module):
-    """H heads whose queries, keys and values may come from three places."""
-
-    def __init__(self, config: Mask2FormerConfig) -> None:
-        super().__init__()
-        width, self.heads, self.dropout = config.hidden_dim, config.num_attention_heads, config.dropout
-        self.scale = (width // self.heads) ** -0.5
-        self.attend: Attend = sdpa_attention
-        start = even_spread(config.init_xavier_std)
-        self.k_proj = StartedLinear(width, width, start)
-        self.v_proj = StartedLinear(width, width, start)
-        self.q_proj = StartedLinear(width, width, start)
-        self.out_proj = StartedLinear(width, width, start)
-
-    def forward(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Mask) -> Tensor:
-        """(B, Q, D), (B, S, D) and (B, S, D) to (B, Q, D)."""
-        q, k, v = self.q_proj(queries), self.k_proj(keys), self.v_proj(values)
-        q, k, v = (split_heads(one, self.heads) for one in (q, k, v))
-        dropout = self.dropout if self.training else 0.0
-        out: Tensor = self.out_proj(merge_heads(self.attend(q, k, v, mask, scale=self.scale, dropout=dropout)))
-        return out
-
-
-class Mask2FormerDecoderLayer(nn.Module):
+class Mask2FormerDecoderLayer(EncoderLayer):
     """Queries look at a map, then at each other, then there is an MLP."""
 
     def __init__(self, config: Mask2FormerConfig) -> None:
-        super().__init__()
-        width, start = config.hidden_dim, even_spread(config.init_xavier_std)
-        self.self_attn = QueryAttention(config)
-        self.self_attn_layer_norm = nn.LayerNorm(width)
-        self.cross_attn = QueryAttention(config)
+        width, heads = config.hidden_dim, config.num_attention_heads
+        super().__init__(
+            width,
+            heads,
+            config.dim_feedforward,
+            act=activation(config.activation_function),
+            norm_first=config.pre_norm,
+            dropout=config.dropout,
+            attention_dropout=config.dropout,
+            activation_dropout=config.dropout,
+        )
+        self.cross_attn = CrossAttention(width, heads, dropout=config.dropout)
         self.cross_attn_layer_norm = nn.LayerNorm(width)
-        self.fc1 = StartedLinear(width, config.dim_feedforward, start)
-        self.fc2 = StartedLinear(config.dim_feedforward, width, start)
-        self.final_layer_norm = nn.LayerNorm(width)
-        self.act, self.norm_first = activation(config.activation_function), config.pre_norm
-        self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, positions: Tensor, level: Level, inside: Mask, among: Mask) -> Tensor:
+    def forward(self, x: Tensor, among: Mask, *, place: Tensor, level: Level, inside: Mask) -> Tensor:  # type: ignore[override]  # a layer of a decoder needs what it looks at
         """(B, Q, D) to the same.
 
         Args:
-            positions: (1, Q, D), added to queries wherever they look or are looked for.
+            among: for the queries' attention to each other.
+            place: (1, Q, D), positions of the queries.
             level: the map to look at.
             inside: where each query may look.
-            among: for the queries' attention to each other.
         """
 
-        def at_image(y: Tensor) -> Tensor:
-            seen: Tensor = self.cross_attn(y + positions, level.keys, level.values, inside)
+        def at_map(y: Tensor) -> Tensor:
+            seen: Tensor = self.cross_attn(y, level.map, inside, place=place, source_place=level.place)
             return seen
 
-        def at_each_other(y: Tensor) -> Tensor:
-            placed = y + positions
-            told: Tensor = self.self_attn(placed, placed, y, among)
-            return told
-
-        x = self._add(x, self.cross_attn_layer_norm, at_image)
-        x = self._add(x, self.self_attn_layer_norm, at_each_other)
-        return self._add(x, self.final_layer_norm, self._mlp)
-
-    def _mlp(self, x: Tensor) -> Tensor:
-        out: Tensor = self.fc2(self.dropout(self.act(self.fc1(x))))
-        return out
-
-    def _add(self, x: Tensor, norm: nn.Module, block: Callable[[Tensor], Tensor]) -> Tensor:
-        if self.norm_first:
-            out: Tensor = x + self.dropout(block(norm(x)))
-        else:
-            out = norm(x + self.dropout(block(x)))
-        return out
+        return super().forward(self._add(x, self.cross_attn_layer_norm, at_map), among, place=place)
 
 
 class Mask2FormerMaskPredictor(nn.Module):
@@ -163,7 +123,8 @@ class Mask2FormerMaskedDecoder(nn.Module):
             dropped = self.training and self.layerdrop > 0 and float(torch.rand(())) < self.layerdrop
             if not dropped:
                 level = levels[number % LEVELS]
-                x = layer(x, positions, level, Mask(inside_of(masks[-1], level.extent)), among)
+                inside = Mask(inside_of(masks[-1], level.extent))
+                x = layer(x, among, place=positions, level=level, inside=inside)
                 normal.append(self.layernorm(x))
                 masks.append(self.mask_predictor(normal[-1], finest))
             hidden.append(x)

@@ -60,10 +60,14 @@ class Mask2FormerTransformerModule(nn.Module):
             extent = (one.shape[2], one.shape[3])
             values = project(one).flatten(2).transpose(1, 2) + level  # (B, S, D)
             plane = plane_positions(torch.ones(1, *extent, device=one.device), width=values.shape[2])
-            levels.append(Level(values + plane.flatten(2).transpose(1, 2).to(values.dtype), values, extent))
+            levels.append(Level(values, plane.flatten(2).transpose(1, 2).to(values.dtype), extent))
         queries = self.queries_features.weight.expand(finest.shape[0], -1, -1)
         decoded: Decoded = self.decoder(queries, self.queries_embedder.weight[None], levels, finest, weights)
         return decoded
+
+    def spread(self) -> list[nn.Module]:
+        """What starts so that signals keep their variance. https://proceedings.mlr.press/v9/glorot10a.html."""
+        return [*self.input_projections, *self.decoder.layers.modules()]
 
 
 class Mask2FormerModel(PreTrainedModel):
@@ -97,7 +101,7 @@ class Mask2FormerModel(PreTrainedModel):
             nn.init.normal_(module.weight)
         elif isinstance(module, Mask2FormerPixelDecoder):
             nn.init.normal_(module.level_embed)
-        elif isinstance(module, nn.Conv2d) and module in list(self.transformer_module.input_projections):
+        elif isinstance(module, nn.Linear | nn.Conv2d) and module in self.transformer_module.spread():
             super().init_weights(module)
             nn.init.xavier_uniform_(module.weight, gain=self.config.init_xavier_std)
         else:

@@ -33,14 +33,10 @@ def as_torch_does(layer: nn.Linear) -> None:
     layer.reset_parameters()
 
 
-def even_spread(gain: float) -> Start:
+def even_spread(layer: nn.Linear) -> None:
     """Signals keep their variance both ways. Glorot and Bengio 2010, https://proceedings.mlr.press/v9/glorot10a.html."""
-
-    def start(layer: nn.Linear) -> None:
-        nn.init.xavier_uniform_(layer.weight, gain=gain)
-        nn.init.zeros_(layer.bias)
-
-    return start
+    nn.init.xavier_uniform_(layer.weight)
+    nn.init.zeros_(layer.bias)
 
 
 def nothing(layer: nn.Linear) -> None:
