@@ -134,3 +134,11 @@ def test_a_file_that_names_no_parts() -> None:
     assert (config.vision_config.model_type, config.text_config.model_type) == ("clip_vision_model", "llama")
     assert config.vision_config.to_dict()["image_size"] == 336
     assert config.image_token_id == 32000
+
+
+def test_images_go_with_their_rows_without_a_cache(model: LlavaForConditionalGeneration) -> None:
+    ids = torch.tensor([[5, IMAGE, IMAGE, IMAGE, IMAGE, 6], [0, 0, 5, IMAGE, IMAGE, 7]])
+    images = torch.cat((PIXELS, PIXELS.flip(-1), PIXELS * 2))
+    wanted: dict[str, Any] = {"attention_mask": (ids != 0).long(), "max_new_tokens": 4, "num_beams": 3}
+    expected = model.generate(ids, pixel_values=images, **wanted).tolist()
+    assert model.generate(ids, pixel_values=images, **wanted, use_cache=False).tolist() == expected

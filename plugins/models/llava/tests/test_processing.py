@@ -35,11 +35,7 @@ def folder(values: dict[str, Any], tmp_path: Path) -> Path:
     save_picture_model(
         tmp_path, "image-text-to-text", family="llava", processor=size, text_config=text, image_token_index=IMAGE
     )
-    write_tokenizer(tmp_path)
-    path = tmp_path / "tokenizer.json"
-    tokenizer = json.loads(path.read_text(encoding="utf-8"))
-    tokenizer["added_tokens"].append({**tokenizer["added_tokens"][0], "id": IMAGE, "content": "<image>"})
-    path.write_text(json.dumps(tokenizer), encoding="utf-8")
+    write_tokenizer(tmp_path, more=("<image>",))
     settings = {"patch_size": 8, "vision_feature_select_strategy": "default", "num_additional_image_tokens": 1}
     (tmp_path / "processor_config.json").write_text(json.dumps({**settings, "chat_template": TEMPLATE}), "utf-8")
     return tmp_path

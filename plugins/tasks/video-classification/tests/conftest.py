@@ -1,6 +1,5 @@
 """A tiny classifier of videos, and films as files, for the tests of this task."""
 
-import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ import torch
 from modelry import AutoConfig, AutoModelForVideoClassification
 from modelry_registry import get_registry
 from modelry_testing.models.subject import told_apart
-from modelry_testing.toys.pictures import film
+from modelry_testing.toys.pictures import encoded_film, film
 
 PROCESSOR = {
     "image_processor_type": "VideoMAEImageProcessor",
@@ -47,15 +46,6 @@ def frames() -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def data(frames: np.ndarray) -> bytes:
-    """The same as a file, compressed without loss but for its colours."""
-    av = pytest.importorskip("av")
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format="matroska") as container:
-        stream = container.add_stream("ffv1", rate=10)
-        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv444p"
-        for frame in frames:
-            for packet in stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")):
-                container.mux(packet)
-        for packet in stream.encode():
-            container.mux(packet)
-    return buffer.getvalue()
+    """The same as a file."""
+    pytest.importorskip("av")
+    return encoded_film(frames)

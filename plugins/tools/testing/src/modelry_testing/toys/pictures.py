@@ -1,6 +1,7 @@
 """Pictures and films like those of a camera, made from a seed, and what damaged files look like."""
 
 import io
+from typing import Any
 
 import numpy as np
 
@@ -29,4 +30,22 @@ def encoded(pixels: np.ndarray, mode: str = "RGB", format: str = "PNG") -> bytes
     if mode == "RGBA":
         image.putalpha(Image.fromarray(pixels[:, :, 0]))
     (image if mode == "RGBA" else image.convert(mode)).save(buffer, format)
+    return buffer.getvalue()
+
+
+def encoded_film(frames: np.ndarray, *, rate: int = 10) -> bytes:
+    """The bytes of a video file that keeps every pixel of frames (T, height, width, 3) uint8.
+
+    Args:
+        rate: frames a second.
+    """
+    import av
+
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="matroska") as container:
+        stream: Any = container.add_stream("ffv1", rate=rate)
+        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "bgr0"
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(format="bgr0")))
+        container.mux(stream.encode())
     return buffer.getvalue()

@@ -58,11 +58,7 @@ def save_seeing_model(folder: Path, *, template: str | None = TEMPLATE, **values
         vision_config=vision,
         image_token_index=IMAGE,
     )
-    write_tokenizer(folder)
-    path = folder / "tokenizer.json"
-    tokenizer = json.loads(path.read_text(encoding="utf-8"))
-    tokenizer["added_tokens"].append({**tokenizer["added_tokens"][0], "id": IMAGE, "content": "<image>"})
-    path.write_text(json.dumps(tokenizer), encoding="utf-8")
+    write_tokenizer(folder, more=("<image>",))
     settings = {"patch_size": 8, "vision_feature_select_strategy": "default", "num_additional_image_tokens": 1}
     if template is not None:
         settings["chat_template"] = template

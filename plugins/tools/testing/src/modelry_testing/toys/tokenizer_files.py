@@ -1,6 +1,7 @@
 """The toy's tokenizer: one token for each byte, a few merges, and three special tokens; any text survives it."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 MERGES = (("Ġ", "t"), ("h", "e"), ("Ġt", "he"), ("i", "n"))
@@ -21,15 +22,20 @@ def vocabulary() -> dict[str, int]:
     return {word: number for number, word in enumerate(words)}
 
 
-def write_tokenizer(folder: Path) -> None:
-    """Write tokenizer.json and tokenizer_config.json into `folder`."""
+def write_tokenizer(folder: Path, more: Sequence[str] = ()) -> None:
+    """Write tokenizer.json and tokenizer_config.json into `folder`.
+
+    Args:
+        more: further special tokens; their ids follow the vocabulary's.
+    """
     ids = vocabulary()
+    ids |= {word: len(ids) + number for number, word in enumerate(more)}
     added = [
         {
             "id": ids[word], "content": word, "single_word": False, "lstrip": False, "rstrip": False,
             "normalized": False, "special": True,
         }
-        for word in SPECIAL
+        for word in (*SPECIAL, *more)
     ]  # fmt: skip
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": True}
     tokenizer = {
@@ -44,7 +50,7 @@ def write_tokenizer(folder: Path) -> None:
         "model": {
             "type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
             "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False, "ignore_merges": False,
-            "vocab": {word: number for word, number in ids.items() if word not in SPECIAL},
+            "vocab": {word: number for word, number in ids.items() if word not in {*SPECIAL, *more}},
             "merges": [list(pair) for pair in MERGES],
         },
     }  # fmt: skip
