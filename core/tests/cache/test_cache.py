@@ -33,3 +33,11 @@ def test_a_refused_rollback_changes_nothing() -> None:
     with pytest.raises(ValueError, match="window of 4"):
         cache.rollback(400)
     assert [cache.seen, *(layer.length for layer in cache)] == [500, 500, 500]
+
+
+def test_what_positions_lie_off_goes_with_the_rows() -> None:
+    cache = filled(GrowingLayerCache(), new=3)
+    assert cache.shift is None
+    cache.shift = torch.tensor([[-2], [5]])
+    cache.keep(torch.tensor([1, 1, 0]))
+    assert cache.shift.tolist() == [[5], [5], [-2]]

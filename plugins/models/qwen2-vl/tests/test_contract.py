@@ -12,7 +12,6 @@ PIXELS = {"patch_size": 4, "size": {"shortest_edge": 16 * 16, "longest_edge": 32
 
 class TestQwen2VLText(ModelContract):
     model_type = "qwen2_vl_text"
-    compiles = True
     impossible = (
         {"rope_parameters": {"rope_type": "default", "mrope_section": [2, 1]}},
         {"rope_parameters": {"rope_type": "default"}},

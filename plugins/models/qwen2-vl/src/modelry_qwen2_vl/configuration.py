@@ -56,15 +56,15 @@ class Qwen2VLTextConfig(WindowedDecoderConfig):
 
     @model_validator(mode="after")
     def _sections_fit(self) -> Self:
-        sections, pairs = self.rope_parameters.sections, self.rope_parameters.rotated_width(self.head_dim) // 2
-        if min(sections, default=-1) < 0 or sum(sections) != pairs:
-            raise ValueError(
-                f"rope_parameters: mrope_section {sections} has to add up to {pairs}, the pairs of a head that turn"
-            )
         if self.head_dim * self.num_attention_heads != self.hidden_size:
             raise ValueError(
                 f"head_dim {self.head_dim} times num_attention_heads {self.num_attention_heads} is not hidden_size "
                 f"{self.hidden_size}"
+            )
+        sections, pairs = self.rope_parameters.sections, self.rope_parameters.rotated_width(self.head_dim) // 2
+        if min(sections, default=-1) < 0 or sum(sections) != pairs:
+            raise ValueError(
+                f"rope_parameters: mrope_section {sections} has to add up to {pairs}, the pairs of a head that turn"
             )
         return self
 

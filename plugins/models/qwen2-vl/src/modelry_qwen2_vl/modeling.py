@@ -262,6 +262,9 @@ class Qwen2VLForConditionalGeneration(CausalLM):
             patches: list[int] = inputs[grid].prod(-1).tolist()
             parts = [one // squares for one in patches]
             order = pictures_of_rows((kinds == kind).sum(-1).tolist(), parts, rows.tolist())
+            if not order:  # the rows that had some have left
+                found |= {grid: None, pixels: None, features: None}
+                continue
             found[grid] = inputs[grid][order]
             for name, lengths in ((pixels, patches), (features, parts)):
                 if inputs.get(name) is not None:
