@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
+    from modelry.preprocessing.images.sizes import Extent
+
 
 class ImageProcessor(ConfiguredPreprocessor):
     """Loaded from and saved as preprocessor_config.json."""
@@ -33,6 +35,9 @@ class ImageProcessor(ConfiguredPreprocessor):
         *,
         segmentation_maps: Any = None,
         instance_id_to_semantic_id: Any = None,
+        annotations: Any = None,
+        return_segmentation_masks: bool | None = None,
+        masks_path: Any = None,
         return_tensors: str | None = None,
         **parameters: Any,
     ) -> BatchFeature:
@@ -44,6 +49,8 @@ class ImageProcessor(ConfiguredPreprocessor):
             segmentation_maps: for training, a map of classes (H, W) for each image; of things, where the model finds
                 things, with instance_id_to_semantic_id.
             instance_id_to_semantic_id: the class of each number in a map of things: one mapping, or one for each map.
+            annotations, return_segmentation_masks, masks_path: for training a detector, what each image shows, as COCO
+                has it; see modelry.preprocessing.images.annotations.targets_of.
             return_tensors: "pt", "np", or None for lists of arrays.
             parameters: replace this preprocessor's own for this call; allow_private=True lets URLs lead into our own
                 network.
@@ -51,12 +58,12 @@ class ImageProcessor(ConfiguredPreprocessor):
         Returns:
             pixel_values (N, C, H, W); pixel_mask (N, H, W) where images are padded to one size; labels (N, H, W) of
             segmentation_maps, or, for models that find things, mask_labels (things, H, W) and class_labels (things,)
-            of each image.
+            of each image; or labels of annotations, a dictionary for each image.
 
         Raises:
             PreprocessorError: an unknown parameter, or an image that cannot be used; names it.
         """
-        from modelry.preprocessing.images.geometry import arranged
+        from modelry.preprocessing.images.geometry import arranged, extent
         from modelry.preprocessing.images.loading import each_image, load
         from modelry.preprocessing.images.threads import each
 
@@ -71,18 +78,36 @@ class ImageProcessor(ConfiguredPreprocessor):
                 "instance_id_to_semantic_id goes with segmentation_maps, in processors of models that find things"
             )
 
-        def prepared(name: str, value: Any) -> "np.ndarray":
-            picture = load(value, name, format=chosen.input_data_format, allow_private=allow_private)
-            return arranged(picture, chosen, name)
+        if annotations is not None and (not chosen.published.finds_objects or chosen.do_center_crop):
+            raise PreprocessorError(
+                "annotations go with processors of detectors such as DETR, whose images are not cropped"
+            )
 
-        made = self.assemble(each(prepared, list(each_image(images))), chosen, return_tensors)
+        def prepared(name: str, value: Any) -> "tuple[np.ndarray, Extent]":
+            picture = load(value, name, format=chosen.input_data_format, allow_private=allow_private)
+            return arranged(picture, chosen, name), extent(picture)
+
+        found = each(prepared, list(each_image(images)))
+        pictures = [picture for picture, _ in found]
+        made = self.assemble(pictures, chosen, return_tensors)
+        if annotations is not None:
+            from modelry.preprocessing.images.annotations import targets_of
+
+            padded = [values.shape[-2:] for values in made["pixel_values"]]
+            sizes = [
+                (own, picture.shape[:2], tuple(whole)) for (picture, own), whole in zip(found, padded, strict=True)
+            ]
+            targets = targets_of(
+                annotations, chosen, sizes, masks_path=masks_path, with_masks=return_segmentation_masks
+            )
+            made["labels"] = [BatchFeature(one, tensor_type=return_tensors) for one in targets]
         if segmentation_maps is not None:
             extents = [values.shape[-2:] for values in made["pixel_values"]]
             if chosen.published.maps_are_masks:
                 from modelry.preprocessing.images.object_masks import object_masks
 
-                found = object_masks(segmentation_maps, chosen, extents, instance_id_to_semantic_id)
-                for name, arrays in found.items():  # each image has as many as it has: they never become one tensor
+                masks = object_masks(segmentation_maps, chosen, extents, instance_id_to_semantic_id)
+                for name, arrays in masks.items():  # each image has as many as it has: they never become one tensor
                     tensors = arrays if return_tensors is None else [as_tensor(name, a, return_tensors) for a in arrays]
                     made[name] = tensors
             else:

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
-from modelry_detr import DetrConfig
+from modelry.preprocessing import ImageProcessor
+from modelry_detr import DetrConfig, DetrForSegmentation
 from modelry_detr.boxes import corners, generalized_overlap
 from modelry_detr.losses import Found, loss_of_objects
 from modelry_registry import get_registry
@@ -89,3 +91,23 @@ def test_overlap_by_hand() -> None:
     assert generalized_overlap(one[:, None], torch.cat([one, apart])).tolist() == [[1.0, 0.0]]
     far = torch.tensor([[0.75, 0.0, 1.0, 1.0]])
     assert float(generalized_overlap(one, far)) == pytest.approx(-0.25)
+
+
+def test_annotations_become_labels() -> None:
+    """COCO's annotations go through the processor into the loss, padded images too; a class too many is named."""
+    values = {**dict(get_registry().get("models", "detr").tiny), "num_labels": 3}
+    model = DetrForSegmentation(DetrConfig(**values)).train()
+    processor = ImageProcessor(
+        image_processor_type="DetrImageProcessor", size={"shortest_edge": 32, "longest_edge": 64}
+    )
+    outline = [[4, 4, 30, 4, 30, 20, 4, 20]]
+    thing = {"category_id": 1, "bbox": [4, 4, 26, 16], "area": 416, "segmentation": outline}
+    shown = [{"image_id": 1, "annotations": [thing]}, {"image_id": 2, "annotations": []}]
+    pictures = [np.zeros((40, 60, 3), np.uint8), np.zeros((60, 40, 3), np.uint8)]
+    inputs = processor(pictures, annotations=shown, return_segmentation_masks=True, return_tensors="pt")
+    out = model(**inputs)
+    assert torch.isfinite(out.loss)
+    assert set(out.loss_dict) == {"loss_ce", "loss_bbox", "loss_giou", "loss_mask", "loss_dice", "cardinality_error"}
+    thing["category_id"] = 3
+    with pytest.raises(ValueError, match=r"labels\[0\] has the class 3"):
+        model(**processor(pictures, annotations=shown, return_segmentation_masks=True, return_tensors="pt"))

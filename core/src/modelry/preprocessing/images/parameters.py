@@ -69,6 +69,10 @@ class ImageParameters(PreprocessorParameters):
     pad_size: Size | None = None
     size_divisor: int | None = Field(None, gt=0)
     do_flip_channel_order: bool = Field(False, description="MobileViT: blue first")
+    format: Literal["coco_detection", "coco_panoptic"] | None = Field(None, description="of annotations")
+    do_convert_annotations: bool | None = Field(
+        None, description="boxes as parts of the image; None does it where values are normalised"
+    )
     do_reduce_labels: bool = Field(False, description="label maps: 0 is no class and becomes 255, the others move down")
     ignore_index: int | None = Field(None, description="Mask2Former: what stands in a map where nothing counts")
     input_data_format: Literal["channels_first", "channels_last"] | None = None

@@ -28,7 +28,7 @@ class Published:
     square before resizing, in the mean's colour; to `size`, centred, before normalising; or to multiples of
     size_divisor, centred, after normalising. `divides_resized`: size_divisor rounds the resized size up.
     `edges_are_pixels`: shortest_edge and longest_edge of `size` bound the number of pixels. `maps_are_masks`: maps to
-    train with become a mask for each thing or class in them.
+    train with become a mask for each thing or class in them. `finds_objects`: it is trained with annotations of boxes.
     """
 
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -38,6 +38,7 @@ class Published:
     divides_resized: bool = False
     edges_are_pixels: bool = False
     maps_are_masks: bool = False
+    finds_objects: bool = False
 
 
 def _square(edge: int, resample: int, colours: Mapping[str, Any], **more: Any) -> Published:
@@ -53,7 +54,7 @@ def _crop(edge: int, crop: int, resample: int, colours: Mapping[str, Any], **mor
 
 def _detection(**more: Any) -> Published:
     values = {"do_resize": True, "resample": BILINEAR, "do_normalize": True, "do_pad": True, **_IMAGENET}
-    return Published({**values, **_NEAREST_EDGES}, square=False, **more)
+    return Published({**values, **_NEAREST_EDGES}, square=False, finds_objects=True, **more)
 
 
 _GENERAL = Published()
