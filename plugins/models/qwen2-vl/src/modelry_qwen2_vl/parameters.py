@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -40,34 +40,43 @@ def with_edges(values: Any, usual: Published) -> Any:
     return found
 
 
+Bounds = Annotated[
+    Size | None, Field(description="shortest_edge and longest_edge: fewest and most pixels of a picture or frame")
+]
+Older = Annotated[PositiveInt | None, Field(description="older name of a bound in size")]
+Frames = Annotated[PositiveInt, Field(description="frames that one patch spans")]
+
+
 class Qwen2VLImageParameters(ImageParameters):
     """Keys of preprocessor_config.json."""
 
-    usual: ClassVar[Published] = _USUAL
-
-    size: Size | None = Field(None, description="shortest_edge and longest_edge: fewest and most pixels of a picture")
-    min_pixels: int | None = Field(None, gt=0, description="older name of size's shortest_edge")
-    max_pixels: int | None = Field(None, gt=0, description="older name of size's longest_edge")
+    size: Bounds = None
+    min_pixels: Older = None
+    max_pixels: Older = None
     patch_size: PositiveInt = 14
     merge_size: PositiveInt = 2
-    temporal_patch_size: PositiveInt = Field(2, description="frames that one patch spans")
+    temporal_patch_size: Frames = 2
 
     @classmethod
     def implied(cls, values: Mapping[str, Any]) -> Published:
         """The family's, whatever the file calls it."""
-        return cls.usual
+        return _USUAL
 
     @model_validator(mode="before")
     @classmethod
     def _edges(cls, values: Any) -> Any:
-        return with_edges(values, cls.usual)
+        return with_edges(values, _USUAL)
 
 
-class Qwen2VLVideoParameters(Qwen2VLImageParameters, VideoParameters):
+class Qwen2VLVideoParameters(VideoParameters):
     """Keys of video_preprocessor_config.json."""
 
-    usual: ClassVar[Published] = _OF_VIDEOS
-
+    size: Bounds = None
+    min_pixels: Older = None
+    max_pixels: Older = None
+    patch_size: PositiveInt = 14
+    merge_size: PositiveInt = 2
+    temporal_patch_size: Frames = 2
     do_sample_frames: bool | None = False
     min_frames: PositiveInt = Field(4, description="the fewest frames that fps takes")
     max_frames: PositiveInt = Field(768, description="the most frames that fps takes; more in another way is an error")
@@ -77,7 +86,12 @@ class Qwen2VLVideoParameters(Qwen2VLImageParameters, VideoParameters):
     @classmethod
     def implied(cls, values: Mapping[str, Any]) -> Published:
         """The family's, whatever the file calls it."""
-        return cls.usual
+        return _OF_VIDEOS
+
+    @model_validator(mode="before")
+    @classmethod
+    def _edges(cls, values: Any) -> Any:
+        return with_edges(values, _OF_VIDEOS)
 
     def by_number(self) -> int:
         """As many frames as patches span, near num_frames."""

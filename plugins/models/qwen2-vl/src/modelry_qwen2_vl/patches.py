@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from modelry.errors import PreprocessorError
 from modelry.preprocessing.features import BatchFeature
-from modelry_qwen2_vl.parameters import Qwen2VLImageParameters
+from modelry_qwen2_vl.parameters import Qwen2VLImageParameters, Qwen2VLVideoParameters
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-def cut(frames: "np.ndarray", parameters: Qwen2VLImageParameters, name: str) -> "tuple[np.ndarray, list[int]]":
+def cut(
+    frames: "np.ndarray", parameters: Qwen2VLImageParameters | Qwen2VLVideoParameters, name: str
+) -> "tuple[np.ndarray, list[int]]":
     """Patches of one picture; the patches of a square that becomes one token lie one behind the other.
 
     Args:
