@@ -56,9 +56,10 @@ def labels(config: Any, head: str) -> dict[str, Any]:
     return {"labels": found}
 
 
-def case(name: str, inside: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+def case(name: str, *heads: str, inside: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
     config = {**PLAIN, "backbone_config": RESNET if inside is None else inside, **changes}
-    return {"name": name, "config": config, "heads": HEADS, "inputs": images, "labels": labels}
+    chosen = {head: HEADS[head] for head in heads or HEADS}
+    return {"name": name, "config": config, "heads": chosen, "inputs": images, "labels": labels}
 
 
 COSTS: dict[str, Any] = {
@@ -75,12 +76,12 @@ SWIN: dict[str, Any] = {
     "window_size": 4,
     "out_features": ["stage1", "stage2", "stage3"],
 }
-DETECTION = {name: HEADS[name] for name in ("base", "object-detection")}
+GREY = {**RESNET, "out_features": ["stage4"], "num_channels": 1}
+DETECTS, SEGMENTS = "object-detection", "image-segmentation"
 CASES = [
     case("plain"),
-    case("learned-positions-auxiliary-loss", position_embedding_type="learned", auxiliary_loss=True),
-    case("gelu-other-costs", activation_function="gelu", num_labels=5, **COSTS),
-    case("swin-inside", SWIN, decoder_layers=1, encoder_layers=1),
-    case("last-map-grey", {**RESNET, "out_features": ["stage4"], "num_channels": 1}, encoder_layers=1)
-    | {"heads": DETECTION},
+    case("learned-positions-auxiliary-loss", DETECTS, SEGMENTS, position_embedding_type="learned", auxiliary_loss=True),
+    case("gelu-other-costs", SEGMENTS, activation_function="gelu", num_labels=5, **COSTS),
+    case("swin-inside", "base", SEGMENTS, inside=SWIN, decoder_layers=1, encoder_layers=1),
+    case("last-map-grey", DETECTS, inside=GREY, encoder_layers=1),
 ]
