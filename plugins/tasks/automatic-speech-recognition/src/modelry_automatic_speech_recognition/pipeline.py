@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from modelry.errors import PreprocessorError
 from modelry.pipelines import Pipeline, TaskParameters
 from modelry.pipelines.images import compute_by_size
 from modelry.pipelines.sounds import needed_feature_extractor, read_sound_item, sound_features
@@ -20,6 +21,8 @@ from modelry_automatic_speech_recognition.subtitles import to_srt, to_vtt
 from modelry_automatic_speech_recognition.windows import windows
 
 SUBTITLES = {"srt": to_srt, "vtt": to_vtt}
+MOST_SECONDS = 600
+"""What a model that writes frame by frame is given at once."""
 
 
 class AutomaticSpeechRecognitionPipeline(Pipeline[SpeechRecognitionParameters]):
@@ -46,7 +49,12 @@ class AutomaticSpeechRecognitionPipeline(Pipeline[SpeechRecognitionParameters]):
         given = read_sound_item(item, parameters)
         if self._writer is not None:
             return {"sound": given}  # read as it is heard, so that its length costs no memory
-        sound = read_sound(given, rate=self._rate)
+        sound = read_sound(given, rate=self._rate, most=MOST_SECONDS * self._rate + 1)
+        if len(sound) > MOST_SECONDS * self._rate:
+            raise PreprocessorError(
+                f"the sound is longer than {MOST_SECONDS} seconds, and {type(self.model).__name__} would look at all "
+                "of it at once: hear it in windows, with chunk_length_s=20"
+            )
         return {**sound_features(self._extractor, sound), "window": (len(sound), 0, 0)}
 
     def pieces(self, item: Any, parameters: SpeechRecognitionParameters) -> Iterator[Mapping[str, Any]]:

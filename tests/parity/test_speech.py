@@ -1,0 +1,116 @@
+"""Whisper tiny.en, read from CTranslate2's layout, on real speech: words, and borders between windows."""
+
+import re
+import subprocess
+from difflib import SequenceMatcher
+from pathlib import Path
+from shutil import which
+from typing import Any
+
+import pytest
+
+from modelry import pipeline
+
+pytestmark = pytest.mark.models
+
+NUMBERS = dict(enumerate(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]))
+PARAGRAPHS = (
+    "The train left the station early in the morning. A young woman was sitting by the window with a book in her "
+    "hands. She looked at the green fields and thought about her new job. The city was far away and the journey "
+    "would take six hours. An old man asked her if the seat was free. He was going to visit his daughter in the "
+    "mountains. They talked about the weather and about their families. When the train stopped they said goodbye.",
+    "In the summer the village is full of children. They swim in the river and play football on the grass. Their "
+    "parents sit under the trees and drink cold water. In the evening everybody eats together at a long table. "
+    "The music can be heard until midnight. In the winter the streets are quiet and white. Only a few people live "
+    "here the whole year. They meet every Sunday in the little church.",
+    "The doctor told him to walk for an hour every day. He bought a pair of strong shoes and a warm coat. On the "
+    "first day it was raining and he stayed at home. On the second day he walked to the market and bought some "
+    "apples. After three weeks he felt much better than before. Now he knows every street of the town. His "
+    "neighbour has a dog that needs to go outside. So the two of them walk together.",
+    "Our school has a small library on the second floor. The teacher reads a story to the children every Friday. "
+    "Last week the story was about a king who lost his horse. The children wanted to know where the horse had "
+    "gone. Nobody could guess the end of the story. Next week they will write a letter to the author. Some of "
+    "them want to draw a picture of the king. The best picture will hang on the wall.",
+    "Water covers most of the surface of our planet. Ships carry food and machines from one country to another. A "
+    "storm at sea can be dangerous for a small boat. The captain always listens to the weather report. When the "
+    "sky is dark he waits in the harbour. The sailors clean the deck and repair the sails. At night they can see "
+    "the light of the tower. In the morning the wind is gone and the boat can leave.",
+)
+"""Plain words, which a small model understands from a synthetic voice."""
+UNDERSTOOD = 0.6
+"""Share of a sentence's words that are recognised where it was heard: the voice is a machine's."""
+
+
+@pytest.fixture(scope="module")
+def transcribe(models: Path) -> Any:
+    folder = models / "whisper"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not there: run `make models`")
+    return pipeline("automatic-speech-recognition", model=folder, device="cpu", model_kwargs={"dtype": "float32"})
+
+
+def words(text: str) -> list[str]:
+    """Small letters, numbers up to ten as words, no punctuation: as the published evaluation of Whisper compares."""
+    spelled = re.sub(r"\d+", lambda found: f" {NUMBERS.get(int(found[0]), found[0])} ", text.lower())
+    return re.findall(r"[a-z0-9']+", spelled)
+
+
+def errors(said: list[str], heard: list[str]) -> int:
+    """Words to change, add or take away."""
+    row = list(range(len(heard) + 1))
+    for number, word in enumerate(said, start=1):
+        last, row[0] = row[0], number
+        for place, other in enumerate(heard, start=1):
+            last, row[place] = row[place], min(last + (word != other), row[place] + 1, row[place - 1] + 1)
+    return row[-1]
+
+
+def test_errors() -> None:
+    assert errors(words("One, two 3."), words("1 two three")) == 0
+    assert errors([*"abcd"], [*"axc"]) == 2
+    assert errors([], ["a"]) == 1
+
+
+def test_word_error_rate(models: Path, transcribe: Any) -> None:
+    """Five beams: greedily, the counting comes out as "1-2-345-678910."."""
+    folder = models / "speech"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not there: run `make models`")
+    sounds = sorted(folder.glob("*.wav"))
+    assert len(sounds) == 3
+    found = [transcribe(str(path), generate_kwargs={"num_beams": 5})["text"] for path in sounds]
+    said = [words(path.with_suffix(".txt").read_text()) for path in sounds]
+    wrong = sum(errors(one, words(text)) for one, text in zip(said, found, strict=True))
+    assert wrong / sum(map(len, said)) <= 0.05, found
+
+
+@pytest.fixture(scope="module")
+def three_minutes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The five paragraphs, read by a machine into one file."""
+    if which("espeak-ng") is None:
+        pytest.skip("espeak-ng is not installed: apt-get install espeak-ng")
+    path = tmp_path_factory.mktemp("speech") / "paragraphs.wav"
+    command = ["espeak-ng", "-v", "en-us", "-s", "140", "-g", "4", "-w", str(path), "\n\n".join(PARAGRAPHS)]
+    subprocess.run(command, check=True)
+    return path
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "call", [{"return_timestamps": True}, {"chunk_length_s": 30, "batch_size": 4}], ids=["sequential", "windows"]
+)
+def test_no_sentence_is_lost_or_doubled(call: dict[str, Any], three_minutes: Path, transcribe: Any) -> None:
+    found = transcribe(str(three_minutes), **call)
+    sentences = [words(one) for one in re.split(r"(?<=\.)\s+", " ".join(PARAGRAPHS))]
+    said, heard = [word for one in sentences for word in one], words(found["text"])
+    matcher = SequenceMatcher(None, said, heard, autojunk=False)
+    recognised = {block.a + place for block in matcher.get_matching_blocks() for place in range(block.size)}
+    at = 0
+    for sentence in sentences:  # each is there, and behind the one before
+        share = sum(place in recognised for place in range(at, at + len(sentence))) / len(sentence)
+        assert share >= UNDERSTOOD, (" ".join(sentence), found["text"])
+        at += len(sentence)
+    assert errors(said, heard) / len(said) < 0.1, found["text"]  # what is doubled is an error a word
+    if "chunks" in found:
+        times = [time for one in found["chunks"] for time in one["timestamp"]]
+        assert times == sorted(times)
