@@ -1,5 +1,6 @@
 """Words, boxes, labels and pages, held against transformers' LayoutLMv3 tokenizer and processor."""
 
+import json
 import shutil
 import warnings
 from pathlib import Path
@@ -137,6 +138,22 @@ def test_pages_with_given_words(both: Any, page: Image.Image, tmp_path: Path) ->
             assert found.keys() == expected.keys()
             for name in expected:
                 np.testing.assert_allclose(found[name], np.asarray(expected[name]), atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("values", "reads"),
+    [
+        ({"feature_extractor_type": "LayoutLMv3FeatureExtractor"}, True),
+        ({"image_processor_type": "LayoutLMv3ImageProcessor", "apply_ocr": False}, False),
+        ({"image_processor_type": "ViTImageProcessor"}, False),
+    ],
+)
+def test_whether_words_are_read_stands_in_the_file(tmp_path: Path, values: dict[str, Any], reads: bool) -> None:
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps({**values, "size": 32}), encoding="utf-8")
+    found = LayoutLMv3ImageProcessor.from_pretrained(tmp_path)
+    assert found.apply_ocr is reads
+    assert found.size == {"height": 32, "width": 32}
+    assert LayoutLMv3ImageProcessor().apply_ocr
 
 
 def test_words_are_given_or_read(both: Any, page: Image.Image) -> None:

@@ -29,9 +29,8 @@ def save_extracting(folder: Path, *, longest: int = 96, **values: Any) -> Path:
     sizes: dict[str, Any] = {"vocab_size": len(words), "max_position_embeddings": longest + 2}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        told_apart(head_class.from_config(config_class(**{**dict(family.tiny), **sizes, **values}))).save_pretrained(
-            folder
-        )
+        model = told_apart(head_class.from_config(config_class(**(dict(family.tiny) | sizes | values))))
+    model.save_pretrained(folder)
     (folder / "vocab.json").write_text(json.dumps({word: number for number, word in enumerate(words)}), "utf-8")
     (folder / "merges.txt").write_text("\n".join(" ".join(pair) for pair in MERGES) + "\n", "utf-8")
     settings = {"tokenizer_class": "LayoutLMv3Tokenizer", "model_max_length": longest}
@@ -44,8 +43,8 @@ def save_extracting(folder: Path, *, longest: int = 96, **values: Any) -> Path:
 def save_writing(folder: Path, *, tags: bool = True) -> Path:
     """A tiny image encoder with a text decoder, and a tokenizer that knows Donut's tags or does not."""
     words = 300
-    decoder = {**get_registry().get("models", "vision-encoder-decoder").tiny["decoder"], "vocab_size": words}
-    decoder["max_position_embeddings"] = 160
+    inner: Any = get_registry().get("models", "vision-encoder-decoder").tiny["decoder"]
+    decoder = {**inner, "vocab_size": words, "max_position_embeddings": 160}
     size = {"size": {"height": 16, "width": 16}}
     save_picture_model(folder, "image-text-to-text", family="vision-encoder-decoder", processor=size, decoder=decoder)
     write_tokenizer(folder)

@@ -23,9 +23,9 @@ class LayoutLMv3ImageParameters(ImageParameters):
 
     @classmethod
     def implied(cls, values: Mapping[str, Any]) -> Published:
-        """As published, words are read unless the file says otherwise, or is another processor's."""
-        name = published_name(values) or PUBLISHED
-        known = published(name)
+        """As published, words are read where LayoutLMv3's own file does not say otherwise."""
+        name = published_name(values)
+        known = published(name or PUBLISHED)
         return Published({"apply_ocr": True, **known.defaults}) if name == PUBLISHED else known
 
 
@@ -33,6 +33,16 @@ class LayoutLMv3ImageProcessor(ImageProcessor):
     """The kernel's, and Tesseract before it."""
 
     parameters_class: ClassVar[type[PreprocessorParameters]] = LayoutLMv3ImageParameters
+
+    def __init__(self, **parameters: Any) -> None:
+        """
+        Args:
+            parameters: those of the file; apply_ocr is True unless it is said.
+
+        Raises:
+            PreprocessorError: a parameter of the wrong type, or impossible; names it.
+        """
+        super().__init__(**{"apply_ocr": True, **parameters})
 
     def __call__(
         self, images: Any, *, segmentation_maps: Any = None, return_tensors: str | None = None, **parameters: Any
