@@ -38,7 +38,7 @@ METADATA := $(addsuffix /pyproject.toml,$(PACKAGES))
 install: .venv/test
 
 demo: .venv/runtime
-	@$(BIN)/python scripts/fetch_models.py smollm2
+	@$(BIN)/python scripts/fetch_models.py smollm2 minilm whisper speech photographs
 	@$(BIN)/python examples/demo.py .cache/models/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 
 models: .venv/runtime
@@ -55,7 +55,7 @@ lint: .venv/test
 	$(BIN)/lint-imports
 
 bench: .venv/bench
-	$(BIN)/python scripts/fetch_models.py smollm2
+	$(BIN)/python scripts/fetch_models.py smollm2 minilm whisper speech photographs
 	$(BIN)/python -m benchmarks
 
 wheels: .venv/runtime

@@ -6,13 +6,17 @@ from benchmarks.parts import (
     compiled,
     engines,
     first_token,
+    forward,
     generate,
     gguf,
     growth,
     imports,
     lookup,
     memory,
+    photographs,
     second_question,
+    sentences,
+    speech,
 )
 
 PARTS: dict[str, Part] = {
@@ -22,6 +26,10 @@ PARTS: dict[str, Part] = {
     "lookup": lookup.PART,
     "growth": growth.PART,
     "second_question": second_question.PART,
+    "speech": speech.PART,
+    "forward": forward.PART,
+    "photographs": photographs.PART,
+    "sentences": sentences.PART,
     "generate": generate.PART,
     "memory": memory.PART,
     "gguf": gguf.PART,

@@ -5,7 +5,7 @@ import pytest
 pytest.importorskip("matplotlib", reason="requirements/bench.txt")
 
 from benchmarks.__main__ import keep, read, write
-from benchmarks.parts import PARTS, batches, growth
+from benchmarks.parts import PARTS, batches, forward, growth, photographs
 
 CONDITIONS = dict.fromkeys(
     (
@@ -74,5 +74,27 @@ def test_every_part_has_a_name_on_the_command_line():
         "imports",
         "compiled",
         "second_question",
+        "speech",
+        "forward",
+        "photographs",
+        "sentences",
     }
     assert set(PARTS) == wanted
+
+
+def test_goals_of_forward_passes_and_photographs_are_judged(tmp_path):
+    measured = {
+        "forward": {
+            f"{name} {batch}": numbers(("ours", "theirs"), (forward.RATE,))
+            for name in forward.SHAPES
+            for batch in (1, 16)
+        },
+        "photographs": {kind: numbers(("ours", "theirs"), (photographs.RATE, "mean")) for kind in photographs.KINDS},
+        "sentences": {"sentences": numbers(("ours", "theirs"), ("sentences_per_second",)) | {"apart": 0.0}},
+    }
+    write({**measured, "conditions": CONDITIONS}, tmp_path)
+    page = (tmp_path / "README.md").read_text()
+    assert "10 of 10 goals were met" in page
+    assert "| ViT-B/16, batch 16 | 2.00 items/s | transformers: 1.00 items/s | **2.00** |" in page
+    assert (tmp_path / "forward.png").stat().st_size > 5000
+    assert (tmp_path / "photographs.svg").stat().st_size > 5000

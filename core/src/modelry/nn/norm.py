@@ -31,9 +31,8 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
         return weight * normal.to(x.dtype)
     length = torch.linalg.vector_norm(wide, dim=-1, keepdim=True)
     scale = length.square_().div_(weight.shape[0]).add_(eps).rsqrt_()
-    if wide is x:
-        return (wide * scale) * weight
-    return wide.mul_(scale).to(x.dtype) * weight
+    normal = wide * scale if wide is x else wide.mul_(scale).to(x.dtype)
+    return normal * weight
 
 
 def _rms_norm_of_one_row(x: Tensor, weight: Tensor, eps: float) -> Tensor:
