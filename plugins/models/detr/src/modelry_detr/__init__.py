@@ -6,7 +6,7 @@ from typing import Any
 _ROOMS = {
     "DetrConfig": "configuration",
     "DetrModel": "modeling",
-    "DetrForObjectDetection": "modeling",
+    "DetrForObjectDetection": "detection",
     "DetrForSegmentation": "segmentation",
     "DetrModelOutput": "outputs",
     "DetrObjectDetectionOutput": "outputs",

@@ -12,7 +12,7 @@ def modelry_register(registrar: Registrar) -> None:
             config="modelry_detr.configuration:DetrConfig",
             heads={
                 "base": "modelry_detr.modeling:DetrModel",
-                "object-detection": "modelry_detr.modeling:DetrForObjectDetection",
+                "object-detection": "modelry_detr.detection:DetrForObjectDetection",
                 "image-segmentation": "modelry_detr.segmentation:DetrForSegmentation",
                 "universal-segmentation": "modelry_detr.segmentation:DetrForSegmentation",
             },

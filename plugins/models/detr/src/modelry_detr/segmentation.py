@@ -17,8 +17,8 @@ from modelry.nn.activations import activation
 from modelry.nn.linear import Linear
 from modelry.outputs import BaseModelOutput
 from modelry_detr.configuration import DetrConfig
+from modelry_detr.detection import DetrForObjectDetection, without_intermediate
 from modelry_detr.losses import Target
-from modelry_detr.modeling import DetrForObjectDetection, without_intermediate
 from modelry_detr.outputs import DetrSegmentationOutput
 
 GROUPS = 8
