@@ -14,7 +14,7 @@ from matplotlib.axes import Axes  # noqa: E402  after matplotlib is told to draw
 from matplotlib.ticker import NullLocator  # noqa: E402  after matplotlib is told to draw without a screen
 
 NAMES = {"ours": "modelry", "theirs": "transformers", "llama": "llama.cpp"}
-COLOURS = {"modelry": "#2a6f97", "transformers": "#c9a227", "llama.cpp": "#7d8597"}
+COLOURS = {"modelry": "#2a6f97", "transformers": "#c9a227", "llama.cpp": "#7d8597", "faster-whisper": "#5b8e7d"}
 """By the first word of a name."""
 
 
@@ -71,6 +71,11 @@ def column(entries: Mapping[str, Any], key: str) -> dict[str, dict[str, float]]:
     return {
         name: {NAMES[side]: median[key] for side, median in entry["median"].items()} for name, entry in entries.items()
     }
+
+
+def one_panel(width: float = 7) -> Any:
+    """A figure and its axes."""
+    return plt.subplots(figsize=(width, 3), layout="constrained")
 
 
 def two_panels(width: float = 8) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.alternating import entry, in_one_process
 from benchmarks.goals import Goal, compare
 from benchmarks.part import Entries, Part, Section
-from benchmarks.plots import plt, ranking, save
+from benchmarks.plots import one_panel, ranking, save
 from benchmarks.work.speech import AT_ONCE, SECONDS
 
 SPEED = "seconds_per_second"
@@ -23,18 +23,18 @@ SIDES = {
 
 
 def measure(runs: int) -> Iterator[tuple[str, Any]]:
-    yield "three minutes", entry(in_one_process("speech", runs, SIDES))
+    yield "two minutes", entry(in_one_process("speech", runs, SIDES))
 
 
 def section(entries: Entries) -> Section:
-    one = entries["three minutes"]
+    one = entries["two minutes"]
     beside = ((WINDOWS, FLOAT32, 2.5), (WINDOWS, BFLOAT16, 2.5), (WINDOWS, FASTER, 1.0), (SEQUENTIAL, FASTER, 1.0))
     heard = ", ".join(f"{name} {median['words']:.0f}" for name, median in one["median"].items())
     return Section(
         "Speech",
-        f"Whisper tiny.en, {SECONDS} seconds of sound, greedy, 2 threads; features and text included. Ours is bfloat16: "
-        f"in windows of 30 seconds that share 2 on either side, {AT_ONCE} at once, as transformers' pipeline hears them; "
-        "and sequentially, from one time stamp to the next, as faster-whisper (int8, beam 1) does.",
+        f"Whisper tiny.en, {SECONDS} seconds of sound, greedy; features and text included. Ours is bfloat16: "
+        f"in windows of 30 seconds that share 2 on either side, {AT_ONCE} at once, as transformers' pipeline hears "
+        "them; and sequentially, from one time stamp to the next, as faster-whisper (int8, beam 1) does.",
         [
             compare(
                 ours,
@@ -54,8 +54,8 @@ def section(entries: Entries) -> Section:
 
 
 def draw(entries: Entries, folder: Path) -> None:
-    figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
-    values = {name: found[SPEED] for name, found in entries["three minutes"]["median"].items()}
+    figure, axes = one_panel()
+    values = {name: found[SPEED] for name, found in entries["two minutes"]["median"].items()}
     ranking(axes, values, title="speech to text", unit="seconds of sound a second", form="%.1f")
     save(figure, folder, "speech")
 
