@@ -38,14 +38,14 @@ METADATA := $(addsuffix /pyproject.toml,$(PACKAGES))
 install: .venv/test
 
 demo: .venv/runtime
-	@$(BIN)/python scripts/fetch_models.py smollm2 minilm whisper speech photographs
+	@$(BIN)/python scripts/fetch_models.py smollm2
 	@$(BIN)/python examples/demo.py .cache/models/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 
 models: .venv/runtime
 	$(BIN)/python scripts/fetch_models.py
 
 test: .venv/test
-	$(BIN)/python scripts/fetch_models.py smollm2 minilm
+	$(BIN)/python scripts/fetch_models.py
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: .venv/test
