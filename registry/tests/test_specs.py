@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from modelry_registry import Command, HookSet, ModelFamily, Task
+from modelry_registry import Callback, Command, HookSet, ModelFamily, Optimizer, Schedule, Task
 from modelry_registry.naming import KINDS
 from modelry_registry.specs import SPECS
 
@@ -15,7 +15,9 @@ def family(**changes) -> ModelFamily:
 
 def test_every_kind_has_a_spec():
     assert tuple(SPECS) == KINDS
-    assert list(SPECS) == ["models", "tasks", "decoders", "quantizers", "attention", "checkpoints", "commands", "hooks"]
+    assert " ".join(SPECS) == (
+        "models tasks decoders quantizers attention checkpoints commands hooks optimizers schedules callbacks"
+    )
     assert all(spec.kind == kind for kind, spec in SPECS.items())
 
 
@@ -56,3 +58,6 @@ def test_other_kinds():
     assert Task(name="t", pipeline="a:B", heads=()).key == "t"
     assert Command(name="c", command="a:b").references is not None
     assert HookSet(name="h", hooks="a:b").kind == "hooks"
+    assert Optimizer(name="o", make="a:b").kind == "optimizers"
+    assert Schedule(name="s", make="a:b").kind == "schedules"
+    assert Callback(name="c", callback="a:B").kind == "callbacks"

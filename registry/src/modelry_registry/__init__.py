@@ -25,12 +25,15 @@ if TYPE_CHECKING:  # for readers of types, who do not run __getattr__
     from modelry_registry.registrar import Registrar as Registrar
     from modelry_registry.registry import Registry as Registry
     from modelry_registry.specs import AttentionBackend as AttentionBackend
+    from modelry_registry.specs import Callback as Callback
     from modelry_registry.specs import CheckpointFormat as CheckpointFormat
     from modelry_registry.specs import Command as Command
     from modelry_registry.specs import Decoder as Decoder
     from modelry_registry.specs import HookSet as HookSet
     from modelry_registry.specs import ModelFamily as ModelFamily
+    from modelry_registry.specs import Optimizer as Optimizer
     from modelry_registry.specs import Quantizer as Quantizer
+    from modelry_registry.specs import Schedule as Schedule
     from modelry_registry.specs import Spec as Spec
     from modelry_registry.specs import Task as Task
 
@@ -45,7 +48,10 @@ _ROOMS = {
     "references": "resolve",
     "registrar": "Registrar",
     "registry": "Registry",
-    "specs": "AttentionBackend CheckpointFormat Command Decoder HookSet ModelFamily Quantizer Spec Task",
+    "specs": (
+        "AttentionBackend Callback CheckpointFormat Command Decoder HookSet ModelFamily Optimizer Quantizer Schedule "
+        "Spec Task"
+    ),
 }
 """Module to the public names it has."""
 

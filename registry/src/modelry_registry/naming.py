@@ -19,6 +19,9 @@ LABELS = {
     "checkpoints": "checkpoint format",
     "commands": "command",
     "hooks": "hook set",
+    "optimizers": "optimizer",
+    "schedules": "learning rate schedule",
+    "callbacks": "training callback",
 }
 """Every kind of plugin there is, in the order in which they are listed, and how a message calls it."""
 KINDS = tuple(LABELS)

@@ -7,12 +7,15 @@ from threading import get_ident
 from modelry_registry.errors import RegistryError
 from modelry_registry.specs import (
     AttentionBackend,
+    Callback,
     CheckpointFormat,
     Command,
     Decoder,
     HookSet,
     ModelFamily,
+    Optimizer,
     Quantizer,
+    Schedule,
     Spec,
     Task,
 )
@@ -56,6 +59,18 @@ class Registrar:
     def hooks(self, spec: HookSet) -> None:
         """Provide a set of cross-cutting hooks."""
         self._add(spec, HookSet)
+
+    def optimizer(self, spec: Optimizer) -> None:
+        """Provide an optimizer."""
+        self._add(spec, Optimizer)
+
+    def schedule(self, spec: Schedule) -> None:
+        """Provide a learning rate schedule."""
+        self._add(spec, Schedule)
+
+    def callback(self, spec: Callback) -> None:
+        """Provide a training callback."""
+        self._add(spec, Callback)
 
     @contextmanager
     def collecting(self) -> Iterator[list[Spec]]:

@@ -22,12 +22,15 @@ if TYPE_CHECKING:
 
     from modelry_registry.specs import (
         AttentionBackend,
+        Callback,
         CheckpointFormat,
         Command,
         Decoder,
         HookSet,
         ModelFamily,
+        Optimizer,
         Quantizer,
+        Schedule,
         Spec,
         Task,
     )
@@ -97,13 +100,20 @@ class Registry:
     @overload
     def get(self, kind: Literal["hooks"], name: str, *, plugin: str | None = None) -> "HookSet": ...
     @overload
+    def get(self, kind: Literal["optimizers"], name: str, *, plugin: str | None = None) -> "Optimizer": ...
+    @overload
+    def get(self, kind: Literal["schedules"], name: str, *, plugin: str | None = None) -> "Schedule": ...
+    @overload
+    def get(self, kind: Literal["callbacks"], name: str, *, plugin: str | None = None) -> "Callback": ...
+    @overload
     def get(self, kind: str, name: str, *, plugin: str | None = None) -> "Spec": ...
 
     def get(self, kind: str, name: str, *, plugin: str | None = None) -> "Spec":
         """The spec of a name; the first use imports the plugin's light module.
 
         Args:
-            kind: "models", "tasks", "decoders", "quantizers", "attention", "checkpoints", "commands" or "hooks".
+            kind: "models", "tasks", "decoders", "quantizers", "attention", "checkpoints", "commands", "hooks",
+                "optimizers", "schedules" or "callbacks".
             name: model_type, task name, ...; may come from an untrusted file.
             plugin: the distribution to take it from, where two provide it.
 

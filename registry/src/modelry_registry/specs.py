@@ -200,10 +200,68 @@ class HookSet(Spec):
     help: str = ""
 
 
-SPECS: Mapping[str, type[Spec]] = MappingProxyType(
-    {
-        spec.kind: spec
-        for spec in (ModelFamily, Task, Decoder, Quantizer, AttentionBackend, CheckpointFormat, Command, HookSet)
-    }
+@dataclass(frozen=True, kw_only=True)
+class Optimizer(Spec):
+    """A rule by which weights follow their gradients, chosen by `optim`."""
+
+    kind: ClassVar[str] = "optimizers"
+    reference_fields: ClassVar[tuple[str, ...]] = ("make",)
+
+    name: str
+    make: str
+    """A function (groups, *, learning_rate, ...) -> torch.optim.Optimizer. Its other keyword arguments, each with a
+    default, are the parameters that a user may give (`optim_args`)."""
+    matrices: bool = False
+    """Whether groups are to say of each parameter whether it is a matrix inside of the model (key "matrix": a list)."""
+    papers: tuple[str, ...] = ()
+    help: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule(Spec):
+    """What the learning rate is at each step, chosen by `lr_scheduler_type`."""
+
+    kind: ClassVar[str] = "schedules"
+    reference_fields: ClassVar[tuple[str, ...]] = ("make",)
+
+    name: str
+    make: str
+    """A function (optimizer, *, warmup_steps, total_steps, ...) -> LRScheduler. Its other keyword arguments are the
+    parameters that a user may give (`lr_scheduler_kwargs`); those without a default must be given."""
+    follows_metric: bool = False
+    """True where `step` is called with a metric after each evaluation, and not after each step."""
+    papers: tuple[str, ...] = ()
+    help: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Callback(Spec):
+    """What listens to a training, chosen by `report_to` or `callbacks`."""
+
+    kind: ClassVar[str] = "callbacks"
+    reference_fields: ClassVar[tuple[str, ...]] = ("callback",)
+
+    name: str
+    callback: str
+    """A class made without arguments; its methods are named after the events of a training (on_log, on_train_end ...)
+    and take (arguments, state, control, **more)."""
+    reports: bool = False
+    """True where it writes what is logged to somewhere (`report_to`)."""
+    help: str = ""
+
+
+_KINDS: tuple[type[Spec], ...] = (
+    ModelFamily,
+    Task,
+    Decoder,
+    Quantizer,
+    AttentionBackend,
+    CheckpointFormat,
+    Command,
+    HookSet,
+    Optimizer,
+    Schedule,
+    Callback,
 )
+SPECS: Mapping[str, type[Spec]] = MappingProxyType({spec.kind: spec for spec in _KINDS})
 """Kind to the class of its specs: every kind there is, in the order in which they are listed."""

@@ -20,6 +20,9 @@ KINDS: dict[str, type[Contract]] = {
     "checkpoints": PluginContract,
     "commands": PluginContract,
     "hooks": PluginContract,
+    "optimizers": PluginContract,
+    "schedules": PluginContract,
+    "callbacks": PluginContract,
 }
 ROLES: dict[str, type[Contract]] = {
     "tokenizer": TokenizerContract,
