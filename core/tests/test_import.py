@@ -1,11 +1,13 @@
 """`import modelry` is light, and every public name is there when asked for."""
 
 import importlib
+from collections import OrderedDict
 from collections.abc import Callable
 
 import pytest
 
 import modelry
+from modelry_registry import MissingPlugin, PublicName, Registry, use_registry
 
 
 def test_importing_is_light(run_fresh: Callable[..., str]) -> None:
@@ -33,6 +35,20 @@ def test_names_that_are_not() -> None:
         _ = modelry.nothing
     with pytest.raises(ImportError):
         importlib.import_module("modelry.utils")
+
+
+def test_a_name_that_a_plugin_brings() -> None:
+    brought = PublicName(name="Ordered", value="collections:OrderedDict")
+    with use_registry(Registry([]).extended(brought)):
+        assert modelry.Ordered is OrderedDict
+    with pytest.raises(AttributeError, match="no attribute 'Ordered'"), use_registry(Registry([])):
+        _ = modelry.Ordered
+
+
+def test_a_name_whose_package_is_known_and_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelry_registry.known.known_plugins", lambda: {"names": {"Ordered": "modelry-orders"}})
+    with use_registry(Registry([])), pytest.raises(MissingPlugin, match="pip install modelry-orders"):
+        from modelry import Ordered  # noqa: F401  to import it is what fails
 
 
 def test_the_tree_of_errors_is_drawn_in_full() -> None:

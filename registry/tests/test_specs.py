@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from modelry_registry import Callback, Command, HookSet, ModelFamily, Optimizer, Schedule, Task
+from modelry_registry import Callback, Command, HookSet, ModelFamily, Optimizer, PublicName, Schedule, Task
 from modelry_registry.naming import KINDS
 from modelry_registry.specs import SPECS
 
@@ -16,7 +16,7 @@ def family(**changes) -> ModelFamily:
 def test_every_kind_has_a_spec():
     assert tuple(SPECS) == KINDS
     assert " ".join(SPECS) == (
-        "models tasks decoders quantizers attention checkpoints commands hooks optimizers schedules callbacks"
+        "models tasks decoders quantizers attention checkpoints commands hooks optimizers schedules callbacks names"
     )
     assert all(spec.kind == kind for kind, spec in SPECS.items())
 
@@ -61,3 +61,4 @@ def test_other_kinds():
     assert Optimizer(name="o", make="a:b").kind == "optimizers"
     assert Schedule(name="s", make="a:b").kind == "schedules"
     assert Callback(name="c", callback="a:B").kind == "callbacks"
+    assert PublicName(name="Trainer", value="a:B").kind == "names"

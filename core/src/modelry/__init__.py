@@ -57,7 +57,28 @@ _find, _names = lazy_names(__name__, _ROOMS, modules=_MODULES)
 
 
 def __getattr__(name: str) -> Any:
-    return _find(name)
+    try:
+        return _find(name)
+    except AttributeError:
+        if name.startswith("_") or name in __all__:  # what Python itself asks for is nobody's public name
+            raise
+    return _of_plugin(name)
+
+
+def _of_plugin(name: str) -> Any:
+    """A public name that a package provides by the entry points "modelry.names.v1": the kernel knows none of them.
+
+    Raises:
+        MissingPlugin: a known package provides it and is not installed.
+        AttributeError: nobody knows the name.
+    """
+    from modelry_registry import UnknownName, get_registry, resolve
+
+    try:
+        spec = get_registry().get("names", name)
+    except UnknownName:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    return resolve(spec.value)
 
 
 def __dir__() -> list[str]:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # for readers of types, who do not run __getattr__
     from modelry_registry.specs import HookSet as HookSet
     from modelry_registry.specs import ModelFamily as ModelFamily
     from modelry_registry.specs import Optimizer as Optimizer
+    from modelry_registry.specs import PublicName as PublicName
     from modelry_registry.specs import Quantizer as Quantizer
     from modelry_registry.specs import Schedule as Schedule
     from modelry_registry.specs import Spec as Spec
@@ -49,8 +50,8 @@ _ROOMS = {
     "registrar": "Registrar",
     "registry": "Registry",
     "specs": (
-        "AttentionBackend Callback CheckpointFormat Command Decoder HookSet ModelFamily Optimizer Quantizer Schedule "
-        "Spec Task"
+        "AttentionBackend Callback CheckpointFormat Command Decoder HookSet ModelFamily Optimizer PublicName "
+        "Quantizer Schedule Spec Task"
     ),
 }
 """Module to the public names it has."""

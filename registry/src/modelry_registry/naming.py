@@ -22,6 +22,7 @@ LABELS = {
     "optimizers": "optimizer",
     "schedules": "learning rate schedule",
     "callbacks": "training callback",
+    "names": "public name",
 }
 """Every kind of plugin there is, in the order in which they are listed, and how a message calls it."""
 KINDS = tuple(LABELS)

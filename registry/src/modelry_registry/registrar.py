@@ -14,6 +14,7 @@ from modelry_registry.specs import (
     HookSet,
     ModelFamily,
     Optimizer,
+    PublicName,
     Quantizer,
     Schedule,
     Spec,
@@ -71,6 +72,10 @@ class Registrar:
     def callback(self, spec: Callback) -> None:
         """Provide a training callback."""
         self._add(spec, Callback)
+
+    def name(self, spec: PublicName) -> None:
+        """Provide a name of the package `modelry`."""
+        self._add(spec, PublicName)
 
     @contextmanager
     def collecting(self) -> Iterator[list[Spec]]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         HookSet,
         ModelFamily,
         Optimizer,
+        PublicName,
         Quantizer,
         Schedule,
         Spec,
@@ -106,6 +107,8 @@ class Registry:
     @overload
     def get(self, kind: Literal["callbacks"], name: str, *, plugin: str | None = None) -> "Callback": ...
     @overload
+    def get(self, kind: Literal["names"], name: str, *, plugin: str | None = None) -> "PublicName": ...
+    @overload
     def get(self, kind: str, name: str, *, plugin: str | None = None) -> "Spec": ...
 
     def get(self, kind: str, name: str, *, plugin: str | None = None) -> "Spec":
@@ -113,7 +116,7 @@ class Registry:
 
         Args:
             kind: "models", "tasks", "decoders", "quantizers", "attention", "checkpoints", "commands", "hooks",
-                "optimizers", "schedules" or "callbacks".
+                "optimizers", "schedules", "callbacks" or "names".
             name: model_type, task name, ...; may come from an untrusted file.
             plugin: the distribution to take it from, where two provide it.
 

@@ -250,6 +250,19 @@ class Callback(Spec):
     help: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class PublicName(Spec):
+    """A name that `from modelry import ...` has once its package is installed."""
+
+    kind: ClassVar[str] = "names"
+    reference_fields: ClassVar[tuple[str, ...]] = ("value",)
+
+    name: str
+    value: str
+    """The class or function."""
+    help: str = ""
+
+
 _KINDS: tuple[type[Spec], ...] = (
     ModelFamily,
     Task,
@@ -262,6 +275,7 @@ _KINDS: tuple[type[Spec], ...] = (
     Optimizer,
     Schedule,
     Callback,
+    PublicName,
 )
 SPECS: Mapping[str, type[Spec]] = MappingProxyType({spec.kind: spec for spec in _KINDS})
 """Kind to the class of its specs: every kind there is, in the order in which they are listed."""

@@ -23,6 +23,7 @@ KINDS: dict[str, type[Contract]] = {
     "optimizers": PluginContract,
     "schedules": PluginContract,
     "callbacks": PluginContract,
+    "names": PluginContract,
 }
 ROLES: dict[str, type[Contract]] = {
     "tokenizer": TokenizerContract,
