@@ -1,0 +1,37 @@
+"""Training for Modelry. Importing it imports almost nothing; a name brings its room along when it is first used."""
+
+from typing import TYPE_CHECKING, Any
+
+from modelry_registry.lazy import lazy_names
+
+if TYPE_CHECKING:  # for readers of types, who do not run __getattr__
+    from modelry_trainer.arguments import TrainingArguments as TrainingArguments
+    from modelry_trainer.callbacks.early_stopping import EarlyStoppingCallback as EarlyStoppingCallback
+    from modelry_trainer.callbacks.events import TrainerCallback as TrainerCallback
+    from modelry_trainer.seq2seq import Seq2SeqTrainer as Seq2SeqTrainer
+    from modelry_trainer.seq2seq import Seq2SeqTrainingArguments as Seq2SeqTrainingArguments
+    from modelry_trainer.state import TrainerControl as TrainerControl
+    from modelry_trainer.state import TrainerState as TrainerState
+    from modelry_trainer.trainer import Trainer as Trainer
+
+_ROOMS = {
+    "arguments": "TrainingArguments",
+    "callbacks.early_stopping": "EarlyStoppingCallback",
+    "callbacks.events": "TrainerCallback",
+    "seq2seq": "Seq2SeqTrainer Seq2SeqTrainingArguments",
+    "state": "TrainerControl TrainerState",
+    "trainer": "Trainer",
+}
+"""Module to the public names it has."""
+
+__all__ = sorted(" ".join(_ROOMS.values()).split())  # noqa: PLE0605  the names above, which a reader of types sees too
+
+_find, _names = lazy_names(__name__, _ROOMS, modules=("errors",))
+
+
+def __getattr__(name: str) -> Any:
+    return _find(name)
+
+
+def __dir__() -> list[str]:
+    return _names()

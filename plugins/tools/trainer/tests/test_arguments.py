@@ -1,0 +1,79 @@
+"""Training arguments: the ecosystem's names and defaults; what cannot be meant is refused when they are made."""
+
+import dataclasses
+import logging
+
+import pytest
+
+from modelry_trainer import TrainingArguments
+from modelry_trainer.errors import ArgumentsError
+from modelry_trainer.unbuilt import UNBUILT
+
+DERIVED = {"output_dir", "report_to", "activation_checkpointing", "gradient_checkpointing"}
+"""Where the peer's default is None or a word for the value that ours has."""
+
+
+def test_names_and_defaults_are_the_ecosystems() -> None:
+    logging.getLogger("transformers").setLevel(logging.ERROR)
+    transformers = pytest.importorskip("transformers")
+    ours = TrainingArguments()
+    for field in dataclasses.fields(transformers.TrainingArguments):
+        if field.name in DERIVED:
+            continue
+        made = field.default_factory is not dataclasses.MISSING
+        theirs = field.default_factory() if made else field.default
+        assert getattr(ours, field.name) == getattr(theirs, "value", theirs), field.name
+
+
+def test_every_unbuilt_field_is_refused_by_name() -> None:
+    for name, default in UNBUILT.items():
+        assert getattr(TrainingArguments(**{name: default}), name) == default
+        with pytest.raises(ArgumentsError, match=f"{name} is .*accepts its default"):
+            TrainingArguments(**{name: "another"})
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"fp16": True, "bf16": True}, "fp16 and bf16 are both True"),
+        ({"fp16_full_eval": True, "bf16_full_eval": True}, "both True"),
+        ({"max_steps": 0}, "max_steps is 0"),
+        ({"learning_rate": -1}, "learning_rate is -1"),
+        ({"logging_steps": 2.5}, "logging_steps is 2.5"),
+        ({"load_best_model_at_end": True}, "load_best_model_at_end is True and needs evaluations"),
+        ({"save_strategy": "best"}, "save_strategy is 'best' and needs evaluations"),
+        ({"lr_scheduler_type": "reduce_lr_on_plateau"}, "needs evaluations"),
+        ({"load_best_model_at_end": True, "eval_strategy": "epoch"}, "make them equal"),
+        (
+            {"load_best_model_at_end": True, "eval_strategy": "steps", "eval_steps": 20, "save_steps": 30},
+            "save_steps 30 is not a multiple of eval_steps 20",
+        ),
+        ({"dataloader_prefetch_factor": 2}, "needs at least one worker"),
+        ({"activation_checkpointing_kwargs": {"use_reentrant": True}}, "not switched on"),
+        ({"eval_strategy": "sometimes"}, "eval_strategy is 'sometimes': write 'no', 'steps' or 'epoch'"),
+        ({"warmup_ratio": 0.1}, "write warmup_steps"),
+        ({"learning_rat": 0.1}, "did you mean learning_rate"),
+    ],
+)
+def test_refusals(values: dict[str, object], words: str) -> None:
+    with pytest.raises(ArgumentsError, match=words):
+        TrainingArguments(**values)
+
+
+def test_what_follows_from_others() -> None:
+    args = TrainingArguments(
+        "out", eval_strategy="steps", logging_steps=5, load_best_model_at_end=True, save_steps=10, warmup_steps=0.1
+    )
+    assert (args.eval_steps, args.metric_for_best_model, args.greater_is_better) == (5, "loss", False)
+    assert args.get_warmup_steps(45) == 5
+    assert TrainingArguments(optim_args="momentum=0.9, nesterov=true").optimizer_parameters == {
+        "momentum": 0.9,
+        "nesterov": True,
+    }
+    assert TrainingArguments(gradient_checkpointing=True).activation_checkpointing
+    assert TrainingArguments(torch_compile_mode="default").torch_compile
+
+
+def test_it_goes_through_json() -> None:
+    args = TrainingArguments("out", max_steps=3, report_to=["tensorboard"])
+    assert TrainingArguments(**args.to_dict()).to_dict() == args.to_dict()
