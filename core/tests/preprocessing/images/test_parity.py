@@ -10,6 +10,7 @@ import transformers
 from PIL import Image
 
 from modelry.preprocessing import ImageProcessor
+from modelry.preprocessing.images.published import _TABLE, WITH_STEPS_OF_THEIR_OWN
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "vit": ("ViT", {}),
@@ -50,6 +51,9 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "blip": ("Blip", {"size": {"height": 40, "width": 40}}),
     "pvt": ("Pvt", {"size": 40}),
     "mobilenet": ("MobileNetV2", {"size": {"shortest_edge": 50}, "crop_size": {"height": 45, "width": 46}}),
+    "mobilevit": ("MobileViT", {"size": {"shortest_edge": 50}, "crop_size": {"height": 45, "width": 46}}),
+    "mobilevit-old": ("MobileViT", {"size": 50, "crop_size": 45, "resample": 2}),
+    "mobilevit-saved": ("MobileViT", {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}),
     "owlvit": ("OwlViT", {"size": {"height": 40, "width": 30}}),
 }  # fmt: skip
 
@@ -69,6 +73,14 @@ def assert_equal(found: Any, expected: Any) -> None:
         for mine, theirs in zip(found[name], expected[name], strict=True):
             assert np.asarray(mine).dtype == np.asarray(theirs).dtype
             np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-5)
+
+
+def test_every_published_name_is_known() -> None:
+    """A name that is in neither list would be read as if its keys said everything."""
+    suffix = "ImageProcessorPil"
+    names = {name.removesuffix(suffix) for name in dir(transformers) if name.endswith(suffix)}
+    said_by_their_keys = {"PPChart2Table", "PromptDepthAnything"}
+    assert names - set(_TABLE) - WITH_STEPS_OF_THEIR_OWN == said_by_their_keys
 
 
 @pytest.mark.parametrize("case", CASES)

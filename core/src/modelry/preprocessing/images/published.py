@@ -113,6 +113,7 @@ _TABLE: Mapping[str, Published] = {
     "MaskFormer": _MASKS,
     "MobileNetV1": _crop(256, 224, BILINEAR, _HALF),
     "MobileNetV2": _crop(256, 224, BILINEAR, _HALF),
+    "MobileViT": _crop(224, 256, BICUBIC, _HALF, do_normalize=False, do_flip_channel_order=True),
     "OwlViT": _square(768, BICUBIC, _CLIP, do_convert_rgb=True),
     "Pvt": _square(224, BICUBIC, _IMAGENET),
     "Qwen2VL": Published(
@@ -138,11 +139,15 @@ _TABLE: Mapping[str, Published] = {
 
 WITH_STEPS_OF_THEIR_OWN = frozenset(
     {
-        "Aria", "BridgeTower", "Chameleon", "DeepseekVL", "EfficientNet", "Emu3", "Eomt", "Fuyu", "GLPN", "Gemma3",
-        "GotOcr2", "Idefics", "Idefics2", "Idefics3", "ImageGPT", "Kosmos2_5", "LayoutLMv2", "Levit", "LightGlue",
-        "LlavaNext", "LlavaOnevision", "Mllama", "Nougat", "OneFormer", "Owlv2", "Perceiver", "Pix2Struct", "Pixtral",
-        "PoolFormer", "Qwen2VL", "Sam", "SegGpt", "Siglip2", "SuperGlue", "SuperPoint", "Swin2SR", "TextNet", "Tvp",
-        "Vilt", "VitMatte", "VitPose", "Vivit", "Yolos", "ZoeDepth",
+        "Aria", "BridgeTower", "Chameleon", "Cohere2Vision", "CohereCompass", "Cosmos3Edge", "DeepseekOcr2",
+        "DeepseekVL", "DeepseekVLHybrid", "EfficientLoFTR", "EfficientNet", "Emu3", "Eomt", "Ernie4_5_VLMoe",
+        "Ernie4_5_VL_Moe", "Fuyu", "GLPN", "Gemma3", "Gemma4", "Gemma4Unified", "Glm46V", "Glm4v", "Glm5Next",
+        "GlmImage", "Glmga", "GotOcr2", "GraniteDocling", "HunYuanVL", "Idefics", "Idefics2", "Idefics3",
+        "ImageGPT", "Janus", "Kosmos2_5", "LayoutLMv2", "Levit", "Lfm2Vl", "LightGlue", "Llama4", "LlavaNext",
+        "LlavaOnevision", "MiniCPMV4_6", "Mllama", "Nougat", "OneFormer", "Ovis2", "Owlv2", "PaddleOCRVL",
+        "Perceiver", "PerceptionLM", "Phi4Multimodal", "Pix2Struct", "Pixtral", "PoolFormer", "Qwen2VL", "Sam",
+        "Sam2", "Sam3", "SegGpt", "Siglip2", "SmolVLM", "SuperGlue", "SuperPoint", "Swin2SR", "TextNet", "Tvp",
+        "VideoLlama3", "Vilt", "VitMatte", "VitPose", "Vivit", "Yolos", "ZoeDepth",
     }
 )  # fmt: skip
 """Processors that do what no key of their files says; their families bring a processor of their own."""
