@@ -74,9 +74,10 @@ def test_cut_in_the_middle(suffix: str, noise: Callable, file: Callable, tmp_pat
         whole(path)
 
 
-def test_wave_from_a_pipe_knows_no_size(noise: Callable, file: Callable) -> None:
+@pytest.mark.parametrize(("size", "samples"), [(0xFFFFFFFF, 0xFFFFFFFF), (0x7FFFF024, 0x7FFFF000), (0, 0xFFFFFFFF)])
+def test_wave_from_a_pipe_knows_no_size(size: int, samples: int, noise: Callable, file: Callable) -> None:
     data = bytearray(file(noise(1000), 16000).read_bytes())
-    data[4:8] = data[40:44] = b"\xff\xff\xff\xff"
+    data[4:8], data[40:44] = size.to_bytes(4, "little"), samples.to_bytes(4, "little")
     assert len(whole(bytes(data))) == 1000
 
 

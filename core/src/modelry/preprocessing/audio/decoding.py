@@ -17,8 +17,9 @@ from modelry.errors import PreprocessorError
 INSTALL = "pip install 'modelry-core[audio]'"
 BLOCK = 1 << 18
 """Samples of a channel that are decoded at once: 16 seconds at 16 kHz, a few megabytes."""
-UNKNOWN_SIZE = (0, 0xFFFFFFFF)
-"""What a WAV or AIFF header says of its size when it was written into a pipe."""
+UNKNOWN_SIZES = (range(1), range(0x7FFFF000, 0x7FFFF100), range(0xFFFFFFFF, 0x100000000))
+"""What a WAV or AIFF header says of its size when it was written into a pipe: nothing, FFmpeg's number, or SoX's and
+espeak's 0x7FFFF000 bytes of samples and the header before them."""
 LAST_PAGE = 1 << 16
 """An Ogg page is at most so long."""
 SHORT = 0.5
@@ -80,7 +81,8 @@ def _refuse_cut(head: bytes, tail: bytes, size: int, name: str) -> None:
     order = forms.get((head[:4], head[8:12]))
     if order is not None:
         (said,) = struct.unpack(order, head[4:8])
-        if said not in UNKNOWN_SIZE and said + 8 > size + 1:  # some writers forget the byte that makes it even
+        known = not any(said in one for one in UNKNOWN_SIZES)
+        if known and said + 8 > size + 1:  # some writers forget the byte that makes it even
             raise PreprocessorError(
                 f"{name} is cut off: its header speaks of {said + 8} bytes, and it has {size}. Get the whole file"
             )
