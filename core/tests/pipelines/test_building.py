@@ -46,6 +46,17 @@ def test_dtype(folder: Path, dtype: Any) -> None:
     assert pipeline("add", model=folder, dtype=dtype, device="cpu").dtype == torch.bfloat16
 
 
+def test_float16_on_a_cpu(toy_model: Any, tmp_path: Path) -> None:
+    toy_model.to(torch.float16).save_pretrained(tmp_path)
+    made = pipeline("add", model=tmp_path, device="cpu")
+    assert (made.dtype, made.model.config.dtype) == (torch.float32, "float32")
+    assert pipeline("add", model=tmp_path, device="cpu", dtype="float16").dtype == torch.float16
+    assert pipeline("add", model=tmp_path, device="cpu", model_kwargs={"dtype": "float16"}).dtype == torch.float16
+    assert pipeline("add", model=tmp_path, device="cpu", torch_dtype="float16").dtype == torch.float16
+    assert pipeline("add", model=tmp_path, device="cpu", dtype=None).dtype == torch.float16
+    assert pipeline("add", model=tmp_path, device="meta").dtype == torch.float16
+
+
 def test_the_task_follows_from_the_model(folder: Path, toy_model: Any) -> None:
     assert pipeline(model=folder).task == "add"
     assert pipeline(model=toy_model).task == "add"

@@ -24,7 +24,7 @@ from modelry.errors import ConfigError, ParameterError, UnknownName
 from modelry.hub import HubOptions, Reference, Source, split_hub_options
 from modelry.model import PreTrainedModel
 from modelry.neighbours import NOTHING_TO_SAY
-from modelry.pipelines.placement import best_device
+from modelry.pipelines.placement import best_device, compute_on_cpu, read_device
 from modelry.pipelines.stages import Pipeline
 from modelry_registry import Registry, Task, get_registry, resolve
 
@@ -74,7 +74,8 @@ def pipeline(
         device: "cpu", "cuda", "cuda:1", a number (-1: the CPU), or torch's. When None, a model that is loaded goes
             to the best device there is, a model that is given stays where it is.
         device_map: instead of `device`: spread the model over devices, see `from_pretrained`.
-        dtype: to compute in; "auto" keeps the checkpoint's.
+        dtype: to compute in. "auto" keeps the checkpoint's; but what is stored in float16 computes in float32 on a CPU:
+            few are fast in float16. Any other is obeyed, here or in model_kwargs: dtype="float16" keeps it.
         revision, token, cache_dir, local_files_only: as in `from_pretrained`.
         model_kwargs: further arguments of `from_pretrained`: attn_implementation, quantization, subfolder …
         batch_size: items per forward pass, unless a call says otherwise; the task's own number when None.
@@ -111,6 +112,9 @@ def pipeline(
         )
         if device is None and device_map is None:
             device = best_device()
+        said = {"dtype", "torch_dtype"} & {*wanted, *neighbours, *model_options}
+        if device_map is None and not said and read_device(device).type == "cpu":
+            compute_on_cpu(model)
     else:
         raise ParameterError(
             f"model is a {type(model).__name__}: pass a folder, a file, 'organisation/repository', or a modelry model"

@@ -1,6 +1,9 @@
-"""Which device a pipeline runs on."""
+"""Which device a pipeline runs on, and in which dtype it computes there where nobody says."""
 
 import torch
+
+from modelry.checkpoint.dtypes import dtype_name
+from modelry.model import PreTrainedModel
 
 
 def best_device() -> torch.device:
@@ -36,3 +39,10 @@ def read_device(device: "int | str | torch.device | None") -> torch.device:
         if (chosen.index or 0) >= count:
             raise ValueError(f"device {str(chosen)!r} is not here: {count} of type {chosen.type!r} were found")
     return chosen
+
+
+def compute_on_cpu(model: PreTrainedModel) -> None:
+    """Make a model that is stored in float16 compute in float32: few CPUs have a fast way for the former."""
+    if model.dtype is torch.float16:
+        model.to(torch.float32)
+        model.config.dtype = dtype_name(torch.float32)
