@@ -50,7 +50,7 @@ class PatchEmbeddings(nn.Module):
         if height < self.patch_size[0] or width < self.patch_size[1]:
             raise ValueError(f"images of {height} x {width} pixels are smaller than a patch, {self.patch_size}")
         patches: Tensor = self.projection(pixel_values.to(self.projection.weight.dtype))  # (B, D, G, K)
-        return patches.flatten(2).transpose(1, 2), (patches.shape[2], patches.shape[3])
+        return patches.flatten(2).transpose(1, 2).contiguous(), (patches.shape[2], patches.shape[3])
 
 
 class ImageEmbeddings(nn.Module):

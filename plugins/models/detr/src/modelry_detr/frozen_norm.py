@@ -5,6 +5,7 @@ B images   C channels   H, W rows and columns
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 EPS = 1e-5
 
@@ -30,9 +31,7 @@ class FrozenBatchNorm2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to the same."""
-        times = self.weight * (self.running_var + EPS).rsqrt()
-        plus = self.bias - self.running_mean * times
-        return x * times[:, None, None] + plus[:, None, None]
+        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=EPS)
 
 
 def freeze_norms(module: nn.Module) -> None:

@@ -97,7 +97,7 @@ class DetrModel(PreTrainedModel):
             if tuple(pixel_mask.shape) != wanted:
                 raise ValueError(f"pixel_mask has shape {tuple(pixel_mask.shape)}: {wanted} goes with the pixel_values")
             real = _in_places(pixel_mask, rows, columns)
-        states = self.input_projection(last).flatten(2).transpose(1, 2)
+        states = self.input_projection(last).flatten(2).transpose(1, 2).contiguous()
         return Scene(states, self._positions(real, states.dtype), real, maps)
 
     def taken(self, inputs_embeds: Tensor, pixel_mask: Tensor | None) -> Scene:
@@ -120,7 +120,8 @@ class DetrModel(PreTrainedModel):
         if self.position_embedding is not None:
             learned: Tensor = self.position_embedding(real)
             return learned
-        return plane_positions(real, width=self.config.d_model).flatten(2).transpose(1, 2).to(dtype)
+        plane = plane_positions(real, width=self.config.d_model)
+        return plane.flatten(2).transpose(1, 2).to(dtype, memory_format=torch.contiguous_format)
 
     def understand(
         self,

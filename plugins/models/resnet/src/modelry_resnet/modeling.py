@@ -8,6 +8,7 @@ Paper: https://arxiv.org/abs/1512.03385.
 from collections.abc import Sequence
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from modelry.heads.image_classification import ImageClassification
 from modelry.heads.staged import StagedBackbone, StagedModel
@@ -29,6 +30,8 @@ class ConvLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.normalization(self.convolution(x))
+        if self.act is F.relu:
+            return y.relu_()  # nobody else has it, and its gradient needs the result alone
         return y if self.act is None else self.act(y)
 
 
@@ -56,7 +59,8 @@ class ResNetLayer(nn.Module):
         self.act = activation(config.hidden_act)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.act(self.layer(x) + self.shortcut(x))
+        y = self.layer(x) + self.shortcut(x)
+        return y.relu_() if self.act is F.relu else self.act(y)
 
 
 class ResNetStage(nn.Module):
