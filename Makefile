@@ -11,22 +11,26 @@
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 PACKAGES := registry core $(patsubst %/pyproject.toml,%,$(sort $(wildcard plugins/*/*/pyproject.toml)))
 METADATA := $(addsuffix /pyproject.toml,$(PACKAGES))
 
 .PHONY: demo test lint bench models install wheels clean
 .DELETE_ON_ERROR:
 
-# The packages alone. torch comes first and by itself: it is the one whose build must be chosen.
-.venv/runtime: $(METADATA) Makefile
+# The packages alone. torch comes first and by itself: it is the one whose build must be chosen. pip would
+# compile every module on one core (--no-compile); here each is compiled when it is used first.
+.venv/runtime: $(METADATA) Makefile scripts/install_editable.py
 	$(PYTHON) -m venv .venv
 	$(PIP) "$(TORCH)" "hatchling>=1.26" "editables>=0.5"
-	$(PIP) --no-build-isolation $(foreach package,$(PACKAGES),--editable $(package))
+	$(BIN)/python scripts/install_editable.py $(PACKAGES)
 	touch $@
 
+# Bytecode of everything, on all cores; some packages carry files for other Pythons, which do not compile. The tests
+# must not compile: their warnings are errors, and a compiler's warnings about other people's files would be too.
 .venv/test: .venv/runtime requirements/test.txt
 	$(PIP) --requirement requirements/test.txt
+	$(BIN)/python -m compileall -qq -j 0 .venv/lib || true
 	touch $@
 
 # llama.cpp is built from source for this machine's processor; needs a C++ compiler and cmake, and some minutes. GCC 12
@@ -44,9 +48,10 @@ demo: .venv/runtime
 models: .venv/runtime
 	$(BIN)/python scripts/fetch_models.py
 
+# The folder whose few tests take longest comes first, or the last of them would run alone on one core.
 test: .venv/test
 	$(BIN)/python scripts/fetch_models.py
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder tests registry/tests core/tests plugins
 
 lint: .venv/test
 	$(BIN)/ruff check .

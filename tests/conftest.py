@@ -66,10 +66,21 @@ class Environment:
         self.pip("install", "--no-index", "--find-links", wheels, *requirements)
 
 
+BUILD = """
+import os, sys
+from hatchling.build import build_wheel
+for folder in sys.argv[2:]:
+    os.chdir(folder)
+    build_wheel(sys.argv[1])
+"""
+
+
 def build_wheels(folder: Path, *packages: Path) -> None:
-    """Build the wheels of packages into `folder`, without fetching anything."""
-    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
-    command = [*pip, "--wheel-dir", str(folder), *map(str, packages)]
+    """Build the wheels of packages into `folder`, without fetching anything.
+
+    All in one process, by the backend that pip would start an interpreter or two for each to call.
+    """
+    command = [sys.executable, "-c", BUILD, str(folder), *map(str, packages)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
