@@ -8,6 +8,22 @@ if TYPE_CHECKING:  # for readers of types, who do not run __getattr__
     from modelry_trainer.arguments import TrainingArguments as TrainingArguments
     from modelry_trainer.callbacks.early_stopping import EarlyStoppingCallback as EarlyStoppingCallback
     from modelry_trainer.callbacks.events import TrainerCallback as TrainerCallback
+    from modelry_trainer.collators.completion import DataCollatorForCompletionOnly as DataCollatorForCompletionOnly
+    from modelry_trainer.collators.default import DefaultDataCollator as DefaultDataCollator
+    from modelry_trainer.collators.default import default_data_collator as default_data_collator
+    from modelry_trainer.collators.flattening import DataCollatorWithFlattening as DataCollatorWithFlattening
+    from modelry_trainer.collators.images import DataCollatorForImages as DataCollatorForImages
+    from modelry_trainer.collators.language_modeling import (
+        DataCollatorForLanguageModeling as DataCollatorForLanguageModeling,
+    )
+    from modelry_trainer.collators.multiple_choice import DataCollatorForMultipleChoice as DataCollatorForMultipleChoice
+    from modelry_trainer.collators.padding import DataCollatorWithPadding as DataCollatorWithPadding
+    from modelry_trainer.collators.seq2seq import DataCollatorForSeq2Seq as DataCollatorForSeq2Seq
+    from modelry_trainer.collators.speech import DataCollatorForSpeech as DataCollatorForSpeech
+    from modelry_trainer.collators.token_classification import (
+        DataCollatorForTokenClassification as DataCollatorForTokenClassification,
+    )
+    from modelry_trainer.packing import PackedRows as PackedRows
     from modelry_trainer.seq2seq import Seq2SeqTrainer as Seq2SeqTrainer
     from modelry_trainer.seq2seq import Seq2SeqTrainingArguments as Seq2SeqTrainingArguments
     from modelry_trainer.state import TrainerControl as TrainerControl
@@ -18,6 +34,17 @@ _ROOMS = {
     "arguments": "TrainingArguments",
     "callbacks.early_stopping": "EarlyStoppingCallback",
     "callbacks.events": "TrainerCallback",
+    "collators.completion": "DataCollatorForCompletionOnly",
+    "collators.default": "DefaultDataCollator default_data_collator",
+    "collators.flattening": "DataCollatorWithFlattening",
+    "collators.images": "DataCollatorForImages",
+    "collators.language_modeling": "DataCollatorForLanguageModeling",
+    "collators.multiple_choice": "DataCollatorForMultipleChoice",
+    "collators.padding": "DataCollatorWithPadding",
+    "collators.seq2seq": "DataCollatorForSeq2Seq",
+    "collators.speech": "DataCollatorForSpeech",
+    "collators.token_classification": "DataCollatorForTokenClassification",
+    "packing": "PackedRows",
     "seq2seq": "Seq2SeqTrainer Seq2SeqTrainingArguments",
     "state": "TrainerControl TrainerState",
     "trainer": "Trainer",

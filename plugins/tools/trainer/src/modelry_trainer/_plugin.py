@@ -3,7 +3,18 @@
 from modelry_registry import Optimizer, PublicName, Registrar, Schedule, hookimpl
 
 _NAMES = {
+    "DataCollatorForCompletionOnly": "modelry_trainer.collators.completion",
+    "DataCollatorForImages": "modelry_trainer.collators.images",
+    "DataCollatorForLanguageModeling": "modelry_trainer.collators.language_modeling",
+    "DataCollatorForMultipleChoice": "modelry_trainer.collators.multiple_choice",
+    "DataCollatorForSeq2Seq": "modelry_trainer.collators.seq2seq",
+    "DataCollatorForSpeech": "modelry_trainer.collators.speech",
+    "DataCollatorForTokenClassification": "modelry_trainer.collators.token_classification",
+    "DataCollatorWithFlattening": "modelry_trainer.collators.flattening",
+    "DataCollatorWithPadding": "modelry_trainer.collators.padding",
+    "DefaultDataCollator": "modelry_trainer.collators.default",
     "EarlyStoppingCallback": "modelry_trainer.callbacks.early_stopping",
+    "PackedRows": "modelry_trainer.packing",
     "Seq2SeqTrainer": "modelry_trainer.seq2seq",
     "Seq2SeqTrainingArguments": "modelry_trainer.seq2seq",
     "Trainer": "modelry_trainer.trainer",
@@ -11,6 +22,7 @@ _NAMES = {
     "TrainerControl": "modelry_trainer.state",
     "TrainerState": "modelry_trainer.state",
     "TrainingArguments": "modelry_trainer.arguments",
+    "default_data_collator": "modelry_trainer.collators.default",
 }
 
 _ADAMW = ("https://arxiv.org/abs/1711.05101",)
