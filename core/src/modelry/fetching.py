@@ -27,6 +27,9 @@ _CHUNK = 1 << 16
 _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
 """IPv6 addresses that a gateway translates to the IPv4 address in their last 32 bits (RFC 6052)."""
 
+_GIVEN_OUT = ipaddress.ip_network("2000::/3")
+"""The IPv6 addresses of the open internet. Others hold IPv4 addresses in old ways, or were meant for one site."""
+
 
 class _Place(NamedTuple):
     """Where to connect to, and what to ask for."""
@@ -124,7 +127,9 @@ def _is_public(text: str) -> bool:
         return False
     if isinstance(address, ipaddress.IPv4Address):
         return True
-    inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+    if address not in _GIVEN_OUT and address not in _TRANSLATED:
+        return False
+    inner = [address.sixtofour, *(address.teredo or ())]
     if address in _TRANSLATED:
         inner.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
     return all(one.is_global and not one.is_multicast for one in inner if one is not None)

@@ -2,6 +2,7 @@
 
 from itertools import groupby, product
 
+import pytest
 import torch
 
 from modelry.heads.ctc_loss import ctc_loss
@@ -30,3 +31,9 @@ def test_too_many_labels() -> None:
     logits, labels = torch.zeros(1, 2, 3), torch.tensor([[1, 1, 2]])
     assert torch.isinf(ctc_loss(logits, labels, torch.tensor([2]), blank=0))
     assert ctc_loss(logits, labels, torch.tensor([2]), blank=0, zero_infinity=True) == 0
+
+
+@pytest.mark.parametrize("wrong", [3, -1])
+def test_labels_outside_are_refused(wrong: int) -> None:
+    with pytest.raises(ValueError, match=f"a label is {wrong}: with 3 classes labels are 0 to 2"):
+        ctc_loss(torch.zeros(1, 4, 3), torch.tensor([[1, wrong]]), torch.tensor([4]), blank=0)

@@ -79,6 +79,20 @@ def test_labels_outside_are_refused(wrong: int) -> None:
         cross_entropy(LOGITS[0], torch.tensor([1, -100, wrong, 0]))
 
 
+def test_pixels_of_no_class_are_refused() -> None:
+    labels = torch.tensor([[[0, 2], [255, 1]]])
+    with pytest.raises(ValueError, match="a label is 2: with 2 classes labels are 0 to 1, or 255"):
+        semantic_loss(torch.zeros(1, 2, 2, 2), labels, ignored=255)
+    with pytest.raises(ValueError, match="a label is 2: with 2 classes labels are 0 to 1, or 255"):
+        semantic_loss(torch.zeros(1, 1, 2, 2), labels, ignored=255)
+
+
+@pytest.mark.parametrize("wrong", [2.0, -0.5, float("nan")])
+def test_labels_of_several_classes_are_shares(wrong: float) -> None:
+    with pytest.raises(ValueError, match=f"a label is {wrong:g}: .* from 0 to 1"):
+        classification_loss(LOGITS[0], torch.full((4, 5), 0.5).index_fill(0, torch.tensor(1), wrong), problem_type=None)
+
+
 def test_masks_that_overlap_have_no_dice_loss() -> None:
     masks = torch.tensor([[1.0, 0, 1, 0], [0, 0, 1, 1]])
     sure = (masks * 2 - 1) * 50

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from modelry.heads.losses import IGNORED
+from modelry.heads.losses import IGNORED, refuse_outside
 
 
 def ctc_loss(
@@ -29,8 +29,12 @@ def ctc_loss(
         lengths: (B,) frames of each row that count.
         blank: the token that says nothing.
         zero_infinity: whether a row with more labels than frames costs nothing.
+
+    Raises:
+        ValueError: a label is outside 0 to V - 1.
     """
     labels = labels.to(logits.device)
+    refuse_outside(labels, count=logits.shape[-1])
     counts = (labels != IGNORED) & (labels != blank)
     return F.ctc_loss(
         F.log_softmax(logits, dim=-1, dtype=torch.float32).transpose(0, 1),

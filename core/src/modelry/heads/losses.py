@@ -24,8 +24,7 @@ def cross_entropy(
         ValueError: a label is outside 0 to C - 1 (looked at on the CPU only; a GPU's own check ends the process).
     """
     labels = labels.to(scores.device)
-    if labels.is_cpu and not torch.compiler.is_compiling():
-        _refuse_outside(labels, count=scores.shape[-1], ignored=ignored)
+    refuse_outside(labels, count=scores.shape[-1], ignored=ignored)
     if num_items_in_batch is None:
         return F.cross_entropy(scores.float(), labels, ignore_index=ignored)
     total = F.cross_entropy(scores.float(), labels, ignore_index=ignored, reduction="sum")
@@ -34,7 +33,14 @@ def cross_entropy(
     return total / num_items_in_batch
 
 
-def _refuse_outside(labels: Tensor, *, count: int, ignored: int) -> None:
+def refuse_outside(labels: Tensor, *, count: int, ignored: int = IGNORED) -> None:
+    """Refuse labels outside 0 to count - 1. Labels of a GPU are not looked at: that would wait for it.
+
+    Raises:
+        ValueError: there is one, and it is not `ignored`.
+    """
+    if not labels.is_cpu or torch.compiler.is_compiling():
+        return
     wrong = labels[((labels < 0) | (labels >= count)) & (labels != ignored)]
     if wrong.numel():
         raise ValueError(
@@ -72,7 +78,7 @@ def classification_loss(logits: Tensor, labels: Tensor, *, problem_type: str | N
         problem_type: one of these three; when None, regression for C = 1, else by the dtype of the labels.
 
     Raises:
-        ValueError: problem_type is another word.
+        ValueError: problem_type is another word, or a label is outside what it may be.
     """
     count = logits.shape[-1]
     labels = labels.to(logits.device)
@@ -85,11 +91,20 @@ def classification_loss(logits: Tensor, labels: Tensor, *, problem_type: str | N
     if problem_type == "single_label_classification":
         return cross_entropy(logits, labels.view(-1))
     if problem_type == "multi_label_classification":
+        _refuse_no_shares(labels)
         return F.binary_cross_entropy_with_logits(logits.float(), labels.float())
     raise ValueError(
         f"problem_type is {problem_type!r}: it must be 'regression', 'single_label_classification' or "
         "'multi_label_classification'"
     )
+
+
+def _refuse_no_shares(labels: Tensor) -> None:
+    if not labels.is_cpu or torch.compiler.is_compiling():
+        return
+    wrong = labels[~((labels >= 0) & (labels <= 1))]  # NaN is neither
+    if wrong.numel():
+        raise ValueError(f"a label is {float(wrong[0]):g}: where several classes may be right, labels are from 0 to 1")
 
 
 def span_loss(start_logits: Tensor, end_logits: Tensor, starts: Tensor, ends: Tensor) -> Tensor:
@@ -116,11 +131,16 @@ def semantic_loss(logits: Tensor, labels: Tensor, *, ignored: int) -> Tensor:
 
     Returns:
         The mean cross entropy; with C = 1 that of a yes or no, over all pixels.
+
+    Raises:
+        ValueError: a label is none of these; with C = 1 those below 0 do not count.
     """
     large = F.interpolate(logits.float(), size=labels.shape[-2:], mode="bilinear", align_corners=False)
     labels = labels.to(logits.device)
     if logits.shape[1] > 1:
+        refuse_outside(labels, count=logits.shape[1], ignored=ignored)
         return F.cross_entropy(large, labels, ignore_index=ignored)
+    refuse_outside(labels.clamp(min=0), count=2, ignored=ignored)
     counts = (labels >= 0) & (labels != ignored)
     apart = F.binary_cross_entropy_with_logits(large.squeeze(1), labels.float(), reduction="none")
     return (apart * counts).mean()

@@ -157,6 +157,12 @@ def test_a_text_named_png(processor: ImageProcessor, tmp_path: Path) -> None:
         processor([])
 
 
+def test_an_array_may_be_a_view_of_one_pixel(processor: ImageProcessor) -> None:
+    everywhere = np.broadcast_to(np.zeros((1, 1, 3), np.uint8), (40_000, 40_000, 3))
+    with pytest.raises(PreprocessorError, match="images has 40000 × 40000 pixels; the limit is"):
+        processor(everywhere)
+
+
 def test_no_memory_bomb(processor: ImageProcessor, tmp_path: Path) -> None:
     """40,000 × 40,000 is refused by its header; a thin line is not blown up."""
     header = PngImagePlugin.PngInfo()

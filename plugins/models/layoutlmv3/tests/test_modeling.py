@@ -47,7 +47,7 @@ def test_boxes_of_patches() -> None:
         ),
         ({}, {"input_ids": IDS, "pixel_values": PAGE[:, :1]}, r"\(images, 3, height, width\) is needed"),
         ({}, {"input_ids": IDS, "inputs_embeds": torch.zeros(1, 3, 32)}, "either input_ids or inputs_embeds"),
-        ({"max_position_embeddings": 4}, {"input_ids": IDS}, "5 positions and the model 4"),
+        ({"max_position_embeddings": 4}, {"input_ids": IDS}, "3 positions and the model 2"),
         ({"visual_embed": False}, {"input_ids": IDS, "pixel_values": PAGE}, "looks at no page"),
         ({"text_embed": False}, {"input_ids": IDS}, "reads no text"),
     ],

@@ -14,6 +14,7 @@ from modelry_wav2vec2 import (
     Wav2Vec2ForCTC,
     Wav2Vec2ForPreTraining,
     Wav2Vec2ForSequenceClassification,
+    Wav2Vec2ForXVector,
     Wav2Vec2Model,
 )
 
@@ -119,13 +120,23 @@ def test_older_names_of_normed_weights(tmp_path: Path) -> None:
         ({"input_values": torch.zeros(1, 400), "attention_mask": torch.ones(1, 39)}, "one number for each sample"),
         (
             {"input_values": torch.zeros(1, 400), "labels": torch.tensor([[32]])},
-            "label 32 is outside a vocabulary of 32",
+            "a label is 32: with 32 classes labels are 0 to 31",
         ),
     ],
 )
 def test_refused(call: dict[str, torch.Tensor], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         made(Wav2Vec2ForCTC)(**call)
+
+
+def test_speakers_and_negatives_that_are_none() -> None:
+    with pytest.raises(ValueError, match="a label is 9: with 2 classes labels are 0 to 1"):
+        made(Wav2Vec2ForXVector, num_labels=2)(torch.zeros(1, 4000), labels=torch.tensor([9]))
+    hidden = torch.ones(1, 399, dtype=torch.bool)
+    with pytest.raises(ValueError, match="sampled_negative_indices hold 399: the batch has the frames 0 to 398"):
+        made(Wav2Vec2ForPreTraining)(
+            torch.zeros(1, 4000), mask_time_indices=hidden, sampled_negative_indices=torch.full((1, 399, 2), 399)
+        )
 
 
 def test_a_short_row_of_a_batch() -> None:

@@ -273,6 +273,8 @@ def _checked(array: np.ndarray, name: str, format: Format) -> np.ndarray:
         )
     if 0 in array.shape:
         raise PreprocessorError(f"{name} has the shape {array.shape}: there is nothing to see")
+    if array.shape[0] * array.shape[1] > most_pixels():  # it may be a view of a file or of one pixel
+        raise PreprocessorError(f"{name} has {array.shape[0]} × {array.shape[1]} pixels; the limit is {most_pixels()}")
     if array.dtype == np.uint8:
         return array
     if array.dtype == bool:

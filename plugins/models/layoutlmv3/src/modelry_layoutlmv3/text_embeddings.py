@@ -46,15 +46,23 @@ class TextEmbeddings(nn.Module):
         words: Tensor = self.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
         rows, new = words.shape[:2]
         check_boxes(bbox, tokens=(rows, new), limit=self.x_position_embeddings.num_embeddings)
-        if position_ids is None:
-            real = words.new_ones((rows, new), dtype=torch.long) if input_ids is None else (input_ids != self.padding)
-            position_ids = real.long().cumsum(-1) * real + self.padding
-        limit = self.position_embeddings.num_embeddings
-        positions = row_positions(position_ids, new=new, limit=limit, device=words.device)
+        positions = self._positions(input_ids, position_ids, rows=rows, new=new, device=words.device)
         kinds = self.token_type_embeddings.weight[0] if segments is None else self.token_type_embeddings(segments)
         x = words + kinds + self.position_embeddings(positions) + self.box_embeddings(bbox)
         normal: Tensor = self.dropout(self.LayerNorm(x))
         return normal
+
+    def _positions(
+        self, input_ids: Tensor | None, given: Tensor | None, *, rows: int, new: int, device: torch.device
+    ) -> Tensor:
+        """(B, T) rows of the table: those given, or counted over the real tokens, behind the padding's own."""
+        limit = self.position_embeddings.num_embeddings
+        if given is not None:
+            return row_positions(given, new=new, limit=limit, device=device)
+        real = torch.ones((rows, new), device=device) if input_ids is None else input_ids != self.padding
+        first = self.padding + 1
+        counted = real.long().cumsum(-1) * real.long() - 1
+        return row_positions(counted, new=new, limit=limit - first, device=device) + first
 
     def box_embeddings(self, bbox: Tensor) -> Tensor:
         """(B, T, 4) to (B, T, D): left, top, right, bottom, height and width side by side.

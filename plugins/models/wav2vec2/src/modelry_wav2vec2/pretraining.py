@@ -95,7 +95,7 @@ class Wav2Vec2ForPreTraining(SpeechHead):
                 is a loss.
 
         Raises:
-            ValueError: negatives without a mask.
+            ValueError: negatives without a mask, or one that is no frame of the batch.
         """
         hidden = None if mask_time_indices is None else mask_time_indices.bool()
         out = self.wav2vec2(
@@ -112,6 +112,7 @@ class Wav2Vec2ForPreTraining(SpeechHead):
         if sampled_negative_indices is not None:
             if hidden is None:
                 raise ValueError("sampled_negative_indices need mask_time_indices: they are told from masked frames")
+            _refuse_no_frames(sampled_negative_indices, hidden.numel())
             contrastive = self._contrastive(predicted, quantized, sampled_negative_indices, hidden)
             vectors = self.config.num_codevectors_per_group * self.config.num_codevector_groups
             diversity = (vectors - used) / vectors * hidden.sum()
@@ -130,3 +131,9 @@ class Wav2Vec2ForPreTraining(SpeechHead):
         scores = scores.masked_fill(F.pad(same, (1, 0)), float("-inf"))
         right = torch.zeros_like(hidden, dtype=torch.long)[hidden]
         return F.cross_entropy(scores[hidden], right, reduction="sum")
+
+
+def _refuse_no_frames(negatives: Tensor, count: int) -> None:
+    wrong = negatives[(negatives < 0) | (negatives >= count)]
+    if wrong.numel():
+        raise ValueError(f"sampled_negative_indices hold {int(wrong[0])}: the batch has the frames 0 to {count - 1}")

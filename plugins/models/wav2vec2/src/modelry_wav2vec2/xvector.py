@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from modelry.heads.losses import cross_entropy
+from modelry.heads.losses import cross_entropy, refuse_outside
 from modelry.nn.linear import Linear
 from modelry_wav2vec2.configuration import Wav2Vec2Config
 from modelry_wav2vec2.frames import frame_counts
@@ -45,7 +45,8 @@ class AMSoftmaxLoss(nn.Module):
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
         """(B, X) and (B,) to a number."""
         cosines = F.normalize(x, dim=1) @ F.normalize(self.weight, dim=0)  # (B, S)
-        right = F.one_hot(labels.flatten(), cosines.shape[1])
+        refuse_outside(labels, count=cosines.shape[1])
+        right = F.one_hot(labels.flatten().clamp(min=0), cosines.shape[1])  # of -100, which does not count, anything
         return cross_entropy(SCALE * (cosines - MARGIN * right), labels.flatten())
 
 
