@@ -31,6 +31,30 @@ def test_every_word_once() -> None:
             assert [token.number for token in joined(windows, str, timed=timed)] == list(range(300)), (size, step)
 
 
+def test_who_says_the_same_again_and_again_loses_nothing() -> None:
+    """Seven words, over and over: which of the repetitions two windows share, only times say."""
+    words = [word % 7 for word in range(300)]
+    for timed in (False, True):
+        for size, step in ((30.0, 20.0), (30.0, 25.0), (11.0, 7.3)):
+            windows = [
+                window._replace(tokens=[one._replace(number=one.number % 7) for one in window.tokens[: -1 or None]])
+                for window in heard(300, size=size, step=step, timed=timed)
+            ]
+            found = [token.number for token in joined(windows, str, timed=timed)]
+            assert abs(len(found) - len(words)) <= 7, (timed, size, step)
+            if timed:
+                assert found == words[: len(found)], (size, step)
+
+
+def test_pieces_without_times_of_their_own() -> None:
+    """Tokens that know the piece they are in, and not when in it they are said."""
+    said = [[word % 4 for word in range(first, last)] for first, last in ((0, 40), (25, 60))]
+    left = [Token(word, 0.0, 20.0, (0.0, 20.0)) for word in said[0]]  # half a second a word
+    right = [Token(word, 12.5, 30.0, (12.5, 30.0)) for word in said[1]]
+    found = joined([Window(left, 0, 0.375, 0.0), Window(right, 15 / 35, 0, 16.0)], str, timed=True)
+    assert [token.number for token in found] == [word % 4 for word in range(60)]
+
+
 def test_capitals_are_the_same_word() -> None:
     words = {1: "we", 2: "met", 3: "And", 4: "and", 5: "he", 6: "left"}
     windows = [
