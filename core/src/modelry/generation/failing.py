@@ -29,7 +29,7 @@ def nothing_half_kept(session: Session, cache: Any) -> Iterator[None]:
     except BaseException as error:
         if cache is not None and cache.seen > held and not _forgotten(session, cache, held, prompts):
             error.add_note(f"past_key_values held {held} positions before and now {cache.seen}: start with a new one")
-        if _is_out_of_memory(error):
+        if is_out_of_memory(error):
             raise OutOfMemory(_in_words(session, prompts, error)) from error
         raise
 
@@ -56,7 +56,8 @@ def _forgotten(session: Session, cache: Any, held: int, prompts: int) -> bool:
     return True
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error is torch's or Python's way to say that memory ran out; ours is not, it has been handled."""
     if isinstance(error, MemoryError):
         return not isinstance(error, OutOfMemory)
     return isinstance(error, RuntimeError) and any(one in str(error).lower() for one in _SAYS_SO)

@@ -89,7 +89,7 @@ class TrainingArguments(BaseModel):
     logging_first_step: bool = False
     include_num_input_tokens_seen: Literal["no", "all", "non_padding"] = "no"
     disable_tqdm: bool | None = None
-    report_to: str | list[str] = "none"
+    report_to: str | list[str] = Field("none", validate_default=True)
     run_name: str | None = None
     project: str = "huggingface"
     report_html: bool = True

@@ -1,0 +1,61 @@
+"""How much each part of a batch counts, so that accumulated gradients are those of the whole batch at once."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from modelry.heads.losses import IGNORED
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The model inside an adapter's (PEFT), or itself."""
+    inner = getattr(model, "get_base_model", None)
+    return inner() if callable(inner) else model
+
+
+def takes_item_count(model: nn.Module) -> bool:
+    """Whether forward divides its loss by `num_items_in_batch` where it is given."""
+    said = getattr(unwrapped(model), "accepts_loss_kwargs", None)  # how models of the ecosystem say it
+    named = "num_items_in_batch" in inspect.signature(unwrapped(model).forward).parameters
+    return named if said is None else bool(said)
+
+
+def shifts_labels(model: nn.Module) -> bool:
+    """Whether the loss compares each position with the next one's label, so that the first label never counts."""
+    parameters = inspect.signature(unwrapped(model).forward).parameters
+    return "logits_to_keep" in parameters and "decoder_input_ids" not in parameters
+
+
+def counted(batch: Mapping[str, Any], *, shifted: bool, name: str = "labels") -> Tensor | int:
+    """Labels that count in the loss of a batch; of a batch without a tensor of labels, its rows."""
+    labels = batch.get(name)
+    if isinstance(labels, Tensor) and labels.dim() > 0:
+        if labels.is_floating_point():
+            return labels.numel()
+        return (labels[..., 1:] if shifted and labels.dim() > 1 else labels).ne(IGNORED).sum()
+    return rows_of(batch)
+
+
+def rows_of(batch: Mapping[str, Any]) -> int:
+    """Rows of a batch: the first axis of its first tensor."""
+    return next((value.shape[0] for value in batch.values() if isinstance(value, Tensor) and value.dim()), 1)
+
+
+def divided(batch: Mapping[str, Any], parts: int) -> list[dict[str, Any]]:
+    """The same rows as several smaller batches. What is not one value a row goes with each."""
+    rows = rows_of(batch)
+    size = -(-rows // parts)
+    return [
+        {name: _some(value, start, start + size, rows) for name, value in batch.items()}
+        for start in range(0, rows, size)
+    ]
+
+
+def _some(value: Any, start: int, end: int, rows: int) -> Any:
+    if isinstance(value, Tensor):
+        return value[start:end] if value.dim() and value.shape[0] == rows else value
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return value[start:end] if len(value) == rows else value
+    return value

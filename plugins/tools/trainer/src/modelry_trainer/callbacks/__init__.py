@@ -1,0 +1,1 @@
+"""What listens to a training: the events, who calls them, and the callbacks that every training has."""

@@ -1,0 +1,33 @@
+"""The callbacks that a training has without being asked: flow, progress, the report, and the reporters of report_to."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from modelry_registry import get_registry, resolve
+from modelry_trainer.callbacks.flow import DefaultFlowCallback
+from modelry_trainer.callbacks.progress import ProgressCallback
+from modelry_trainer.callbacks.report import ReportCallback
+
+if TYPE_CHECKING:
+    from modelry_trainer.arguments import TrainingArguments
+
+
+def standard_callbacks(args: "TrainingArguments") -> Iterator[Any]:
+    """In the order in which they listen.
+
+    Raises:
+        UnknownName, MissingPlugin: nobody provides a reporter of that name.
+    """
+    yield DefaultFlowCallback()
+    if not args.disable_tqdm:
+        yield ProgressCallback()
+    registry = get_registry()
+    for name in args.report_to:
+        names = [name]
+        if name == "all":
+            names = [one for one in registry.names("callbacks") if registry.get("callbacks", one).reports]
+        for one in names:
+            made: Any = resolve(registry.get("callbacks", one).callback)
+            yield made()
+    if args.report_html:
+        yield ReportCallback()

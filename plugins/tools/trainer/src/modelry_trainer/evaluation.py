@@ -1,0 +1,160 @@
+"""One pass over a data set without learning: the loss, predictions, labels and metrics."""
+
+import copy
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from modelry_trainer.accumulation import rows_of
+from modelry_trainer.errors import ArgumentsError, MetricFailed
+from modelry_trainer.results import Collected, EvalPrediction
+
+if TYPE_CHECKING:
+    from modelry_trainer.arguments import TrainingArguments
+    from modelry_trainer.trainer import Trainer
+
+
+class Evaluated(NamedTuple):
+    """Of one pass."""
+
+    predictions: Any
+    label_ids: Any
+    metrics: dict[str, float]
+    num_samples: int
+
+
+def evaluate_over(trainer: "Trainer", loader: Any, *, prefix: str, loss_only: bool, ignore_keys: Any) -> Evaluated:
+    """Run a model over all batches.
+
+    Args:
+        prefix: of the names of all metrics.
+        loss_only: keep no predictions.
+
+    Raises:
+        MetricFailed: compute_metrics raised.
+    """
+    args, started = trainer.args, time.monotonic()
+    kept = {
+        name: Collected(move_every=args.eval_accumulation_steps, concatenate=args.eval_do_concat_batches)
+        for name in ("logits", "labels", "inputs")
+    }
+    losses: list[np.ndarray] = []
+    rows = steps = 0
+    metrics: dict[str, float] = {}
+    measure = trainer.compute_metrics
+    with _resting(trainer.model, trainer.optimizer, args) as model:
+        for inputs, last in _and_whether_last(loader):
+            count = rows_of(inputs)
+            rows, steps = rows + count, steps + 1
+            loss, logits, labels = trainer.prediction_step(model, inputs, loss_only, ignore_keys=ignore_keys)
+            if loss is not None:
+                losses.append(np.full(count, float(loss), dtype=np.float64))
+            if logits is not None and trainer.preprocess_logits_for_metrics is not None:
+                logits = trainer.preprocess_logits_for_metrics(logits, labels)
+            batch = {"logits": logits, "labels": labels}
+            if "inputs" in args.include_for_metrics:
+                batch["inputs"] = inputs.get(trainer.main_input_name)
+            for name, value in batch.items():
+                kept[name].add(value)
+            trainer.tell("on_prediction_step", eval_dataloader=loader)
+            if args.batch_eval_metrics and measure is not None and logits is not None:
+                metrics = _measured(measure, _handed(trainer, kept, losses), prefix, compute_result=last)
+                kept = {name: Collected(move_every=None, concatenate=True) for name in kept}
+    predictions, label_ids = kept["logits"].all(), kept["labels"].all()
+    if measure is not None and not args.batch_eval_metrics and predictions is not None and label_ids is not None:
+        given = EvalPrediction(predictions, label_ids, kept["inputs"].all(), _losses(trainer, losses))
+        metrics = _measured(measure, given, prefix)
+    if losses:
+        metrics[f"{prefix}_loss"] = float(np.concatenate(losses).mean())
+    metrics = {name if name.startswith(f"{prefix}_") else f"{prefix}_{name}": value for name, value in metrics.items()}
+    seconds = max(time.monotonic() - started, 1e-9)
+    metrics[f"{prefix}_runtime"] = round(seconds, 4)
+    metrics[f"{prefix}_samples_per_second"] = round(rows / seconds, 3)
+    metrics[f"{prefix}_steps_per_second"] = round(steps / seconds, 3)
+    return Evaluated(predictions, label_ids, metrics, rows)
+
+
+@contextmanager
+def at_rest(optimizer: Any) -> Iterator[None]:
+    """Inside the block the weights are those to be used, of optimizers (schedule-free) that learn at other ones."""
+    rests = callable(getattr(optimizer, "eval", None)) and callable(getattr(optimizer, "train", None))
+    if rests:
+        optimizer.eval()
+    try:
+        yield
+    finally:
+        if rests:
+            optimizer.train()
+
+
+@contextmanager
+def _resting(model: nn.Module, optimizer: Any, args: "TrainingArguments") -> Iterator[nn.Module]:
+    trained = model.training
+    with at_rest(optimizer), torch.no_grad():
+        shown = model.eval()
+        if args.bf16_full_eval or args.fp16_full_eval:  # a copy: the weights that learn keep their precision
+            shown = copy.deepcopy(model).to(torch.bfloat16 if args.bf16_full_eval else torch.float16)
+        try:
+            yield shown
+        finally:
+            model.train(trained)
+
+
+def _and_whether_last(loader: Any) -> Iterator[tuple[Any, bool]]:
+    batches = iter(loader)
+    held = next(batches, None)
+    while held is not None:
+        following = next(batches, None)
+        yield held, following is None
+        held = following
+
+
+def _losses(trainer: "Trainer", losses: list[np.ndarray]) -> Any:
+    return np.concatenate(losses) if "loss" in trainer.args.include_for_metrics and losses else None
+
+
+def _handed(trainer: "Trainer", kept: dict[str, Collected], losses: list[np.ndarray]) -> EvalPrediction:
+    last = losses[-1:] if losses else losses
+    return EvalPrediction(kept["logits"].all(), kept["labels"].all(), kept["inputs"].all(), _losses(trainer, last))
+
+
+def _measured(measure: Any, given: EvalPrediction, prefix: str, **more: Any) -> dict[str, float]:
+    try:
+        found = measure(given, **more)
+    except Exception as error:
+        raise MetricFailed(f"compute_metrics raised {type(error).__name__}: {error}") from error
+    plain: dict[str, float] = {
+        name: value.item() if isinstance(value, np.generic | torch.Tensor) else value
+        for name, value in (found or {}).items()
+    }
+    return plain
+
+
+def is_best(trainer: "Trainer", metrics: Mapping[str, float]) -> bool:
+    """Whether the metric that is watched is better than ever; remembers it."""
+    args, state = trainer.args, trainer.state
+    if args.metric_for_best_model is None:
+        return False
+    value, best = watched(args, metrics), state.best_metric
+    if best is not None and not (value > best if args.greater_is_better else value < best):
+        return False
+    state.best_metric, state.best_global_step = value, state.global_step
+    return True
+
+
+def watched(args: "TrainingArguments", metrics: Mapping[str, float]) -> float:
+    """The value of metric_for_best_model.
+
+    Raises:
+        ArgumentsError: no metric has this name.
+    """
+    name = str(args.metric_for_best_model)
+    name = name if name.startswith("eval_") else f"eval_{name}"
+    if name not in metrics:
+        raise ArgumentsError(f"metric_for_best_model is {name!r}, and an evaluation gives {', '.join(metrics)}")
+    return float(metrics[name])

@@ -1,0 +1,218 @@
+"""From a data set to the batches of an epoch, from any position of it; a row that fails is named.
+
+The order is a pure function of seed, epoch and position, and so is what random augmentation draws in worker processes:
+an epoch that is begun in the middle is the rest of the same epoch.
+"""
+
+import math
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from modelry_trainer.errors import ArgumentsError, BadRow
+from modelry_trainer.sampling import EpochOrder
+
+if TYPE_CHECKING:
+    from modelry_trainer.arguments import TrainingArguments
+
+Collate = Callable[[list[Any]], Any]
+Fed = tuple[list[int], Any]
+"""The numbers of the rows, and their batch."""
+
+
+def is_map_style(data: Any) -> bool:
+    """Whether rows can be asked for by number."""
+    return hasattr(data, "__getitem__") and hasattr(data, "__len__")
+
+
+@final
+class BatchLoader:
+    """The batches of a data set.
+
+    Args:
+        data: map-style, or anything that can be iterated.
+        collate: a list of rows to a batch.
+        what: what a message calls the data set.
+        order: of a map-style data set.
+        batch_size: of any other.
+        device: where batches will go.
+    """
+
+    def __init__(
+        self,
+        data: Any,
+        collate: Collate,
+        args: "TrainingArguments",
+        *,
+        what: str,
+        order: EpochOrder | None,
+        batch_size: int,
+        device: torch.device,
+    ) -> None:
+        self.dataset, self.order, self.batch_size = data, order, batch_size
+        self._seed = args.order_seed
+        self._draws = torch.Generator()  # of its own: iterating takes nothing from the training's random numbers
+        self._place = _Place(order)
+        workers = args.dataloader_num_workers
+        options: dict[str, Any] = {
+            "collate_fn": _NamedCollate(collate, what),
+            "num_workers": workers,
+            "pin_memory": args.dataloader_pin_memory and device.type == "cuda",
+            "persistent_workers": args.dataloader_persistent_workers,
+            "prefetch_factor": args.dataloader_prefetch_factor,
+            "multiprocessing_context": args.dataloader_multiprocessing_context,
+            "generator": self._draws,
+        }
+        if order is None:
+            rows: Any = _Stream(data, what)
+            options.update(batch_size=batch_size, drop_last=args.dataloader_drop_last)
+        else:
+            rows = _Rows(data, what, args.order_seed)
+            options.update(batch_sampler=self._place)
+        self._loader: DataLoader[Any] = DataLoader(rows, **options)
+
+    def __len__(self) -> int:
+        """Batches in an epoch.
+
+        Raises:
+            TypeError: nobody knows.
+        """
+        if self.order is not None:
+            return len(self.order)
+        return math.ceil(len(self.dataset) / self.batch_size)
+
+    def __iter__(self) -> Iterator[Any]:
+        """The batches of the first epoch."""
+        return (batch for _, batch in self.epoch(0))
+
+    def epoch(self, epoch: int, position: int = 0) -> Iterator[Fed]:
+        """The rest of an epoch. A stream has no positions: it is read from its beginning, and so many are dropped."""
+        self._draws.manual_seed(self._seed + epoch)
+        set_epoch = getattr(self.dataset, "set_epoch", None)
+        if callable(set_epoch):
+            set_epoch(epoch)
+        self._place.epoch, self._place.position = epoch, position
+        batches = iter(self._loader)
+        for _ in range(position if self.order is None else 0):
+            next(batches, None)
+        return batches
+
+
+@final
+class _Place:
+    """A batch sampler that is told where to begin."""
+
+    def __init__(self, order: EpochOrder | None) -> None:
+        self.order, self.epoch, self.position = order, 0, 0
+
+    def __len__(self) -> int:
+        return 0 if self.order is None else len(self.order)
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        assert self.order is not None
+        for rows in self.order.at(self.epoch, self.position):
+            yield [(self.epoch, row) for row in rows]
+
+
+@final
+class _Rows:
+    """Rows by (epoch, number); the number comes along."""
+
+    def __init__(self, data: Any, what: str, seed: int) -> None:
+        self.data, self.what, self.seed = data, what, seed
+
+    def __getitem__(self, key: tuple[int, int]) -> tuple[int, Any]:
+        epoch, row = key
+        if get_worker_info() is not None:
+            _seed_worker((self.seed, epoch, row))
+        try:
+            return row, self.data[row]
+        except Exception as error:
+            raise BadRow(f"row {row} of the {self.what} cannot be read: {type(error).__name__}: {error}") from error
+
+
+@final
+class _Stream(IterableDataset[Any]):
+    """Rows as they come, counted."""
+
+    def __init__(self, data: Any, what: str) -> None:
+        self.data, self.what = data, what
+
+    def __iter__(self) -> Iterator[tuple[int, Any]]:
+        number = 0
+        rows = iter(self.data)
+        while True:
+            try:
+                row = next(rows)
+            except StopIteration:
+                return
+            except Exception as error:
+                message = f"row {number} of the {self.what} cannot be read: {type(error).__name__}: {error}"
+                raise BadRow(message) from error
+            yield number, row
+            number += 1
+
+
+@final
+class _NamedCollate:
+    """Collates; where that fails, says which row is to blame."""
+
+    def __init__(self, collate: Collate, what: str) -> None:
+        self.collate, self.what = collate, what
+
+    def __call__(self, rows: Sequence[tuple[int, Any]]) -> Fed:
+        numbers = [number for number, _ in rows]
+        try:
+            return numbers, self.collate([row for _, row in rows])
+        except Exception as error:
+            raise BadRow(f"{self._blame(rows)}: {type(error).__name__}: {error}") from error
+
+    def _blame(self, rows: Sequence[tuple[int, Any]]) -> str:
+        for number, row in rows:
+            try:
+                self.collate([row])
+            except Exception:
+                return f"row {number} of the {self.what} cannot be made a batch"
+        shapes = [_outline(row) for _, row in rows]
+        odd = [number for (number, _), shape in zip(rows, shapes, strict=True) if shapes.count(shape) == 1]
+        if len(odd) == 1:
+            return f"row {odd[0]} of the {self.what} does not fit the other rows of its batch"
+        return f"rows {', '.join(str(number) for number, _ in rows)} of the {self.what} do not fit into one batch"
+
+
+def _outline(row: Any) -> str:
+    if isinstance(row, Mapping):
+        return str({key: _outline(value) for key, value in row.items()})
+    shape = getattr(row, "shape", None)
+    return f"{type(row).__name__}{tuple(shape) if shape is not None else len(row) if hasattr(row, '__len__') else ''}"
+
+
+def _seed_worker(numbers: tuple[int, ...]) -> None:
+    drawn = int(np.random.SeedSequence(numbers).generate_state(1)[0])
+    random.seed(drawn)
+    np.random.seed(drawn)
+    torch.manual_seed(drawn)
+
+
+def row_lengths(data: Any, *, column: str, main_input: str) -> list[int]:
+    """The length of every row: its column of that name, or how long its main input is.
+
+    Raises:
+        ArgumentsError: rows have neither.
+    """
+    if column in (getattr(data, "column_names", None) or ()):
+        return [int(value) for value in data[column]]
+    lengths = []
+    for number in range(len(data)):
+        row = data[number]
+        if not isinstance(row, Mapping) or (column not in row and main_input not in row):
+            raise ArgumentsError(
+                f"train_sampling_strategy='group_by_length': row {number} has neither {column!r} nor {main_input!r}; "
+                "name the column in length_column_name"
+            )
+        lengths.append(int(row[column]) if column in row else len(row[main_input]))
+    return lengths

@@ -1,0 +1,134 @@
+"""The gradients of one step: of all parts of its batches, each with the weight that makes them those of the whole.
+
+Where memory runs out and smaller batches are asked for (auto_find_batch_size), the step is done again in smaller parts:
+the same gradients. An error in the middle of a batch is brought home to its row.
+"""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from modelry.errors import ModelryWarning, OutOfMemory
+from modelry.generation.failing import is_out_of_memory
+from modelry_trainer.accumulation import counted, divided, rows_of, shifts_labels
+from modelry_trainer.checkpoints.randomness import random_states, set_random_states
+from modelry_trainer.errors import BadRow, TrainingError
+from modelry_trainer.feeding import Fed
+from modelry_trainer.memory import release
+from modelry_trainer.state import Place
+
+if TYPE_CHECKING:
+    from modelry_trainer.trainer import Trainer
+
+
+class Gradients:
+    """Fills the gradients of a trainer's model, step after step."""
+
+    def __init__(self, trainer: "Trainer", place: Place) -> None:
+        self.trainer, self.place = trainer, place
+        self._shifted = shifts_labels(trainer.model)
+        self._labels = next(iter(trainer.label_names), "labels")
+
+    def of_step(self, group: Sequence[Fed]) -> float:
+        """Fill the gradients from zero; the loss of all rows together.
+
+        Raises:
+            OutOfMemory: and smaller batches are not asked for, or there are none.
+            BadRow: one row cannot be run.
+        """
+        trainer, place = self.trainer, self.place
+        for _, batch in group:
+            if not isinstance(batch, Mapping):
+                raise TrainingError(
+                    f"data_collator returns a {type(batch).__name__}: return a mapping, forward's arguments by name"
+                )
+        before = random_states() if trainer.args.auto_find_batch_size else None
+        while True:
+            try:
+                loss = self._accumulated(group)
+                break
+            except Exception as error:
+                if not (isinstance(error, OutOfMemory) or is_out_of_memory(error)):
+                    self._blame(group, error)
+                    raise
+                rows = max(rows_of(batch) for _, batch in group)
+                if before is None or place.parts >= rows:
+                    raise OutOfMemory(_advice(rows, place.parts, asked=before is not None, error=error)) from error
+                words = str(error)
+            place.parts *= 2  # outside of the handler, where nothing holds the failed step's tensors any more
+            warnings.warn(
+                f"memory ran out in step {trainer.state.global_step + 1} ({words[:100]}): batches of {rows} rows are "
+                f"now run in {place.parts} parts, with the same gradients",
+                ModelryWarning,
+                stacklevel=3,
+            )
+            trainer.model.zero_grad()
+            release(trainer.device)
+            set_random_states(before)
+        for _, batch in group:
+            self._count_tokens(batch)
+        return loss
+
+    def _accumulated(self, group: Sequence[Fed]) -> float:
+        trainer, parts = self.trainer, self.place.parts
+        pieces: list[Any] = [one for _, batch in group for one in (divided(batch, parts) if parts > 1 else [batch])]
+        counts = [counted(piece, shifted=self._shifted, name=self._labels) for piece in pieces]
+        total = sum(counts)
+        whole = int(total)
+        total_loss: Tensor | float = 0.0
+        for number, (piece, count) in enumerate(zip(pieces, counts, strict=True)):
+            trainer.part_of_batch = int(count) / whole if whole else 1 / len(pieces)
+            total_loss = total_loss + trainer.training_step(trainer.model, piece, num_items_in_batch=total)
+            if number + 1 < len(pieces):
+                trainer.tell("on_substep_end")
+        return float(total_loss)
+
+    def _count_tokens(self, batch: Mapping[str, Any]) -> None:
+        """Elements of the main input, or those that are no padding."""
+        trainer = self.trainer
+        main, mask = batch.get(trainer.main_input_name), batch.get("attention_mask")
+        if trainer.args.include_num_input_tokens_seen == "non_padding" and isinstance(mask, Tensor):
+            trainer.state.num_input_tokens_seen += int(mask.ne(0).sum())
+        elif isinstance(main, Tensor):
+            trainer.state.num_input_tokens_seen += main.numel()
+
+    def _blame(self, group: Sequence[Fed], error: Exception) -> None:
+        """Run rows one by one; name the one that fails where others do not.
+
+        Raises:
+            BadRow: exactly one row of the step fails alone.
+        """
+        trainer, failing, fine = self.trainer, [], 0
+        step = trainer.state.global_step + 1
+        for rows, batch in group:
+            for number, row in zip(rows, divided(batch, rows_of(batch)), strict=False):
+                try:
+                    with torch.no_grad():
+                        trainer.compute_loss(trainer.model, trainer.prepare_inputs(row))
+                    fine += 1
+                except Exception as caught:
+                    failing.append((number, caught))
+        trainer.model.zero_grad()
+        if len(failing) == 1 and fine:
+            number, alone = failing[0]
+            message = (
+                f"row {number} of the train data set cannot be run, in step {step}: {type(alone).__name__}: {alone}"
+            )
+            raise BadRow(message) from error
+        named = ", ".join(str(row) for rows, _ in group for row in rows) or "unknown"
+        error.add_note(f"in step {step} of the training, rows {named} of the train data set")
+
+
+def _advice(rows: int, parts: int, *, asked: bool, error: Exception) -> str:
+    more = (
+        f"even single rows do not fit (batches of {rows} rows ran in {parts} parts)"
+        if asked
+        else "auto_find_batch_size=True runs smaller batches by itself"
+    )
+    return (
+        f"memory ran out on a batch of {rows} rows: {more}; gradient_checkpointing=True, bf16=True or shorter rows "
+        f"take less ({' '.join(str(error).split())[:200]})"
+    )

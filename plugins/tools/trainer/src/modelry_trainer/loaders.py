@@ -1,0 +1,77 @@
+"""The loaders of a trainer: which collator, which columns, which order."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modelry_trainer.columns import read_columns, without_unused
+from modelry_trainer.errors import ArgumentsError
+from modelry_trainer.feeding import BatchLoader, Collate, is_map_style, row_lengths
+from modelry_trainer.sampling import EpochOrder
+
+if TYPE_CHECKING:
+    from modelry_trainer.trainer import Trainer
+
+__all__ = ["default_collator", "evaluation_loader", "save_preprocessor", "training_loader"]
+
+
+def default_collator(processing_class: Any) -> Collate:
+    """Padding where the preprocessor can pad, else stacking, as in the ecosystem."""
+    from modelry_trainer.collators import DataCollatorWithPadding, default_data_collator
+
+    if hasattr(processing_class, "pad"):
+        return DataCollatorWithPadding(processing_class)
+    return default_data_collator
+
+
+def training_loader(trainer: "Trainer", data: Any) -> BatchLoader:
+    """Batches for learning.
+
+    Raises:
+        ArgumentsError: there is no data set, or it does not go with the arguments.
+    """
+    args = trainer.args
+    if data is None:
+        raise ArgumentsError("train() needs a train_dataset: give one to Trainer")
+    order = None
+    if is_map_style(data):
+        if len(data) == 0:
+            raise ArgumentsError("train_dataset has no rows")
+        grouped = args.train_sampling_strategy == "group_by_length"
+        column, main = args.length_column_name, trainer.main_input_name
+        order = EpochOrder(
+            len(data),
+            seed=args.order_seed,
+            by_length=row_lengths(data, column=column, main_input=main) if grouped else None,
+            batch_size=args.per_device_train_batch_size,
+            shuffle=args.train_sampling_strategy != "sequential",
+            drop_last=args.dataloader_drop_last,
+        )
+    elif args.train_sampling_strategy == "group_by_length":
+        raise ArgumentsError(
+            "train_sampling_strategy='group_by_length' needs rows by number: this data set is a stream"
+        )
+    return _loader(trainer, data, "train data set", order, args.per_device_train_batch_size)
+
+
+def evaluation_loader(trainer: "Trainer", data: Any, what: str) -> BatchLoader:
+    """Batches in the order of the data set, every row once."""
+    size = trainer.args.per_device_eval_batch_size
+    order = None
+    if is_map_style(data):
+        if len(data) == 0:
+            raise ArgumentsError(f"the {what} has no rows")
+        order = EpochOrder(len(data), seed=0, batch_size=size, shuffle=False)
+    return _loader(trainer, data, what, order, size)
+
+
+def _loader(trainer: "Trainer", data: Any, what: str, order: EpochOrder | None, size: int) -> BatchLoader:
+    collate = trainer.data_collator
+    if trainer.args.remove_unused_columns:
+        collate = without_unused(collate, read_columns(trainer.model, trainer.label_names))
+    return BatchLoader(data, collate, trainer.args, what=what, order=order, batch_size=size, device=trainer.device)
+
+
+def save_preprocessor(preprocessor: Any, folder: Path) -> None:
+    """Write a tokenizer or processor beside the model, where there is one that can be written."""
+    if hasattr(preprocessor, "save_pretrained"):
+        preprocessor.save_pretrained(folder)

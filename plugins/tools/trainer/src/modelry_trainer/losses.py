@@ -1,0 +1,36 @@
+"""Label smoothing. Szegedy et al. 2016, https://arxiv.org/abs/1512.00567.
+
+N positions   C classes
+"""
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from modelry.heads.losses import IGNORED
+
+
+def smoothed_cross_entropy(
+    logits: Tensor,
+    labels: Tensor,
+    *,
+    smoothing: float,
+    shifted: bool,
+    num_items_in_batch: Tensor | int | None = None,
+) -> Tensor:
+    """Cross entropy with the part `smoothing` of each target spread evenly over all classes. Runs in float32.
+
+    Args:
+        logits: (..., C).
+        labels: (...) int64; -100 does not count.
+        smoothing: in [0, 1).
+        shifted: compare each position with the next one's label.
+        num_items_in_batch: labels that count in all parts of the batch; the mean over these ones when None.
+    """
+    if shifted:
+        logits, labels = logits[..., :-1, :], labels[..., 1:]
+    flat, wanted = logits.flatten(0, -2).float(), labels.flatten()
+    reduction = "mean" if num_items_in_batch is None else "sum"
+    loss = F.cross_entropy(flat, wanted, ignore_index=IGNORED, reduction=reduction, label_smoothing=smoothing)
+    if num_items_in_batch is None:
+        return loss
+    return loss / num_items_in_batch

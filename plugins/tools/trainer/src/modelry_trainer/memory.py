@@ -1,0 +1,24 @@
+"""How much memory a training takes."""
+
+import gc
+import sys
+
+import torch
+
+
+def peak_bytes(device: torch.device) -> int:
+    """The most memory taken so far: of the GPU, else of this process; 0 where the system does not say."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def release(device: torch.device) -> None:
+    """Give back what nothing holds any more."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()

@@ -1,0 +1,78 @@
+"""The loss of a batch: the model's own, one with smoothed labels, or a function of the user's."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+
+from modelry_trainer import accumulation
+from modelry_trainer.errors import TrainingError
+from modelry_trainer.losses import smoothed_cross_entropy
+
+if TYPE_CHECKING:
+    from modelry_trainer.arguments import TrainingArguments
+
+
+def model_loss(
+    model: nn.Module,
+    inputs: Mapping[str, Any],
+    args: "TrainingArguments",
+    *,
+    func: Callable[..., Tensor] | None,
+    num_items_in_batch: Any,
+) -> tuple[Tensor, Any, bool]:
+    """Run the model.
+
+    Args:
+        func: of the user: (outputs, labels, num_items_in_batch) -> loss.
+        num_items_in_batch: labels that count in the whole step; None: the mean over this batch is wanted.
+
+    Returns:
+        The loss, the outputs, and whether the loss has been divided by num_items_in_batch.
+
+    Raises:
+        TrainingError: there is no loss in what the model returns.
+    """
+    parameters = inspect.signature(accumulation.unwrapped(model).forward).parameters
+    given = dict(inputs)
+    if "use_cache" in parameters:
+        given.setdefault("use_cache", args.use_cache)
+    smooth = args.label_smoothing_factor and given.get("labels") is not None
+    whole = num_items_in_batch is not None
+    if not smooth and func is None:
+        divided = whole and accumulation.takes_item_count(model)
+        if divided:
+            given["num_items_in_batch"] = num_items_in_batch
+        outputs = model(**given)
+        return _loss_of(outputs, given), outputs, divided
+    labels: Any = given.get("labels")
+    if "decoder_input_ids" not in parameters or "decoder_input_ids" in given:  # which are made of the labels
+        given.pop("labels", None)
+    outputs = model(**given)
+    if func is not None:
+        return func(outputs, labels, num_items_in_batch=num_items_in_batch), outputs, whole
+    loss = smoothed_cross_entropy(
+        outputs["logits"],
+        labels,
+        smoothing=args.label_smoothing_factor,
+        shifted=accumulation.shifts_labels(model),
+        num_items_in_batch=num_items_in_batch,
+    )
+    return loss, outputs, whole
+
+
+def _loss_of(outputs: Any, inputs: Mapping[str, Any]) -> Tensor:
+    if isinstance(outputs, Tensor):
+        return outputs
+    found: Tensor
+    if hasattr(outputs, "keys"):
+        if "loss" in outputs.keys():  # noqa: SIM118  our outputs are no mappings
+            found = outputs["loss"]
+            return found
+        raise TrainingError(
+            f"the model returned no loss, but {', '.join(outputs.keys())}; it was given {', '.join(inputs)}. Give it "
+            "labels, or give Trainer a compute_loss_func"
+        )
+    found = outputs[0]
+    return found

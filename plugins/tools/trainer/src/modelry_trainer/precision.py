@@ -1,0 +1,43 @@
+"""In which numbers a training computes: autocast, the scaling that float16 needs, TF32 and determinism."""
+
+import os
+import random
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    from modelry_trainer.arguments import TrainingArguments
+
+
+def training_device(args: "TrainingArguments") -> torch.device:
+    """A GPU where there is one and use_cpu does not refuse it."""
+    return torch.device("cuda" if torch.cuda.is_available() and not args.use_cpu else "cpu")
+
+
+def autocast(args: "TrainingArguments", device: torch.device) -> AbstractContextManager[Any]:
+    """The block in which the loss is computed. Weights stay as they are; products run in 16 bits where asked for."""
+    if not (args.bf16 or args.fp16):
+        return nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16 if args.bf16 else torch.float16)
+
+
+def gradient_scaler(args: "TrainingArguments", device: torch.device) -> torch.amp.GradScaler | None:
+    """Keeps small gradients of float16 from becoming 0; None where nothing is scaled."""
+    return torch.amp.GradScaler(device.type) if args.fp16 else None
+
+
+def seed_everything(args: "TrainingArguments") -> None:
+    """Seed python, numpy and torch; with full_determinism, refuse what is not deterministic."""
+    random.seed(args.seed)
+    np.random.seed(args.seed % 2**32)
+    torch.manual_seed(args.seed)
+    if args.full_determinism:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":16:8")
+        torch.use_deterministic_algorithms(True)
+        torch.backends.cudnn.benchmark = False
+    if args.tf32 is not None:
+        torch.backends.cuda.matmul.allow_tf32 = args.tf32
+        torch.backends.cudnn.allow_tf32 = args.tf32

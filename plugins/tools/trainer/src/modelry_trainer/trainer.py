@@ -1,0 +1,400 @@
+"""`Trainer`: a model, data and arguments; train, evaluate, predict, save.
+
+What happens in a step is in `loop` and `gradients`, what is kept in `resuming` and `checkpoints`. To change something,
+override compute_loss, training_step, prediction_step, create_optimizer, create_scheduler, a get_..._dataloader or log.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from modelry_trainer import precision
+from modelry_trainer.accumulation import unwrapped
+from modelry_trainer.arguments import TrainingArguments
+from modelry_trainer.callbacks.events import CallbackHandler
+from modelry_trainer.callbacks.standard import standard_callbacks
+from modelry_trainer.checkpoints.folders import checkpoints, clear_strays, rotate, write_checkpoint
+from modelry_trainer.checkpoints.weights import load_weights, save_weights
+from modelry_trainer.columns import label_columns
+from modelry_trainer.errors import ArgumentsError, TrainingError
+from modelry_trainer.evaluation import at_rest, evaluate_over
+from modelry_trainer.loaders import default_collator, evaluation_loader, save_preprocessor, training_loader
+from modelry_trainer.loop import Loop, new_state, plan
+from modelry_trainer.neftune import noisy_embeddings
+from modelry_trainer.objective import model_loss
+from modelry_trainer.optimization import new_optimizer, new_schedule
+from modelry_trainer.outputs import predictions_of, to_device
+from modelry_trainer.results import PredictionOutput, TrainOutput
+from modelry_trainer.resuming import STATE, chosen_checkpoint, read_training, write_training
+from modelry_trainer.schedules import follows_metric
+from modelry_trainer.state import Place, TrainerControl, TrainerState
+
+
+class Trainer:
+    """Trains a model: one of ours or any nn.Module whose forward returns a loss.
+
+    Args:
+        model: None where `model_init` makes it.
+        args: see `TrainingArguments`.
+        data_collator: a list of rows to a mapping of tensors; padding where processing_class can pad, else stacking.
+        train_dataset: rows by number, or anything that can be iterated.
+        eval_dataset: the same; a mapping of names to several is evaluated one by one.
+        processing_class: a tokenizer or processor, saved with the model.
+        model_init: makes a new model for every `train`.
+        compute_loss_func: (outputs, labels, num_items_in_batch) -> loss, already divided by num_items_in_batch.
+        compute_metrics: EvalPrediction -> {name: value}.
+        callbacks: beside the standard ones.
+        optimizers: an optimizer and a schedule to use; None makes those of the arguments.
+        optimizer_cls_and_kwargs: a class of optimizers and what it is given.
+        preprocess_logits_for_metrics: (logits, labels) -> what is kept of them for compute_metrics.
+
+    Raises:
+        ArgumentsError: arguments that do not go with each other.
+    """
+
+    loss_is_scaled_for_ga: bool | None = None
+    """Of a subclass with a compute_loss of its own: whether what it returns is already divided by num_items_in_batch.
+    None: only what the inherited compute_loss has divided is."""
+
+    def __init__(
+        self,
+        model: nn.Module | None = None,
+        args: TrainingArguments | None = None,
+        data_collator: Callable[[list[Any]], Any] | None = None,
+        train_dataset: Any = None,
+        eval_dataset: Any = None,
+        processing_class: Any = None,
+        model_init: Callable[[], nn.Module] | None = None,
+        compute_loss_func: Callable[..., Tensor] | None = None,
+        compute_metrics: Callable[..., Mapping[str, float]] | None = None,
+        callbacks: Sequence[Any] | None = None,
+        optimizers: tuple[Any, Any] = (None, None),
+        optimizer_cls_and_kwargs: tuple[type, dict[str, Any]] | None = None,
+        preprocess_logits_for_metrics: Callable[[Any, Any], Any] | None = None,
+    ) -> None:
+        self.args = TrainingArguments() if args is None else args
+        type(self.args)(**self.args.model_dump())  # it may have been edited: checked again
+        if (model is None) == (model_init is None):
+            raise ArgumentsError("give Trainer either a model or a model_init")
+        if optimizer_cls_and_kwargs is not None and optimizers[0] is not None:
+            raise ArgumentsError("optimizers and optimizer_cls_and_kwargs are both given: choose one")
+        if compute_loss_func is not None and self.args.label_smoothing_factor:
+            raise ArgumentsError("compute_loss_func is given, so nobody reads label_smoothing_factor: leave one out")
+        precision.seed_everything(self.args)
+        self.device = precision.training_device(self.args)
+        self.model_init = model_init
+        made: Any = model if model_init is None else model_init()
+        self.model = self._placed(made)
+        self.processing_class = processing_class
+        self.data_collator = default_collator(processing_class) if data_collator is None else data_collator
+        self.train_dataset, self.eval_dataset = train_dataset, eval_dataset
+        self.compute_loss_func, self.compute_metrics = compute_loss_func, compute_metrics
+        self.preprocess_logits_for_metrics = preprocess_logits_for_metrics
+        self.optimizer, self.lr_scheduler = optimizers
+        self._optimizers_given = optimizers
+        self.optimizer_cls_and_kwargs = optimizer_cls_and_kwargs
+        self.schedule_follows_metric = False
+        self.scaler: torch.amp.GradScaler | None = None
+        self.state, self.control = TrainerState(), TrainerControl()
+        self.part_of_batch = 1.0
+        """Of the loss of the step: how much what training_step is given counts, where its loss is a mean."""
+        self._divided = False
+        self.ignored_in_evaluation: Sequence[str] | None = None
+        self.callback_handler = CallbackHandler([*standard_callbacks(self.args), *(callbacks or ())])
+        if self.args.eval_strategy != "no" and eval_dataset is None and not self._makes("get_eval_dataloader"):
+            raise ArgumentsError(f"eval_strategy is {self.args.eval_strategy!r} and there is no eval_dataset: give one")
+        self.tell("on_init_end")
+
+    # Training
+
+    def train(
+        self, resume_from_checkpoint: str | Path | bool | None = None, ignore_keys_for_eval: Sequence[str] | None = None
+    ) -> TrainOutput:
+        """Train to the end.
+
+        Args:
+            resume_from_checkpoint: a folder, or True for the newest whole one in output_dir.
+
+        Raises:
+            TrainingError: see `errors`.
+        """
+        args, output = self.args, Path(self.args.output_dir)
+        asked = args.resume_from_checkpoint if resume_from_checkpoint is None else resume_from_checkpoint
+        clear_strays(output)
+        source = chosen_checkpoint(asked, output)
+        precision.seed_everything(args)
+        if self.model_init is not None:
+            self.model = self._placed(self.model_init())
+            self.optimizer, self.lr_scheduler = self._optimizers_given
+        self.ignored_in_evaluation = ignore_keys_for_eval
+        self._switch_on()
+        loader = self.get_train_dataloader()
+        length = plan(self, loader)
+        self.state, self.control = new_state(args, length), TrainerControl()
+        self.create_optimizer_and_scheduler(length.max_steps)
+        place = Place() if source is None else read_training(self, source)
+        loop, first = Loop(self, loader, length, place), self.state.global_step
+        self.model.zero_grad()
+        self.tell("on_train_begin", train_dataloader=loader)
+        started = time.monotonic()
+        with noisy_embeddings(self.model, args.neftune_noise_alpha):
+            if args.eval_on_start and source is None:
+                loop.evaluate(schedule_too=False)
+            loop.run()
+        return self._finished(place, first, time.monotonic() - started)
+
+    def training_step(self, model: nn.Module, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
+        """Forward and backward of one batch, or of a part of one; returns its share of the step's loss."""
+        if not model.training:
+            model.train()
+        inputs = self.prepare_inputs(inputs)
+        self._divided = False
+        with precision.autocast(self.args, self.device):
+            loss: Tensor = self.compute_loss(model, inputs, num_items_in_batch=num_items_in_batch)
+        if loss.dim():
+            raise TrainingError(f"compute_loss returns a tensor of shape {tuple(loss.shape)}: return one number")
+        if not (self._divided if self.loss_is_scaled_for_ga is None else self.loss_is_scaled_for_ga):
+            loss = loss * self.part_of_batch
+        every = self.args.torch_empty_cache_steps
+        if every is not None and self.state.global_step % every == 0 and self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        scaled: Any = loss if self.scaler is None else self.scaler.scale(loss)
+        scaled.backward()
+        return loss.detach()
+
+    def compute_loss(
+        self, model: nn.Module, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """The loss of a batch; with return_outputs the model's outputs too.
+
+        Args:
+            num_items_in_batch: labels that count in the whole step. None, or a model that does not divide by it: the
+                loss is the mean over this batch, and training_step gives it its weight.
+        """
+        loss, outputs, self._divided = model_loss(
+            model, inputs, self.args, func=self.compute_loss_func, num_items_in_batch=num_items_in_batch
+        )
+        return (loss, outputs) if return_outputs else loss
+
+    def prepare_inputs(self, inputs: Any) -> Any:
+        """A batch on the device."""
+        return to_device(inputs, self.device)
+
+    # Optimizer and schedule
+
+    def create_optimizer_and_scheduler(self, num_training_steps: int) -> None:
+        """Make what is not there yet."""
+        self.create_optimizer()
+        self.create_scheduler(num_training_steps)
+        self.scaler = precision.gradient_scaler(self.args, self.device)
+
+    def create_optimizer(self) -> Any:
+        """Biases and norms do not decay."""
+        if self.optimizer is None:
+            self.optimizer = new_optimizer(self.model, self.args, given=self.optimizer_cls_and_kwargs)
+        return self.optimizer
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """The learning rate over so many steps."""
+        if self.lr_scheduler is None:
+            moved = self.optimizer if optimizer is None else optimizer
+            self.lr_scheduler = new_schedule(moved, self.args, steps=num_training_steps)
+            self.schedule_follows_metric = follows_metric(self.args.lr_scheduler_type)
+        return self.lr_scheduler
+
+    def get_learning_rate(self) -> float:
+        """Of the first group of parameters."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    # Data
+
+    def get_train_dataloader(self) -> Any:
+        """Batches for learning."""
+        return training_loader(self, self.train_dataset)
+
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
+        """Batches for evaluation."""
+        data = self.eval_dataset if eval_dataset is None else eval_dataset
+        if data is None:
+            raise ArgumentsError("evaluate() needs an eval_dataset: give one to it or to Trainer")
+        return evaluation_loader(self, data, "eval data set")
+
+    def get_test_dataloader(self, test_dataset: Any) -> Any:
+        """Batches for prediction."""
+        return evaluation_loader(self, test_dataset, "test data set")
+
+    # Evaluation
+
+    def evaluate(
+        self, eval_dataset: Any = None, ignore_keys: Sequence[str] | None = None, metric_key_prefix: str = "eval"
+    ) -> dict[str, float]:
+        """The loss and the metrics on a data set, or on each of several.
+
+        Raises:
+            MetricFailed: compute_metrics raised; the model is as it was.
+        """
+        data = self.eval_dataset if eval_dataset is None else eval_dataset
+        if isinstance(data, Mapping):
+            several: dict[str, float] = {}
+            for name, one in data.items():
+                several |= self.evaluate(one, ignore_keys, f"{metric_key_prefix}_{name}")
+            return several
+        loader = self.get_eval_dataloader(eval_dataset)
+        only = self.args.prediction_loss_only or self.compute_metrics is None
+        found = evaluate_over(self, loader, prefix=metric_key_prefix, loss_only=only, ignore_keys=ignore_keys)
+        self.log(found.metrics)
+        self.tell("on_evaluate", metrics=found.metrics)
+        return found.metrics
+
+    def predict(
+        self, test_dataset: Any, ignore_keys: Sequence[str] | None = None, metric_key_prefix: str = "test"
+    ) -> PredictionOutput:
+        """Predictions, labels and metrics of a data set, as numpy arrays filled up with -100."""
+        loader = self.get_test_dataloader(test_dataset)
+        found = evaluate_over(self, loader, prefix=metric_key_prefix, loss_only=False, ignore_keys=ignore_keys)
+        self.tell("on_predict", metrics=found.metrics)
+        return PredictionOutput(found.predictions, found.label_ids, found.metrics)
+
+    def prediction_step(
+        self,
+        model: nn.Module,
+        inputs: Any,
+        prediction_loss_only: bool,
+        ignore_keys: Sequence[str] | None = None,
+    ) -> tuple[Any, Any, Any]:
+        """Loss, outputs and labels of one batch; None where there is none."""
+        inputs = self.prepare_inputs(inputs)
+        names = [name for name in self.label_names if inputs.get(name) is not None]
+        labels = tuple(inputs[name] for name in names)
+        with torch.no_grad(), precision.autocast(self.args, self.device):
+            if names:
+                loss, outputs = self.compute_loss(model, inputs, return_outputs=True)
+            else:
+                loss, outputs = None, model(**inputs)
+        if prediction_loss_only:
+            return loss, None, None
+        return loss, predictions_of(outputs, model, ignore_keys), labels[0] if len(labels) == 1 else labels or None
+
+    # Saving
+
+    def save_model(self, output_dir: str | Path | None = None) -> None:
+        """Write the model and its preprocessor to where `from_pretrained` reads them; output_dir of the arguments."""
+        folder = Path(self.args.output_dir if output_dir is None else output_dir).expanduser()
+        with at_rest(self.optimizer):
+            save_weights(self.model, folder)
+        self.save_preprocessor(folder)
+
+    def save_preprocessor(self, folder: Path) -> None:
+        """Write the tokenizer or processor into a folder."""
+        save_preprocessor(self.processing_class, folder)
+
+    def save_state(self) -> None:
+        """Write trainer_state.json into output_dir."""
+        output = Path(self.args.output_dir)
+        output.mkdir(parents=True, exist_ok=True)
+        (output / STATE).write_text(json.dumps(self.state.to_dict(), indent=2), encoding="utf-8")
+
+    def save_checkpoint(self, place: Place) -> Path:
+        """Write checkpoint-<step>; then let go of the oldest.
+
+        Raises:
+            SaveFailed: the disk is full; older checkpoints are whole.
+        """
+        output = Path(self.args.output_dir)
+        folder = output / f"checkpoint-{self.state.global_step}"
+        if self.state.best_global_step == self.state.global_step:
+            self.state.best_model_checkpoint = str(folder)
+        write_checkpoint(folder, lambda aside: write_training(self, place, aside))
+        best = self.state.best_model_checkpoint if self.args.load_best_model_at_end else None
+        rotate(output, keep=self.args.save_total_limit, best=best, newest=folder)
+        return folder
+
+    def newest_checkpoint(self) -> Path | None:
+        """The last one in output_dir."""
+        return next(reversed(checkpoints(Path(self.args.output_dir))), None)
+
+    # Callbacks and logs
+
+    def add_callback(self, callback: Any) -> None:
+        """Add a listener, or a class of listeners."""
+        self.callback_handler.add(callback)
+
+    def pop_callback(self, callback: Any) -> Any:
+        """Take a listener out and return it; None where there is none."""
+        return self.callback_handler.pop(callback)
+
+    def remove_callback(self, callback: Any) -> None:
+        """Take a listener out."""
+        self.callback_handler.pop(callback)
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Add the epoch, keep the line, and tell the listeners."""
+        logs["epoch"] = self.state.epoch
+        if self.args.include_num_input_tokens_seen != "no":
+            logs["num_input_tokens_seen"] = self.state.num_input_tokens_seen
+        self.state.log_history.append({**logs, "step": self.state.global_step})
+        self.tell("on_log", logs=logs)
+
+    def tell(self, event: str, **more: Any) -> None:
+        """Tell all listeners of an event."""
+        known = {
+            "model": self.model,
+            "processing_class": self.processing_class,
+            "optimizer": self.optimizer,
+            "lr_scheduler": self.lr_scheduler,
+        }
+        self.control = self.callback_handler.call(event, self.args, self.state, self.control, **{**known, **more})
+
+    @property
+    def main_input_name(self) -> str:
+        """The argument of forward that carries the input."""
+        return str(getattr(unwrapped(self.model), "main_input_name", "input_ids"))
+
+    @property
+    def label_names(self) -> list[str]:
+        """The arguments of forward that are labels."""
+        return self.args.label_names or label_columns(self.model)
+
+    def is_world_process_zero(self) -> bool:
+        """Whether this process is the one that writes."""
+        return self.state.is_world_process_zero
+
+    # Inside
+
+    def _makes(self, name: str) -> bool:
+        return getattr(type(self), name) is not getattr(Trainer, name)
+
+    def _placed(self, model: nn.Module) -> nn.Module:
+        return model if getattr(model, "hf_device_map", None) else model.to(self.device)
+
+    def _switch_on(self) -> None:
+        args, model = self.args, self.model
+        if args.checkpoints_activations:
+            enable: Any = getattr(model, "gradient_checkpointing_enable", None)
+            if enable is None:
+                raise ArgumentsError(f"{type(model).__name__} has no gradient_checkpointing_enable: leave it out")
+            enable(gradient_checkpointing_kwargs=args.checkpointing_options)
+        if args.torch_compile:
+            model.compile(backend=args.torch_compile_backend or "inductor", mode=args.torch_compile_mode)
+
+    def _finished(self, place: Place, first: int, seconds: float) -> TrainOutput:
+        steps = self.state.global_step - first
+        rows = steps * self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps
+        mean = place.loss_total / max(place.steps_total, 1)
+        metrics = {
+            "train_runtime": round(seconds, 4),
+            "train_samples_per_second": round(rows / max(seconds, 1e-9), 3),
+            "train_steps_per_second": round(steps / max(seconds, 1e-9), 3),
+            "train_loss": mean,
+        }
+        self.log(metrics)
+        best = self.state.best_model_checkpoint
+        if self.args.load_best_model_at_end and best is not None:
+            load_weights(self.model, Path(best))
+        self.tell("on_train_end")
+        return TrainOutput(self.state.global_step, mean, metrics)
