@@ -1,4 +1,7 @@
-"""Whisper tiny.en, read from CTranslate2's layout, on real speech: words, and borders between windows."""
+"""Whisper tiny.en, read from CTranslate2's layout, on real speech: words, and borders between windows.
+
+All of it takes less than 20 s of one CPU core: bfloat16, windows together, five beams for a few seconds of sound only.
+"""
 
 import re
 import subprocess
@@ -25,7 +28,7 @@ def transcribe(models: Path) -> Any:
     folder = models / "whisper"
     if not folder.is_dir():
         pytest.skip(f"{folder} is not there: run `make models`")
-    return pipeline("automatic-speech-recognition", model=folder, device="cpu", model_kwargs={"dtype": "float32"})
+    return pipeline("automatic-speech-recognition", model=folder, device="cpu", dtype="bfloat16")
 
 
 def words(text: str) -> list[str]:
@@ -57,7 +60,10 @@ def test_word_error_rate(models: Path, transcribe: Any) -> None:
         pytest.skip(f"{folder} is not there: run `make models`")
     sounds = sorted(folder.glob("*.wav"))
     assert len(sounds) == 3
-    found = [transcribe(str(path), generate_kwargs={"num_beams": 5})["text"] for path in sounds]
+    answers = transcribe(
+        list(map(str, sounds)), chunk_length_s=30, batch_size=len(sounds), generate_kwargs={"num_beams": 5}
+    )
+    found = [one["text"] for one in answers]
     said = [words(path.with_suffix(".txt").read_text()) for path in sounds]
     wrong = sum(errors(one, words(text)) for one, text in zip(said, found, strict=True))
     assert wrong / sum(map(len, said)) <= 0.05, found
@@ -74,12 +80,8 @@ def three_minutes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize(
-    "call", [{"return_timestamps": True}, {"chunk_length_s": 30, "batch_size": 4}], ids=["sequential", "windows"]
-)
-def test_no_sentence_is_lost_or_doubled(call: dict[str, Any], three_minutes: Path, transcribe: Any) -> None:
-    found = transcribe(str(three_minutes), **call)
+def test_no_sentence_is_lost_or_doubled(three_minutes: Path, transcribe: Any) -> None:
+    found = transcribe(str(three_minutes), chunk_length_s=30, batch_size=4, return_timestamps=True)
     sentences = [words(one) for one in re.split(r"(?<=\.)\s+", PARAGRAPHS.strip())]
     said, heard = [word for one in sentences for word in one], words(found["text"])
     matcher = SequenceMatcher(None, said, heard, autojunk=False)
@@ -90,6 +92,5 @@ def test_no_sentence_is_lost_or_doubled(call: dict[str, Any], three_minutes: Pat
         assert share >= UNDERSTOOD, (" ".join(sentence), found["text"])
         at += len(sentence)
     assert errors(said, heard) / len(said) < 0.1, found["text"]  # what is doubled is an error a word
-    if "chunks" in found:
-        times = [time for one in found["chunks"] for time in one["timestamp"]]
-        assert times == sorted(times)
+    times = [time for one in found["chunks"] for time in one["timestamp"]]
+    assert times == sorted(times)
