@@ -1,4 +1,4 @@
-"""The kernel's own plugin: attention functions, the safetensors reader and three commands, by everybody's door."""
+"""The kernel's own plugin: attention functions, the safetensors reader and four commands, by everybody's door."""
 
 from modelry_registry import AttentionBackend, CheckpointFormat, Command, Registrar, hookimpl
 
@@ -35,4 +35,7 @@ def modelry_register(registrar: Registrar) -> None:
     registrar.command(Command(name="chat", command="modelry.cli.chat:chat", help="Talk with a chat model."))
     registrar.command(
         Command(name="quantize", command="modelry.cli.quantize:quantize", help="Pack a model into a new folder.")
+    )
+    registrar.command(
+        Command(name="plan", command="modelry.cli.plan:plan", help="Show how a model would lie on devices.")
     )

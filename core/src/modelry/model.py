@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from modelry import embeddings
 from modelry.allocation import keep_freed_memory
 from modelry.checkpoint.dtypes import DtypeLike, as_dtype
+from modelry.checkpoint.refusal import refuse_to_move
 from modelry.configuration import ModelConfig
 from modelry.errors import ConfigError, GenerationError
 from modelry.hub import Reference, push_saved
@@ -25,6 +26,7 @@ from modelry_registry import get_registry, resolve
 
 if TYPE_CHECKING:
     from modelry.cache import Cache
+    from modelry.checkpoint.offloading import Offloaded
     from modelry.checkpoint.weight_table import WeightTable
     from modelry.generation import GenerationConfig
     from modelry.quantization import Quantizer
@@ -92,6 +94,10 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
     them and position_ids count each; all masks are those of `causal_mask`, and nothing else mixes positions."""
 
     config: Any
+    hf_device_map: dict[str, int | str]
+    """Path of a part to a GPU's number, "cpu" or "disk"; there only where device_map was given, as packages expect."""
+    offloaded: "Offloaded | None" = None
+    """The parts that stay on disk."""
     hf_quantizer: "Quantizer | None" = None
     """What packed the layers. The ecosystem's name: models have parts that are called `quantizer`."""
 
@@ -232,8 +238,8 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
 
     @property
     def device(self) -> torch.device:
-        """Where the first parameter is."""
-        return next(self.parameters()).device
+        """Where the first parameter is; of a model partly on disk, what computes that part."""
+        return self.offloaded.device if self.offloaded is not None else next(self.parameters()).device
 
     @property
     def dtype(self) -> torch.dtype:
@@ -285,6 +291,12 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
             for name, buffer in module.named_buffers(recurse=False):
                 if buffer.is_floating_point() and name not in module._non_persistent_buffers_set:
                     module._buffers[name] = buffer.to(dtype)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Self:
+        """What `to`, `cuda`, `half` and their like go through."""
+        if self.offloaded is not None or len(set(getattr(self, "hf_device_map", {}).values())) > 1:
+            refuse_to_move(self)
+        return super()._apply(fn, recurse)  # type: ignore[no-untyped-call,no-any-return]  # torch's is not annotated
 
     # Parts
 

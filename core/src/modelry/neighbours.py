@@ -10,6 +10,8 @@ NOTHING_TO_SAY = frozenset(
     [
         "trust_remote_code",
         "low_cpu_mem_usage",
+        "offload_state_dict",
+        "offload_buffers",
         "use_safetensors",
         "use_auth_token",
         "proxies",

@@ -1,4 +1,4 @@
-"""Which part goes to which device, and activations that follow."""
+"""Which part goes to which device."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,8 @@ import pytest
 import torch
 from kernel_toys import NoteConfig, NoteForCausalLM
 
-from modelry.checkpoint.placement import blocks, device_of, fill, move_activations, place, size_in_bytes
+from modelry.checkpoint.filling import DISK
+from modelry.checkpoint.placement import Placement, place, room_of, size_in_bytes
 from modelry.errors import PlacementError
 
 pytestmark = pytest.mark.usefixtures("registry")
@@ -34,30 +35,16 @@ def test_what_is_no_size(text: Any) -> None:
         size_in_bytes(text)
 
 
-def test_layers_stay_whole_and_in_order() -> None:
-    model, sizes = on_meta()
-    found = list(blocks(model, sizes))
-    assert [path for path, _ in found] == [
-        "model.angles", "model.embed_tokens", "model.layers.0", "model.layers.1", "model.norm", "lm_head",
-    ]  # fmt: skip
-    assert sum(size for _, size in found) == sum(sizes.values())
-
-
-def test_devices_are_filled_in_order() -> None:
-    parts = [("a", 5), ("b", 5), ("c", 5), ("d", 1)]
-    assert fill(parts, {FASTER: 100}) == {"": FASTER}
-    assert fill(parts, {FASTER: 10, CPU: 100}) == {"a": FASTER, "b": FASTER, "c": CPU, "d": CPU}
-    assert fill(parts, {FASTER: 1, FAST: 9, CPU: 11}) == {"a": FAST, "b": CPU, "c": CPU, "d": CPU}
-    with pytest.raises(PlacementError, match=r"has 16 bytes, and c finds no room .* cpu 5"):
-        fill(parts, {FASTER: 5, CPU: 5})
-
-
 def test_the_longest_path_decides() -> None:
-    placement = {"": CPU, "model.layers": FAST, "model.layers.1": FASTER}
-    assert device_of("model.layers.1.dense.weight", placement) == FASTER
-    assert device_of("model.layers.10.dense.weight", placement) == FAST
-    assert device_of("lm_head.weight", placement) == CPU
-    assert device_of("computed_buffer", {"model": FAST, "lm_head": CPU}) == FAST
+    places = {"": CPU, "model.layers": FAST, "model.layers.1": FASTER, "model.norm": DISK}
+    placement = Placement(places, FASTER)
+    assert placement.place_of("model.layers.1.dense.weight") == FASTER
+    assert placement.place_of("model.layers.10.dense.weight") == FAST
+    assert placement.place_of("lm_head.weight") == CPU
+    assert placement.device_of("model.norm.weight") == CPU, "mapped"
+    assert placement.computing_device("model.norm") == FASTER
+    assert placement.published() == {"": "cpu", "model.layers": 1, "model.layers.1": 0, "model.norm": "disk"}
+    assert Placement({"model": FAST, "lm_head": CPU}, FAST).place_of("computed_buffer") == FAST
 
 
 def test_maps_that_are_wrong() -> None:
@@ -68,10 +55,29 @@ def test_maps_that_are_wrong() -> None:
         place(model, {"model": "cpu"}, sizes)
     with pytest.raises(PlacementError, match="'gpu' is no device"):
         place(model, "gpu", sizes)
-    with pytest.raises(PlacementError, match="cannot be done yet"):
-        place(model, {"": "disk"}, sizes)
+    with pytest.raises(PlacementError, match="device_map is empty"):
+        place(model, {}, sizes)
+    with pytest.raises(PlacementError, match=r"'cpu' .*max_memory is for device_map='auto'|max_memory is for .*'cpu'"):
+        place(model, "cpu", sizes, {"cpu": "1GB"})
+    with pytest.raises(PlacementError, match=r"sends lm_head\.weight to disk and .* to cpu, and they are one tensor"):
+        place(model, {"": "cpu", "lm_head": "disk"}, sizes, tied={"lm_head.weight": "model.embed_tokens.weight"})
     with pytest.raises(PlacementError, match="cuda:99 does not exist"):
         place(model, 99, sizes)
+
+
+def test_a_path_may_be_of_a_tensor_and_the_loose_ones_stay_in_memory() -> None:
+    model, sizes = on_meta()
+    placement = place(model, {"model": "disk", "lm_head.weight": "cpu"}, sizes)
+    assert placement.places == {"model": DISK, "lm_head.weight": CPU, "model.angles": CPU}
+
+
+def test_memory_names_a_device_that_computes() -> None:
+    assert room_of({DISK: "3GB", CPU: "2GB", FAST: "1GB", FASTER: 5}) == {
+        FASTER: 5, FAST: 10**9, CPU: 2 * 10**9, DISK: 3 * 10**9,
+    }  # fmt: skip
+    assert list(room_of({CPU: 1})) == [CPU, DISK], "there is always a disk"
+    with pytest.raises(PlacementError, match="names no device that computes"):
+        room_of({DISK: "3GB"})
 
 
 @pytest.mark.parametrize("memory", [{}, ["1GB"], "1GB"])
@@ -92,34 +98,11 @@ def test_loading_with_a_map(tmp_path: Path) -> None:
     for device_map in ("cpu", "auto", {"": "cpu"}, {"model": "cpu", "lm_head": torch.device("cpu")}):
         loaded = NoteForCausalLM.from_pretrained(tmp_path, device_map=device_map)
         assert loaded(ids).equal(model(ids))
-    with pytest.raises(PlacementError, match="finds no room"):
+        assert set(loaded.hf_device_map.values()) == {"cpu"}
+    assert not hasattr(model, "hf_device_map"), "packages take its presence for a placement"
+    with pytest.raises(PlacementError, match="cpu may take 100 bytes, and to compute what lies on disk it needs"):
         NoteForCausalLM.from_pretrained(tmp_path, device_map="auto", max_memory={"cpu": 100})
     NoteForCausalLM.from_pretrained(tmp_path, device_map="auto", max_memory={"cpu": "1MB"})
-
-
-class Recorder:
-    """Stands for a device that only one of two machines has: remembers what was to be moved."""
-
-    def __init__(self) -> None:
-        self.moved: list[torch.device] = []
-
-    def to(self, device: torch.device) -> "Recorder":
-        self.moved.append(device)
-        return self
-
-
-def test_activations_follow() -> None:
-    class Layer(torch.nn.Module):
-        def forward(self, x: Any, more: Any = None) -> Any:
-            return x
-
-    model = torch.nn.Sequential(Layer(), Layer())
-    meta = torch.device("meta")
-    move_activations(model, {"0": CPU, "1": meta})
-    record = Recorder()
-    assert model(torch.ones(2)).device == meta
-    model[1]((torch.ones(1), [record]), more={"x": record})
-    assert record.moved == [meta, meta]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

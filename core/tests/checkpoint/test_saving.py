@@ -113,7 +113,7 @@ def test_no_space_at_the_last_moment(model: NoteForCausalLM, tmp_path: Path, mon
     model.save_pretrained(tmp_path)
     before = contents(tmp_path)
 
-    def full(path: Path, tensors: object) -> None:
+    def full(path: Path, tensors: object, **more: object) -> None:
         path.write_bytes(b"half of it")
         raise OSError(28, "No space left on device")
 

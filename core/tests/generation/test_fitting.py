@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from modelry.device_memory import memory_of
 from modelry.errors import GenerationError
-from modelry.generation import fitting, generate
-from modelry.generation.fitting import memory_of, refuse_what_cannot_fit
+from modelry.generation import generate
+from modelry.generation.fitting import refuse_what_cannot_fit
 
 PROMPT = torch.tensor([[3, 5, 7]])
 CPU = torch.device("cpu")
@@ -22,15 +23,7 @@ def test_the_least_that_rows_take() -> None:
         refuse_what_cannot_fit(CPU, prompts=1, copies=10**30, length=1, vocabulary=None)
 
 
-def test_a_container_may_have_less(monkeypatch, tmp_path):
-    for said, has in (("4096\n", 4096), ("max\n", memory_of(CPU))):
-        (tmp_path / "memory.max").write_text(said)
-        monkeypatch.setattr(fitting, "_LIMIT", tmp_path / "memory.max")
-        assert memory_of.__wrapped__(CPU) == has
-
-
 def test_devices_that_say_nothing() -> None:
-    assert memory_of(torch.device("meta")) is None
     refuse_what_cannot_fit(torch.device("meta"), prompts=1, copies=10**30, length=1, vocabulary=1)
 
 

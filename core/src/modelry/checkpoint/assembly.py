@@ -6,35 +6,79 @@ only the result stays in memory.
 
 import warnings
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from math import prod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from modelry.checkpoint import new_parts
+from modelry.checkpoint.disk_rooms import rooms_on_disk, staying
 from modelry.checkpoint.dtypes import DtypeLike, as_dtype, as_float_dtype
+from modelry.checkpoint.filling import DISK
 from modelry.checkpoint.matching import Match, match
-from modelry.checkpoint.placement import DeviceMap, Placement, device_of, place
+from modelry.checkpoint.placement import DeviceMap, Placement, place
+from modelry.checkpoint.regions import Region
 from modelry.checkpoint.shards import Checkpoint
 from modelry.checkpoint.skeleton import without_values
 from modelry.errors import CheckpointError, ModelryWarning, QuantizationError
+from modelry.quantization import Quantizer
 from modelry.threads import in_calling_thread
+from modelry.tying import tied_names
 
 if TYPE_CHECKING:
     from modelry.model import PreTrainedModel
-    from modelry.quantization import Quantizer
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """Where everything is."""
+
+    placement: Placement
+    regions: Mapping[int, Region]
+    """Address of each tensor that is read from disk to where it lies in its file."""
 
 
 @dataclass(frozen=True)
 class Packing:
     """How a model's quantizer takes part."""
 
-    quantizer: "Quantizer"
+    quantizer: Quantizer
     stored: bool
     """The checkpoint was saved packed: its tensors have the packed layers' names and bits."""
+
+    @property
+    def edits(self) -> bool:
+        """Whether tensors change when all of them have arrived, so that a file's bits are not the last word."""
+        return type(self.quantizer).finish is not Quantizer.finish
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a model will have."""
+
+    wanted: torch.dtype
+    """Of floating tensors."""
+    packed: tuple[str, ...]
+    """Beginnings of the names of packed layers' tensors."""
+    expected: Mapping[str, Tensor]
+    """The model's tensors, without values, by name."""
+    needed: Mapping[str, Tensor]
+    """Those that a checkpoint has to provide: float ones in place of those that will be packed."""
+
+    def as_it_will_be(self, model: "PreTrainedModel", name: str) -> Tensor:
+        """A tensor of the model in its shape and dtype, without values."""
+        tensor = self.expected[name] if name in self.expected else self.needed[name]
+        dtype = tensor.dtype if name.startswith(self.packed or ("\0",)) else _dtype_of(model, name, tensor, self.wanted)
+        return torch.empty(tensor.shape, dtype=dtype, device="meta")
+
+    def tied(self, model: "PreTrainedModel") -> dict[str, str]:
+        """Tensor to the one it is; packed ones have values of their own."""
+        known = tied_names(model).items()
+        return {name: source for name, source in known if not name.startswith(self.packed or ("\0",))}
 
 
 def assemble(
@@ -44,62 +88,71 @@ def assemble(
     dtype: DtypeLike | None = "auto",
     device_map: DeviceMap = None,
     max_memory: Mapping[Any, str | int] | None = None,
+    offload_folder: Path | None = None,
     packing: Packing | None = None,
     ignore_mismatched: bool = False,
-) -> Placement:
+) -> Assembled:
     """Give every parameter and buffer of a model its stored value.
 
     Args:
         model: built on the meta device.
         dtype: of floating tensors; "auto" or None: the one that most of them are stored in.
+        offload_folder: for tensors that stay on disk in another form than the checkpoint's.
         ignore_mismatched: make head tensors of another shape anew.
-
-    Returns:
-        Which part is on which device.
 
     Raises:
         CheckpointError: missing, unexpected or mis-shaped tensors, all in one message.
         PlacementError: it does not fit on the devices.
         QuantizationError: the scheme cannot do this model, or packs what the model does not have.
     """
-    needed = model.state_dict(keep_vars=True)
-    wanted = _wanted_dtype(model, checkpoint, dtype, packed=packing is not None and packing.stored)
-    packed: tuple[str, ...] = ()
-    if packing is not None:
-        packing.quantizer.begin(checkpoint, wanted)
-        packed = _swap(model, packing.quantizer)
-    expected = model.state_dict(keep_vars=True)
-    if packing is not None:
-        needed = expected if packing.stored else _as_float(expected, needed, packed)
-    found = match(model, checkpoint, needed, untied=packed, ignore_mismatched=ignore_mismatched)
-    sizes = {name: _size(tensor, wanted) for name, tensor in expected.items()}
-    placement = place(model, device_map, sizes, max_memory)
-    rooms = _rooms(expected, packed, placement) if packing is not None and not packing.stored else {}
+    prepared = prepare(model, checkpoint, dtype=dtype, packing=packing)
+    expected, packed, wanted = prepared.expected, prepared.packed, prepared.wanted
+    packs = packing is not None and not packing.stored
+    found = match(model, checkpoint, prepared.needed, untied=packed, ignore_mismatched=ignore_mismatched)
+    tied = prepared.tied(model)
+    sizes = {name: prepared.as_it_will_be(model, name).nbytes for name in expected}
+    placement = place(model, device_map, sizes, max_memory, tied)
+    if packing is not None:  # packed for the CPU's kernels, what lies on disk is computed there
+        placement = replace(placement, main=torch.device("cpu"))
+    on_disk = {
+        name: prepared.as_it_will_be(model, name)
+        for name in expected
+        if placement.place_of(name) == DISK and tied.get(name) not in expected and name not in found.new
+    }
+    changed = packed if packing is not None and packing.edits else ()
+    files = staying(found, checkpoint, {n: t for n, t in on_disk.items() if not n.startswith(changed or ("\0",))})
+    written = {name: tensor for name, tensor in on_disk.items() if name not in files}
+    disk_rooms = rooms_on_disk(model, written, offload_folder)
+    regions = {room.data_ptr(): region for room, region in disk_rooms.values()}
+    rooms = _rooms(expected, packed, placement, but=disk_rooms) if packs else {}
+    rooms.update({name: room for name, (room, _) in disk_rooms.items()})
     for step in found.steps:
         files_names = [found.files_name[name] for name in step.stored]
-        if packing is not None and not packing.stored and len(step.ours) == 1 and step.ours[0].startswith(packed):
+        if packing is not None and packs and len(step.ours) == 1 and step.ours[0].startswith(packed):
             with in_calling_thread():
                 taken = packing.quantizer.take(step.ours[0], files_names[0], checkpoint)
                 if taken is not None:
                     taken = _into_rooms(packing.quantizer, step.ours[0], taken, expected, rooms)
             if taken is not None:
                 for part_name, part in taken.items():
-                    _assign(model, part_name, part)
+                    _assign(model, part_name, part, regions)
                 checkpoint.release(files_names[0])
                 continue
         stored = [checkpoint.read(name) for name in files_names]
         in_use = False
         for name, tensor in zip(step.ours, step.row.read(stored), strict=True):
-            device = device_of(name, placement)
+            device = placement.device_of(name)
             parts: Mapping[str, Tensor] | None = None
-            if packing is not None and not packing.stored and name.startswith(packed):
+            if packing is not None and packs and name.startswith(packed):
                 parts = _packed(packing.quantizer, name, tensor.to(device), expected, rooms)
-            elif packing is not None and name.startswith(packed):
-                parts = {name: tensor.to(device)}
-            if parts is None:
-                parts = {name: tensor.to(device, _dtype_of(model, name, expected[name], wanted))}
+            if parts is None and name in rooms:
+                parts = {name: rooms.pop(name).copy_(tensor)}
+            elif parts is None:
+                parts = {name: tensor.to(device, prepared.as_it_will_be(model, name).dtype)}
             for part_name, part in parts.items():
-                _assign(model, part_name, part)
+                if part_name in files:
+                    regions[part.data_ptr()] = files[part_name]
+                _assign(model, part_name, part, regions)
                 in_use = in_use or any(_same_memory(part, one) for one in stored)
         del stored, tensor, parts, part
         if not in_use:
@@ -112,10 +165,30 @@ def assemble(
     _move_computed(model, placement)
     _check_whole(model, packing)
     _warn(model, found, checkpoint.where)
-    return placement
+    return Assembled(placement, regions)
 
 
-def _swap(model: "PreTrainedModel", quantizer: "Quantizer") -> tuple[str, ...]:
+def prepare(
+    model: "PreTrainedModel", checkpoint: Checkpoint, *, dtype: DtypeLike | None, packing: Packing | None
+) -> Prepared:
+    """Find out which tensors a model will have, and have its layers replaced, before a tensor is read.
+
+    Raises:
+        QuantizationError: the scheme cannot do this model.
+    """
+    needed = model.state_dict(keep_vars=True)
+    wanted = _wanted_dtype(model, checkpoint, dtype, packed=packing is not None and packing.stored)
+    packed: tuple[str, ...] = ()
+    if packing is not None:
+        packing.quantizer.begin(checkpoint, wanted)
+        packed = _swap(model, packing.quantizer)
+    expected = model.state_dict(keep_vars=True)
+    if packing is not None:
+        needed = expected if packing.stored else _as_float(expected, needed, packed)
+    return Prepared(wanted, packed, expected, needed)
+
+
+def _swap(model: "PreTrainedModel", quantizer: Quantizer) -> tuple[str, ...]:
     """Let the quantizer replace modules; returns the prefixes of those it did."""
     quantizer.check(model)
     before = dict(model.named_modules())
@@ -135,21 +208,23 @@ def _as_float(
     return {**rest, **{name: tensor for name, tensor in before.items() if name.startswith(packed)}}
 
 
-def _rooms(expected: Mapping[str, Tensor], packed: tuple[str, ...], placement: Placement) -> dict[str, Tensor]:
+def _rooms(
+    expected: Mapping[str, Tensor], packed: tuple[str, ...], placement: Placement, *, but: Collection[str]
+) -> dict[str, Tensor]:
     """Memory for every packed tensor, taken before the first is packed; pages that nobody has written cost nothing.
 
     A tensor packed and kept between two large intermediate results would pin the C library's heap at its height:
     a model packed while loading then grew by up to its float size.
     """
     return {
-        name: torch.empty(tensor.shape, dtype=tensor.dtype, device=device_of(name, placement))
+        name: torch.empty(tensor.shape, dtype=tensor.dtype, device=placement.device_of(name))
         for name, tensor in expected.items()
-        if name.startswith(packed)
+        if name.startswith(packed) and name not in but
     }
 
 
 def _packed(
-    quantizer: "Quantizer",
+    quantizer: Quantizer,
     name: str,
     tensor: Tensor,
     expected: Mapping[str, Tensor],
@@ -162,7 +237,7 @@ def _packed(
 
 
 def _into_rooms(
-    quantizer: "Quantizer",
+    quantizer: Quantizer,
     name: str,
     parts: Mapping[str, Tensor],
     expected: Mapping[str, Tensor],
@@ -202,16 +277,16 @@ def _dtype_of(model: "PreTrainedModel", name: str, tensor: Tensor, wanted: torch
     return torch.float32 if name.endswith(model.keep_in_float32 or ("\0",)) else wanted
 
 
-def _size(tensor: Tensor, wanted: torch.dtype) -> int:
-    return tensor.numel() * (wanted if tensor.is_floating_point() else tensor.dtype).itemsize
-
-
 def _same_memory(one: Tensor, other: Tensor) -> bool:
     return one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr() and one.device == other.device
 
 
-def _assign(model: nn.Module, name: str, tensor: Tensor) -> None:
+def _assign(model: nn.Module, name: str, tensor: Tensor, regions: Mapping[int, Region]) -> None:
+    """Give a tensor of the model its value; what stays on disk takes no memory until it is used."""
     module, attribute = _owner(model, name)
+    region = regions.get(tensor.data_ptr())
+    if region is not None:
+        region.release()
     if attribute in module._parameters:
         old = module._parameters[attribute]
         trained = tensor.is_floating_point() and (old is None or old.requires_grad)
@@ -237,7 +312,7 @@ def _move_computed(model: nn.Module, placement: Placement) -> None:
         for name in module._non_persistent_buffers_set:
             buffer = module._buffers[name]
             if buffer is not None and not buffer.is_meta:
-                module._buffers[name] = buffer.to(device_of(f"{path}.{name}" if path else name, placement))
+                module._buffers[name] = buffer.to(placement.device_of(f"{path}.{name}" if path else name))
 
 
 def _check_whole(model: nn.Module, packing: Packing | None) -> None:

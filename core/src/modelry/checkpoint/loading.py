@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from modelry.allocation import keep_freed_memory
+from modelry.checkpoint.activations import move_activations
 from modelry.checkpoint.assembly import Packing, assemble
 from modelry.checkpoint.dtypes import DtypeLike, dtype_name
+from modelry.checkpoint.filling import DISK
 from modelry.checkpoint.formats import carries_config, format_of, locate
-from modelry.checkpoint.placement import DeviceMap, move_activations
+from modelry.checkpoint.offloading import Offloaded
+from modelry.checkpoint.placement import DeviceMap
 from modelry.checkpoint.shards import open_checkpoint
 from modelry.checkpoint.skeleton import without_values
 from modelry.config_file import read_config_file, read_json_object, warn_of_other_provider
@@ -38,9 +42,11 @@ class LoadOptions:
     dtype: DtypeLike | None = "auto"
     """Of the floating tensors; "auto" or None keeps the stored one."""
     device_map: DeviceMap = None
-    """None or a device for all, "auto", or paths of modules to devices."""
+    """None or a device for all, "auto", "balanced", "sequential", or paths of modules to devices; "disk" is one."""
     max_memory: Any = None
-    """Device to the memory it may take, for device_map="auto"."""
+    """Device to the memory it may take, for device_map="auto", "balanced" and "sequential"."""
+    offload_folder: str | Path | None = None
+    """Where tensors are written once that are read from disk in another form than the checkpoint's."""
     quantization: Quantizer | str | dict[str, Any] | None = None
     """A scheme's name, its quantization_config, or None: as the checkpoint says."""
     attn_implementation: str | None = None
@@ -67,11 +73,11 @@ def load_pretrained(
     """
     hub, rest = split_hub_options(translated(options))
     load, overrides = _split_load_options(rest)
-    source = _with_config(locate(ref, **hub))
+    source = with_config(locate(ref, **hub))
     if config is not None and not isinstance(config, ModelConfig):
         raise ConfigError(f"config is a {type(config).__name__}; a ModelConfig is needed, as AutoConfig gives one")
     values, where = (config.to_dict(), source.name) if config is not None else read_config_file(source)
-    stored = _stored_quantization(values, source)
+    stored = stored_quantization(values, source)
     quantization = load.quantization if load.quantization is not None else stored
     participants = require_plugins(
         values, where=where, quantization=quantization, attention=load.attn_implementation, plugin=plugin,
@@ -99,9 +105,9 @@ def load_pretrained(
     if load.attn_implementation is not None:
         model.set_attn_implementation(load.attn_implementation)
     with open_checkpoint(source) as checkpoint:
-        placement = assemble(
+        assembled = assemble(
             model, checkpoint, dtype=load.dtype, device_map=load.device_map, max_memory=load.max_memory,
-            packing=packing,
+            offload_folder=None if load.offload_folder is None else Path(load.offload_folder), packing=packing,
             ignore_mismatched=load.ignore_mismatched_sizes,
         )  # fmt: skip
     if packing is not None:
@@ -109,7 +115,12 @@ def load_pretrained(
             packing.quantizer.finish(model)
         model.hf_quantizer = packing.quantizer
         config.quantization_config = packing.quantizer.to_config()
+    placement = assembled.placement
     move_activations(model, placement)
+    if DISK in placement.places.values():
+        model.offloaded = Offloaded(model, placement, assembled.regions)
+    if load.device_map is not None:
+        model.hf_device_map = placement.published()
     config.dtype = dtype_name(model.dtype)
     model.name_or_path = source.name
     _load_generation_config(model, source)
@@ -125,14 +136,14 @@ def _split_load_options(options: dict[str, Any]) -> tuple[LoadOptions, dict[str,
     return LoadOptions(**ours), {key: value for key, value in options.items() if key not in names}
 
 
-def _with_config(source: Source) -> Source:
+def with_config(source: Source) -> Source:
     """The folder of a config.json when the file itself was named."""
     if source.single is not None and source.single.name == "config.json":
         return Source(name=source.name, folder=source.single.parent)
     return source
 
 
-def _stored_quantization(values: Mapping[str, Any], source: Source) -> Any:
+def stored_quantization(values: Mapping[str, Any], source: Source) -> Any:
     """quantization_config of a checkpoint; of older ones it is a file beside config.json."""
     said = values.get("quantization_config")
     beside = source.file(OLDER_QUANTIZATION, required=False) if said is None and source.single is None else None

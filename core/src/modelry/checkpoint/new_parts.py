@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from modelry.checkpoint.placement import Placement, device_of
+from modelry.checkpoint.placement import Placement
 
 if TYPE_CHECKING:
     from modelry.model import PreTrainedModel
@@ -24,7 +24,7 @@ def make(model: "PreTrainedModel", names: Collection[str], *, dtype: torch.dtype
         prefix = f"{path}." if path else ""
         kept = {name: value for name, value in module._parameters.items() if name not in attributes}
         for attribute in attributes:
-            _materialise(module, attribute, dtype, device_of(prefix + attribute, placement))
+            _materialise(module, attribute, dtype, placement.device_of(prefix + attribute))
         for name, value in kept.items():  # a module half of which was loaded: its loaded half must not be made anew
             module._parameters[name] = None if value is None else nn.Parameter(value.detach().clone())
         with torch.no_grad():

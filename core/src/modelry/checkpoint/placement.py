@@ -1,27 +1,70 @@
-"""Which part of a model goes to which device, and moving activations to where the next part is.
+"""Which part of a model goes to which device, or stays on disk.
 
-Whole layers are placed, never parts of one. What does not fit into the devices' memory is refused.
+Whole layers are placed, never parts of one, and what shares a weight lies together. What cannot be is refused before a
+tensor is read.
 """
 
-import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from modelry.checkpoint.filling import DISK, WAYS, Place, fill
+from modelry.checkpoint.parts import blocks, parts_of
+from modelry.device_memory import memory_of
 from modelry.errors import PlacementError
 
 Device = str | int | torch.device
 DeviceMap = str | int | torch.device | Mapping[str, Device] | None
-Placement = dict[str, torch.device]
-"""Path of a module or tensor to its device; "" is the whole model. The longest path that fits decides."""
 
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B\s*", re.IGNORECASE)
+_CPU = torch.device("cpu")
 
 LEFT_FREE = 0.1
 """Share of a GPU's free memory that stays free for activations and the cache."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where everything is."""
+
+    places: Mapping[str, Place]
+    """By path of a module or tensor; "" is the whole model. The longest path that fits decides."""
+    main: torch.device
+    """Computes what lies on disk."""
+
+    def place_of(self, name: str) -> Place:
+        """Where a tensor or module lies: by the longest path that leads to it, else by the first."""
+        path = name
+        while path and path not in self.places:
+            path = path.rpartition(".")[0]
+        return self.places[path] if path in self.places else next(iter(self.places.values()))
+
+    def device_of(self, name: str) -> torch.device:
+        """The device whose memory shows a tensor between passes: the CPU's, of what lies on disk."""
+        place = self.place_of(name)
+        return place if isinstance(place, torch.device) else _CPU
+
+    def computing_device(self, name: str) -> torch.device:
+        """The device that computes a module: the main one, of what lies on disk."""
+        place = self.place_of(name)
+        return place if isinstance(place, torch.device) else self.main
+
+    def computing(self) -> dict[str, torch.device]:
+        """The same of every placed part."""
+        return {path: self.computing_device(path) for path in self.places}
+
+    def published(self) -> dict[str, int | str]:
+        """As `hf_device_map` says it: a GPU's number, or the name of the place."""
+        return {path: published_place(place) for path, place in self.places.items()}
+
+
+def published_place(place: Place) -> int | str:
+    """A GPU's number, "cpu" or "disk"."""
+    return (place.index or 0) if isinstance(place, torch.device) and place.type == "cuda" else str(place)
 
 
 def size_in_bytes(value: str | int) -> int:
@@ -40,151 +83,131 @@ def size_in_bytes(value: str | int) -> int:
 
 
 def place(
-    model: nn.Module, device_map: DeviceMap, sizes: Mapping[str, int], max_memory: Mapping[Any, str | int] | None = None
+    model: nn.Module,
+    device_map: DeviceMap,
+    sizes: Mapping[str, int],
+    max_memory: Mapping[Any, str | int] | None = None,
+    tied: Mapping[str, str] | None = None,
 ) -> Placement:
     """Say where every tensor of a model goes.
 
     Args:
         model: on the meta device.
-        device_map: None or a device for all; "auto" to fill the GPUs, then the CPU; or paths of modules to devices.
+        device_map: None or a device for all; one of `WAYS` to fill the GPUs, then the CPU, then the disk; or paths of
+            modules to devices, "disk" being one.
         sizes: bytes of each tensor as it will be, by name.
-        max_memory: device ("cpu", 0, "cuda:1") to the memory it may take, for "auto".
+        max_memory: device ("cpu", 0, "cuda:1", "disk") to the memory it may take, for `WAYS`.
+        tied: tensor to the one it is.
 
     Raises:
         PlacementError: it does not fit, a path is of no module, or a device does not exist.
     """
+    if max_memory is not None and device_map not in WAYS:
+        raise PlacementError(f"max_memory is for device_map={' or '.join(map(repr, WAYS))}, not for {device_map!r}")
     if device_map is None:
-        return {"": torch.device("cpu")}
+        return Placement({"": _CPU}, _CPU)
     if isinstance(device_map, Mapping):
-        return _checked(model, {path: _device(device) for path, device in device_map.items()}, sizes)
-    if device_map == "auto":
-        return fill(list(blocks(model, sizes)), _capacities(max_memory))
-    return {"": _device(device_map)}
+        if not device_map:
+            raise PlacementError("device_map is empty: give '' a device for everything")
+        places = {path: existing(device) for path, device in device_map.items()}
+        _check(model, places, sizes, tied or {})
+        return _with_main(model, places)
+    for way in WAYS:
+        if device_map == way:
+            filled = fill(parts_of(model, sizes, tied), _room(max_memory), way)
+            found = {path: where for part, where in filled.placed for path in part.paths}
+            return Placement(found if len(set(found.values())) > 1 else {"": filled.placed[0][1]}, filled.main)
+    return _with_main(model, {"": existing(device_map)})
 
 
-def device_of(name: str, placement: Placement) -> torch.device:
-    """Where a tensor or module goes: by the longest path in the placement that leads to it, else first."""
-    path = name
-    while path and path not in placement:
-        path = path.rpartition(".")[0]
-    return placement[path] if path in placement else next(iter(placement.values()))
-
-
-def blocks(model: nn.Module, sizes: Mapping[str, int], path: str = "") -> Iterator[tuple[str, int]]:
-    """Yield (path, bytes) of the parts that stay together, in the model's order: each layer of a list, else whole."""
-    prefix = f"{path}." if path else ""
-    for name, _ in (*model.named_parameters(recurse=False), *model.named_buffers(recurse=False)):
-        yield prefix + name, sizes.get(prefix + name, 0)
-    for name, child in model.named_children():
-        full = prefix + name
-        listed = isinstance(model, nn.ModuleList)
-        if not listed and any(isinstance(inner, nn.ModuleList) for inner in child.modules()):
-            yield from blocks(child, sizes, full)
-        else:
-            yield full, sum(size for tensor, size in sizes.items() if tensor.startswith(f"{full}."))
-
-
-def fill(parts: Sequence[tuple[str, int]], capacities: Mapping[torch.device, int]) -> Placement:
-    """Put parts in their order on devices in their order, each until it is full.
+def named_place(value: Device) -> Place:
+    """A device, or the disk, by its name or a GPU's number; whether it is there is not looked at.
 
     Raises:
-        PlacementError: the last device is full and parts are left.
+        PlacementError: nothing is called so.
     """
-    placement: Placement = {}
-    devices = list(capacities.items())
-    here, free = devices[0]
-    following = iter(devices[1:])
-    for path, size in parts:
-        while size > free:
-            after = next(following, None)
-            if after is None:
-                room = ", ".join(f"{device} {capacity:,}" for device, capacity in devices)
-                total = sum(size for _, size in parts)
-                raise PlacementError(
-                    f"the model has {total:,} bytes, and {path} finds no room on the devices ({room} bytes). "
-                    "Load it in a smaller dtype, quantized, or with more max_memory"
-                )
-            here, free = after
-        placement[path] = here
-        free -= size
-    if len(set(placement.values())) == 1:
-        return {"": here}
-    return placement
+    if value == DISK:
+        return DISK
+    try:
+        device = torch.device(f"cuda:{value}" if isinstance(value, int) else value)
+    except (RuntimeError, TypeError) as error:
+        raise PlacementError(
+            f"{value!r} is no device; write {', '.join(map(repr, WAYS))}, 'cpu', 'cuda', 'cuda:0', 0 or 'disk'"
+        ) from error
+    if device.type == "meta":
+        raise PlacementError("device 'meta' keeps no values; to have a model without them, use from_config under it")
+    return torch.device("cuda", 0) if device.type == "cuda" and device.index is None else device
 
 
-def _checked(model: nn.Module, placement: Placement, sizes: Mapping[str, int]) -> Placement:
+def existing(value: Device) -> Place:
+    """The same, of this machine.
+
+    Raises:
+        PlacementError: nothing is called so, or it is not here.
+    """
+    place = named_place(value)
+    if isinstance(place, torch.device) and place.type == "cuda" and (place.index or 0) >= torch.cuda.device_count():
+        raise PlacementError(f"device {place} does not exist: PyTorch sees {torch.cuda.device_count()} CUDA devices")
+    return place
+
+
+def room_of(max_memory: Mapping[Place, str | int]) -> dict[Place, int | None]:
+    """Bytes by place, GPUs first, then the CPU, and last the disk, which has any number where nobody says."""
+    sized: dict[Place, int | None] = {place: size_in_bytes(size) for place, size in max_memory.items()}
+    limit = sized.pop(DISK, None)
+    if not sized:
+        raise PlacementError("max_memory names no device that computes; name the CPU or a GPU too")
+    return {**dict(sorted(sized.items(), key=lambda item: _rank(item[0]))), DISK: limit}
+
+
+def room_here() -> dict[Place, int | None]:
+    """What this machine has: what is free of GPUs, all of the CPU, whose share of a model is mapped, and the disk."""
+    gpus: dict[Place, int | None] = {
+        torch.device("cuda", index): int(torch.cuda.mem_get_info(index)[0] * (1 - LEFT_FREE))
+        for index in range(torch.cuda.device_count())
+    }
+    return {**gpus, _CPU: memory_of(_CPU), DISK: None}
+
+
+def _room(max_memory: Mapping[Any, str | int] | None) -> dict[Place, int | None]:
+    if max_memory is None:
+        return room_here()
+    if not isinstance(max_memory, Mapping) or not max_memory:
+        raise PlacementError(f"max_memory is {max_memory!r}; give memory by device, as in {{0: '10GB', 'cpu': '30GB'}}")
+    return room_of({existing(device): size for device, size in max_memory.items()})
+
+
+def _rank(place: Place) -> tuple[bool, int]:
+    return (True, 0) if place in (_CPU, DISK) else (False, getattr(place, "index", None) or 0)
+
+
+def _with_main(model: nn.Module, places: dict[str, Place]) -> Placement:
+    """Choose what computes the disk's parts; what belongs to no layer is kept there."""
+    devices = sorted((place for place in places.values() if isinstance(place, torch.device)), key=_rank)
+    fastest = torch.device("cuda", 0) if torch.cuda.is_available() else _CPU
+    placement = Placement(places, devices[0] if devices else fastest)
+    loose = {path for path, divided in blocks(model) if divided and placement.place_of(path) == DISK}
+    return Placement({**places, **dict.fromkeys(sorted(loose), placement.main)}, placement.main)
+
+
+def _check(model: nn.Module, places: Mapping[str, Place], sizes: Collection[str], tied: Mapping[str, str]) -> None:
     known = {path for path, _ in model.named_modules()} | set(sizes)
-    strange = sorted(path for path in placement if path not in known)
+    strange = sorted(path for path in places if path not in known)
     if strange:
         raise PlacementError(f"device_map names {', '.join(strange)}, which {type(model).__name__} does not have")
-    if "" not in placement:
-        ends = tuple(f"{path}." for path in placement)
-        left = sorted(name for name in sizes if name not in placement and not name.startswith(ends))
+    if "" not in places:
+        ends = tuple(f"{path}." for path in places)
+        left = sorted(name for name in sizes if name not in places and not name.startswith(ends))
         if left:
             raise PlacementError(
                 f"device_map says nothing of {', '.join(left[:5])}{' and others' if len(left) > 5 else ''}; "
                 "add their modules, or '' for all that is not named"
             )
-    return placement
-
-
-def _device(value: Device) -> torch.device:
-    if value == "disk":
-        raise PlacementError("device_map sends parts to disk, which cannot be done yet; use the CPU for them")
-    try:
-        device = torch.device(f"cuda:{value}" if isinstance(value, int) else value)
-    except (RuntimeError, TypeError) as error:
-        raise PlacementError(f"{value!r} is no device; write 'auto', 'cpu', 'cuda', 'cuda:0' or 0") from error
-    if device.type == "meta":
-        raise PlacementError("device 'meta' keeps no values; to have a model without them, use from_config under it")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise PlacementError(f"device {device} does not exist: PyTorch sees {torch.cuda.device_count()} CUDA devices")
-    return device
-
-
-def _capacities(max_memory: Mapping[Any, str | int] | None) -> dict[torch.device, int]:
-    """Bytes to fill, the fastest device first. Mapped tensors on the CPU need no more than physical memory."""
-    if max_memory is not None:
-        if not isinstance(max_memory, Mapping) or not max_memory:
+    placement = Placement(places, _CPU)
+    for name, source in tied.items():
+        one, other = placement.place_of(name), placement.place_of(source)
+        if name in sizes and source in sizes and one != other:
             raise PlacementError(
-                f"max_memory is {max_memory!r}; give memory by device, as in {{0: '10GB', 'cpu': '30GB'}}"
+                f"device_map sends {name} to {one} and {source} to {other}, and they are one tensor: "
+                "give them one place"
             )
-        given = {_device(device): size_in_bytes(size) for device, size in max_memory.items()}
-        return dict(sorted(given.items(), key=lambda item: (item[0].type == "cpu", item[0].index or 0)))
-    found = {
-        torch.device("cuda", index): int(torch.cuda.mem_get_info(index)[0] * (1 - LEFT_FREE))
-        for index in range(torch.cuda.device_count())
-    }
-    return {**found, torch.device("cpu"): os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")}
-
-
-def move_activations(model: nn.Module, placement: Placement) -> None:
-    """Have every placed part bring its inputs to its own device, when the model lies on more than one."""
-    if len(set(placement.values())) < 2:
-        return
-    for path, device in placement.items():
-        part = model.get_submodule(path) if path in dict(model.named_modules()) else None
-        if part is not None:
-            part.register_forward_pre_hook(_Mover(device), with_kwargs=True)
-
-
-class _Mover:
-    """Brings a module's inputs to its device."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-
-    def __call__(self, module: nn.Module, inputs: Any, named: Any) -> Any:
-        return self._moved(inputs), self._moved(named)
-
-    def _moved(self, value: Any) -> Any:
-        if isinstance(value, Tensor):
-            return value.to(self.device, non_blocking=True)
-        if type(value) in (tuple, list):
-            return type(value)(self._moved(inner) for inner in value)
-        if isinstance(value, tuple):  # a named tuple
-            return type(value)(*(self._moved(inner) for inner in value))
-        if type(value) is dict:
-            return {key: self._moved(inner) for key, inner in value.items()}
-        to = getattr(value, "to", None)
-        return to(self.device) if callable(to) and not isinstance(value, nn.Module) else value

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from modelry.checkpoint.regions import Region
+
 __all__ = ["CheckpointReader", "TensorInfo"]
 
 
@@ -67,6 +69,10 @@ class CheckpointReader(ABC):
 
     def release(self, name: str) -> None:  # noqa: B027  a reader may do nothing here
         """Give back the memory that reading `name` took; its tensor is not used any more. Optional."""
+
+    def region(self, name: str) -> "Region | None":
+        """Where in a mapped file the tensor lies that `read` returns; None where it returns a copy."""
+        return None
 
     def close(self) -> None:  # noqa: B027  a reader may do nothing here
         """Close the file. Tensors already read stay valid."""

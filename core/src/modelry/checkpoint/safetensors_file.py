@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from modelry.checkpoint.reader import CheckpointReader, TensorInfo
+from modelry.checkpoint.regions import Region
 from modelry.checkpoint.safetensors_header import read_header
 
 if TYPE_CHECKING:
@@ -54,15 +55,16 @@ class SafetensorsReader(CheckpointReader):
         count = (entry.end - entry.start) // dtype.itemsize
         return torch.frombuffer(self._bytes, dtype=dtype, count=count, offset=entry.start).view(entry.shape)
 
+    def region(self, name: str) -> Region | None:
+        from modelry.checkpoint.dtypes import stored_dtype
+
+        entry = self._entries[name]
+        aligned = entry.start % stored_dtype(entry.dtype, where=f"{self.path}: {name}").itemsize == 0
+        return Region(self._bytes, entry.start, entry.end) if aligned and entry.end > entry.start else None
+
     def release(self, name: str) -> None:
         entry = self._entries[name]
-        page = mmap.PAGESIZE
-        start, end = (
-            -(-entry.start // page) * page,
-            entry.end // page * page,
-        )  # whole pages that are this tensor's alone
-        if end > start and hasattr(mmap, "MADV_DONTNEED"):
-            self._bytes.madvise(mmap.MADV_DONTNEED, start, end - start)
+        Region(self._bytes, entry.start, entry.end).release()
 
     @cached_property
     def _bytes(self) -> mmap.mmap:

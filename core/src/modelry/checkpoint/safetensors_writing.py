@@ -1,7 +1,7 @@
 """Writes safetensors files: a header, then one tensor after the other, so that only one is ever copied."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -16,31 +16,46 @@ ALIGNMENT = 64
 _NAMES = {dtype: name for name, dtype in SAFETENSORS.items()}
 
 
-def write_safetensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+def write_safetensors(
+    path: Path, tensors: Mapping[str, Tensor], *, after_each: Callable[[Tensor], None] | None = None
+) -> None:
     """Write tensors, of any device and layout, to a file.
+
+    Args:
+        after_each: called with each tensor when it has been written.
 
     Raises:
         CheckpointError: a dtype that the format does not have.
         OSError: the disk is full, or the file not writable.
     """
+    header, spans = layout(tensors)
+    with path.open("wb") as file:
+        file.write(header)
+        for name in spans:
+            tensor = tensors[name]
+            if tensor.numel():
+                flat = tensor.detach().to("cpu").contiguous().reshape(-1)
+                file.write(flat.view(torch.uint8).numpy().data)
+            if after_each is not None:
+                after_each(tensor)
+
+
+def layout(tensors: Mapping[str, Tensor]) -> tuple[bytes, dict[str, tuple[int, int]]]:
+    """The bytes that a file begins with, and where behind them each tensor begins and ends, in the file's order.
+
+    Raises:
+        CheckpointError: a dtype that the format does not have.
+    """
     ordered = sorted(tensors.items(), key=lambda item: (-item[1].dtype.itemsize, item[0]))  # keeps each one aligned
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}  # other readers refuse a file without it
+    spans: dict[str, tuple[int, int]] = {}
     start = 0
     for name, tensor in ordered:
         if tensor.dtype not in _NAMES:
             raise CheckpointError(f"{name} has dtype {dtype_name(tensor.dtype)}, which safetensors does not have")
-        header[name] = {
-            "dtype": _NAMES[tensor.dtype],
-            "shape": list(tensor.shape),
-            "data_offsets": [start, start + tensor.nbytes],
-        }
+        spans[name] = start, start + tensor.nbytes
+        header[name] = {"dtype": _NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": list(spans[name])}
         start += tensor.nbytes
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-(8 + len(text)) % ALIGNMENT)
-    with path.open("wb") as file:
-        file.write(len(text).to_bytes(8, "little"))
-        file.write(text)
-        for _, tensor in ordered:
-            if tensor.numel():
-                flat = tensor.detach().to("cpu").contiguous().reshape(-1)
-                file.write(flat.view(torch.uint8).numpy().data)
+    return len(text).to_bytes(8, "little") + text, spans

@@ -53,7 +53,8 @@ def save_model(model: "PreTrainedModel", folder: Path, *, max_shard_size: str | 
         texts[INDEX] = _index(files)
     with ExitStack() as until_all_are_written:
         for name, tensors in files.items():
-            write_safetensors(until_all_are_written.enter_context(written_aside(folder / name)), tensors)
+            aside = until_all_are_written.enter_context(written_aside(folder / name))
+            write_safetensors(aside, tensors, after_each=None if model.offloaded is None else model.offloaded.release)
         for name, text in texts.items():
             until_all_are_written.enter_context(written_aside(folder / name)).write_text(text, encoding="utf-8")
     for path in folder.iterdir():  # of an older save with another number of shards

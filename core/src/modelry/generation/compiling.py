@@ -49,6 +49,8 @@ def compile_options(config: GenerationConfig, model: Any) -> dict[str, Any] | No
         raise GenerationError(
             f"compile=True is for decoder-only models, and {type(model).__name__} is none: leave it out"
         )
+    if model.offloaded is not None:
+        raise GenerationError("compile=True is for models in memory, and parts of this one are on disk: leave it out")
     options = {name: value for name, value in (given or {}).items() if name in _OPTIONS and value is not None}
     device = model.device
     if "mode" not in options and "options" not in options and device.type == "cuda":

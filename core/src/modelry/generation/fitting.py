@@ -5,17 +5,12 @@ Counted is only what every strategy holds of each row: its text, and the scores 
 memory comes on top, so what passes may still be too much; that ends as OutOfMemory.
 """
 
-import os
-from functools import cache
-from pathlib import Path
-
 import torch
 
+from modelry.device_memory import memory_of
 from modelry.errors import GenerationError
 
 TOKEN_BYTES, SCORE_BYTES = 8, 4
-_LIMIT = Path("/sys/fs/cgroup/memory.max")
-"""What Linux lets a container have."""
 
 
 def refuse_what_cannot_fit(
@@ -42,15 +37,3 @@ def refuse_what_cannot_fit(
         f"{length:,} tokens{scores}, take at least {needs / 2**30:,.1f} GiB, and {device} has {has / 2**30:,.1f}: "
         "lower num_beams, num_return_sequences or max_new_tokens, or give fewer prompts at once"
     )
-
-
-@cache
-def memory_of(device: torch.device) -> int | None:
-    """Bytes that a device has in all; None where nobody says."""
-    if device.type == "cuda":
-        return int(torch.cuda.get_device_properties(device).total_memory)
-    if device.type != "cpu" or not hasattr(os, "sysconf"):
-        return None
-    has = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    limit = _LIMIT.read_text().strip() if _LIMIT.is_file() else ""
-    return min(has, int(limit)) if limit.isdecimal() else has

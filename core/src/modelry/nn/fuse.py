@@ -37,6 +37,8 @@ def fuse_projections(model: nn.Module, *, groups: Sequence[tuple[str, ...]] = GR
     Returns:
         The number of groups laid together, those that were so before included.
     """
+    if any(getattr(part, "offloaded", None) is not None for part in model.modules()):
+        return 0  # laid together, they would be in memory
     found = list(_found(model, groups))
     apart = [layers for layers in found if not _lie_together(layers)]
     uses: Counter[int] = Counter()

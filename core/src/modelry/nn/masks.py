@@ -51,6 +51,20 @@ class Mask:
         assert bias is None or not (causal or earlier or parts), "a bias goes with `allowed` only"
         self._additive: dict[torch.dtype, Tensor] = {}
         self._folded: dict[tuple[torch.dtype, int], Tensor] = {}
+        self._elsewhere: dict[torch.device, Mask] = {}
+
+    def to(self, device: torch.device) -> "Mask":
+        """The same on another device, made once for all layers there. A model that lies on several asks for it."""
+        tensors = [one for one in (self.allowed, self.bias) if one is not None]
+        if all(one.device == device for one in tensors) and (tensors or not self.parts):
+            return self
+        if device not in self._elsewhere:
+            allowed, bias = (None if one is None else one.to(device) for one in (self.allowed, self.bias))
+            parts = self.parts and [part._replace(mask=part.mask.to(device)) for part in self.parts]
+            self._elsewhere[device] = Mask(
+                allowed, causal=self.causal, weights=self.weights, earlier=self.earlier, parts=parts, bias=bias
+            )
+        return self._elsewhere[device]
 
     def additive(self, dtype: torch.dtype) -> Tensor | None:
         """The bias, or 0, where a query may look and -inf where not, to be added to scores.
