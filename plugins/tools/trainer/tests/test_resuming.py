@@ -1,0 +1,153 @@
+"""A training that was interrupted, killed in the middle of a save included, goes on bit by bit as if it had not."""
+
+import os
+import runpy
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from modelry.errors import ModelryWarning
+from modelry_trainer import Trainer, TrainerCallback
+from modelry_trainer.checkpoints import folders
+from modelry_trainer.errors import CheckpointUnusable, SaveFailed
+
+PROGRAM = Path(__file__).parent / "programs" / "training.py"
+
+
+class Stop(TrainerCallback):
+    """Ends the training after a step, as if it had been interrupted."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+        if state.global_step == self.step:
+            raise KeyboardInterrupt
+
+
+class Shuffled:
+    """A stream that draws from the global generators."""
+
+    def __init__(self, rows: list[Any]) -> None:
+        self.rows = rows
+
+    def __iter__(self) -> Iterator[Any]:
+        for number in torch.randperm(len(self.rows)).tolist():
+            yield self.rows[number]
+
+
+VALUES: dict[str, Any] = {
+    "num_train_epochs": 2,
+    "per_device_train_batch_size": 2,
+    "gradient_accumulation_steps": 2,
+    "save_strategy": "steps",
+    "save_steps": 1,
+    "logging_steps": 2,
+    "learning_rate": 1e-2,
+    "neftune_noise_alpha": 5.0,
+    "lr_scheduler_type": "cosine",
+    "eval_strategy": "epoch",
+}
+
+
+@pytest.mark.parametrize("stop", [1, 3, 4])
+@pytest.mark.parametrize("kind", ["rows", "stream"])
+def test_bit_by_bit(
+    stop: int, kind: str, make_toy: Any, texts: list[Any], train: Callable[..., Trainer], losses: Any, tmp_path: Path
+) -> None:
+    data: Any = texts if kind == "rows" else Shuffled(texts)
+    values = VALUES if kind == "rows" else {**VALUES, "max_steps": 6}
+    more = {"eval_dataset": texts[:2]}
+    whole = train(make_toy(), data, more=more, **values, output_dir=tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        train(make_toy(), data, more={**more, "callbacks": [Stop(stop)]}, **values)
+    again = train(make_toy(seed=9), data, run=False, more=more, **values)
+    again.train(resume_from_checkpoint=True)
+    assert losses(again) == losses(whole)
+    assert [line.get("eval_loss") for line in again.state.log_history] == [
+        line.get("eval_loss") for line in whole.state.log_history
+    ]
+    assert again.state.log_history[-1]["train_loss"] == whole.state.log_history[-1]["train_loss"]
+    for left, right in zip(again.model.parameters(), whole.model.parameters(), strict=True):
+        assert torch.equal(left, right)
+
+
+def test_killed_in_the_middle_of_a_save(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "ignore", str(PROGRAM), str(tmp_path / "killed"), "--hang-in-save", "4"]
+    killed = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    marker = tmp_path / "killed" / "hanging"
+    deadline = time.monotonic() + 120
+    while not marker.exists() and killed.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert marker.exists()
+    assert [one.name for one in folders.checkpoints(tmp_path / "killed")] == ["checkpoint-2", "checkpoint-3"]
+    assert any(one.name.startswith(".checkpoint-4.") for one in (tmp_path / "killed").iterdir())
+    train = runpy.run_path(str(PROGRAM))["main"]
+    resumed, whole = train([str(tmp_path / "killed"), "--resume"]), train([str(tmp_path / "whole")])
+    assert len(whole) == 8 + 16 * 4 + 16 + 16 + 1
+    assert resumed == whole
+    assert not any(one.name.startswith(".checkpoint") for one in (tmp_path / "killed").iterdir())
+
+
+def test_a_corrupt_checkpoint_is_passed_over(
+    make_toy: Any, texts: list[Any], train: Callable[..., Trainer], tmp_path: Path
+) -> None:
+    values = {**VALUES, "max_steps": 3, "eval_strategy": "no"}
+    train(make_toy(), texts, **values)
+    broken = tmp_path / "out/checkpoint-3/model.safetensors"
+    content = bytearray(broken.read_bytes())
+    content[-1] ^= 1
+    broken.write_bytes(content)
+    again = train(make_toy(), texts, run=False, **values)
+    for asked in (True, tmp_path / "out/checkpoint-3"):
+        with pytest.warns(ModelryWarning, match=r"its bytes have changed.*resumes from the one before, .*checkpoint-2"):
+            again.train(resume_from_checkpoint=asked)
+        assert again.state.global_step == 3
+        broken.write_bytes(content)
+
+
+def test_what_cannot_be_resumed_from(
+    make_toy: Any, texts: list[Any], train: Callable[..., Trainer], tmp_path: Path
+) -> None:
+    values = {**VALUES, "max_steps": 1, "eval_strategy": "no"}
+    with pytest.raises(CheckpointUnusable, match="there is none at all"):
+        train(make_toy(), texts, run=False, **values).train(resume_from_checkpoint=True)
+    train(make_toy(), texts, **values)
+    other = train(make_toy(), texts, run=False, **{**values, "seed": 7})
+    with pytest.raises(CheckpointUnusable, match="belongs to another training: seed was 42 and is 7"):
+        other.train(resume_from_checkpoint=True)
+    foreign = tmp_path / "foreign/checkpoint-1"
+    foreign.mkdir(parents=True)
+    (foreign / "optimizer.pt").write_bytes(b"pickle")
+    with pytest.raises(CheckpointUnusable, match="pickled states, which are never loaded"):
+        other.train(resume_from_checkpoint=foreign)
+    train(make_toy(), texts, **values, save_only_model=True)
+    with pytest.raises(CheckpointUnusable, match="holds the model only"):
+        train(make_toy(), texts, run=False, **values).train(resume_from_checkpoint=True)
+
+
+def test_a_full_disk_leaves_the_checkpoint_before(
+    make_toy: Any, texts: list[Any], train: Callable[..., Trainer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from modelry_trainer import resuming
+
+    def write(folder: Path, name: str, tree: Any) -> None:
+        if "checkpoint-2" in str(folder):
+            raise OSError(28, "No space left on device")
+        real(folder, name, tree)
+
+    real = resuming.write_tree
+    monkeypatch.setattr(resuming, "write_tree", write)
+    with pytest.raises(SaveFailed, match=r"checkpoint-2 could not be written .*No space left.*are whole"):
+        train(make_toy(), texts, **{**VALUES, "eval_strategy": "no"})
+    assert [one.name for one in (tmp_path / "out").iterdir()] == ["checkpoint-1"]
+    folders.verify(tmp_path / "out/checkpoint-1")
