@@ -12,7 +12,8 @@ from gguf import GGMLQuantizationType as Type
 from torch import nn
 
 from modelry import AutoModel, AutoModelForCausalLM
-from modelry.errors import CheckpointError, ModelryWarning, QuantizationError
+from modelry.checkpoint.planning import make_plan
+from modelry.errors import CheckpointError, ModelryWarning, PlacementError, QuantizationError
 from modelry.packed import GroupedInt8Linear, Int4Linear
 from modelry_gguf import GgufParameters, GgufQuantizer
 
@@ -41,6 +42,23 @@ def test_packed_weights_are_those_of_the_file(
     assert packed.config.quantization_config == {
         "quant_method": "gguf", "weight_type": kind.name, "other_types": {}, "modules_to_not_convert": [],
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("quantization", ["gguf", None], ids=["packed", "float"])
+def test_layers_of_a_file_may_stay_on_disk(
+    tmp_path: Path, write_model: Callable[..., Any], quantization: str | None
+) -> None:
+    path = tmp_path / "tiny.gguf"
+    write_model(path, kind=Type.Q4_0)
+    options = {"quantization": quantization, "dtype": "float32"}
+    in_memory = AutoModelForCausalLM.from_pretrained(path, **options)
+    with pytest.raises(PlacementError, match="give offload_folder, where"):
+        AutoModelForCausalLM.from_pretrained(path, device_map={"": "cpu", "model.layers": "disk"}, **options)
+    on_disk = AutoModelForCausalLM.from_pretrained(path, device_map="disk", offload_folder=tmp_path / "disk", **options)
+    with torch.inference_mode():
+        assert torch.equal(on_disk(IDS).logits, in_memory(IDS).logits)
+    plan = make_plan(path, memory={torch.device("cpu"): "1GB"}, **options)
+    assert plan.size == sum({one.data_ptr(): one.nbytes for one in in_memory.state_dict().values()}.values())
 
 
 def test_saved_packed_and_loaded_bit_by_bit(tmp_path: Path, write_model: Callable[..., Any]) -> None:
