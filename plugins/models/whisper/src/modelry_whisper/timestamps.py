@@ -3,7 +3,6 @@
 R rows   P positions so far   V vocabulary
 """
 
-import torch
 from torch import Tensor
 
 from modelry.generation.processors import LogitsProcessor
@@ -45,7 +44,7 @@ class TimestampRules(LogitsProcessor):
             scores[:, : self.first] = NOTHING
             if self.latest_beginning is not None:
                 scores[:, self.first + self.latest_beginning + 1 :] = NOTHING
-        odds = scores.float().log_softmax(-1)
-        stamped = odds[:, self.first :].logsumexp(-1) > odds[:, : self.first].amax(-1)  # (R,)
-        words = torch.arange(scores.shape[1], device=scores.device) < self.first
-        return scores.masked_fill(stamped[:, None] & words, NOTHING)
+        words, stamps = scores[:, : self.first], scores[:, self.first :]  # what makes odds of scores is both sides' own
+        stamped = stamps.float().logsumexp(-1) > words.amax(-1)  # (R,)
+        words.masked_fill_(stamped[:, None], NOTHING)
+        return scores
