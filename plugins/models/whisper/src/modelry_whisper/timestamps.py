@@ -44,7 +44,7 @@ class TimestampRules(LogitsProcessor):
             scores[:, : self.first] = NOTHING
             if self.latest_beginning is not None:
                 scores[:, self.first + self.latest_beginning + 1 :] = NOTHING
-        words, stamps = scores[:, : self.first], scores[:, self.first :]  # what makes odds of scores is both sides' own
-        stamped = stamps.float().logsumexp(-1) > words.amax(-1)  # (R,)
+        words, times = scores[:, : self.first], scores[:, self.first :]
+        stamped = times.float().logsumexp(-1) > words.amax(-1)  # (R,); what makes odds of scores is the same in both
         words.masked_fill_(stamped[:, None], NOTHING)
         return scores
