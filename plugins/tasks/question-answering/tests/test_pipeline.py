@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from click.testing import CliRunner
 
 from modelry import pipeline
+from modelry.cli.run import run
 from modelry.errors import PipelineError, PreprocessorError
 
 QUESTION = "where is the inn?"
@@ -138,3 +140,14 @@ def test_rows_that_are_none(ask: Any, item: Any, message: str) -> None:
 def test_what_is_shown(ask: Any) -> None:
     assert len(ask.display(ask(ROW, top_k=3)).splitlines()) == 3
     assert ask.display(ask(ROW)).endswith(ask(ROW)["answer"])
+
+
+def test_pairs_at_a_shell(folder: Path, ask: Any) -> None:
+    given = ["question-answering", "--model", str(folder), "--device", "cpu"]
+    done = CliRunner().invoke(run, [*given, QUESTION, CONTEXT, "who?", LONG])
+    assert done.exit_code == 0, done.output
+    answers = [ask(ROW), ask(question="who?", context=LONG)]
+    assert done.output == "".join(f"{ask.display(answer)}\n" for answer in answers)
+    lonely = CliRunner().invoke(run, [*given, QUESTION])
+    assert lonely.exit_code == 1
+    assert "there is no text behind the question 'where is the inn?'" in lonely.output

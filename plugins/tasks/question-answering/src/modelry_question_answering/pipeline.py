@@ -45,6 +45,21 @@ class QuestionAnsweringPipeline(Pipeline[QuestionAnsweringParameters]):
             raise PreprocessorError("give rows with a question and a context, or question= and context=; not both")
         return super().__call__(inputs, **options)
 
+    def items_of(self, words: Iterator[str]) -> Iterator[Any]:
+        """A question and the text that it is asked about, and so on in pairs.
+
+        Raises:
+            PreprocessorError: a question without a text.
+        """
+        for question in words:
+            context = next(words, None)
+            if context is None:
+                raise PreprocessorError(
+                    f"there is no text behind the question {question!r:.60}: give a question, then the text that it is "
+                    "asked about"
+                )
+            yield {"question": question, "context": context}
+
     def preprocess(self, item: Any, parameters: QuestionAnsweringParameters) -> Mapping[str, Any]:
         return next(self.pieces(item, parameters))
 
