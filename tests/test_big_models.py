@@ -12,6 +12,7 @@ import torch
 from modelry import AutoModelForCausalLM
 from modelry.checkpoint.placement import published_place
 from modelry.checkpoint.planning import make_plan
+from modelry.errors import GenerationError
 from modelry_testing.random_models import SMALL, save_random
 
 DEEP = {"hidden_size": 384, "intermediate_size": 1056, "num_hidden_layers": 9, "initializer_range": 0.02}
@@ -78,3 +79,10 @@ def test_packed_models_from_disk(tmp_path: Path, quantization: Any) -> None:
         assert model.generate(PROMPT, max_new_tokens=4).shape == (1, 8)
     plan = make_plan(tmp_path / "packed", memory={torch.device("cpu"): allowed["cpu"]})
     assert {path: published_place(place) for path, place in plan.device_map().items()} == stored.hf_device_map
+
+
+def test_steps_from_disk_are_not_compiled(tmp_path: Path) -> None:
+    save_random(tmp_path, "llama", **SMALL)
+    model = AutoModelForCausalLM.from_pretrained(tmp_path, device_map="disk")
+    with pytest.raises(GenerationError, match="parts of this one are on disk"):
+        model.generate(PROMPT, max_new_tokens=2, compile=True)

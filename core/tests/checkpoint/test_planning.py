@@ -11,6 +11,7 @@ from modelry.checkpoint.filling import DISK
 from modelry.checkpoint.placement import published_place
 from modelry.checkpoint.planning import make_plan
 from modelry.errors import PlacementError
+from modelry_testing.hub_server import HubServer
 
 pytestmark = pytest.mark.usefixtures("registry")
 
@@ -65,3 +66,9 @@ def test_a_model_without_a_cache_has_no_context(tmp_path: Path) -> None:
 def test_there_is_no_room(folder: Path) -> None:
     with pytest.raises(PlacementError, match="cpu may take 100 bytes"):
         make_plan(folder, memory={CPU: 100})
+
+
+def test_of_a_repository_only_the_configuration_is_fetched(folder: Path, hub: HubServer) -> None:
+    hub.add("org/note", {path.name: path.read_bytes() for path in folder.iterdir()})
+    assert make_plan("org/note").size == make_plan(folder).size
+    assert {path.rpartition("/")[2] for path in hub.fetched()} == {"config.json"}
