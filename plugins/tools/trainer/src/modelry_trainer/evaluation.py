@@ -80,13 +80,17 @@ def evaluate_over(trainer: "Trainer", loader: Any, *, prefix: str, loss_only: bo
 
 
 @contextmanager
-def at_rest(optimizer: Any) -> Iterator[None]:
-    """Inside the block the weights are those to be used, of optimizers (schedule-free) that learn at other ones."""
-    rests = callable(getattr(optimizer, "eval", None)) and callable(getattr(optimizer, "train", None))
+def at_rest(optimizer: Any) -> Iterator[bool]:
+    """Inside the block the weights are those to be used, of optimizers (schedule-free) that learn at other ones.
+
+    Yields:
+        Whether they are others now.
+    """
+    rests = callable(getattr(optimizer, "eval", None)) and optimizer.param_groups[0].get("train_mode", True)
     if rests:
         optimizer.eval()
     try:
-        yield
+        yield rests
     finally:
         if rests:
             optimizer.train()

@@ -90,6 +90,8 @@ class Loop:
         self._seen, self._done = trainer.state.num_input_tokens_seen, trainer.state.global_step
         self._begun = self._clock, self._done
         self._begins_anew = place.batch == 0
+        if callable(getattr(trainer.optimizer, "train", None)):
+            trainer.optimizer.train()
 
     def run(self) -> None:
         """Train until the last step, or until a callback stops it."""

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 from modelry_trainer.checkpoints.folders import COMPLETE, newest_whole
 from modelry_trainer.checkpoints.randomness import random_states, set_random_states
 from modelry_trainer.checkpoints.tree import read_tree, write_tree
-from modelry_trainer.checkpoints.weights import load_weights, save_for_resuming
+from modelry_trainer.checkpoints.weights import (
+    load_learning_weights,
+    load_weights,
+    save_for_resuming,
+    save_learning_weights,
+)
 from modelry_trainer.errors import CheckpointUnusable
 from modelry_trainer.evaluation import at_rest
 from modelry_trainer.state import Place, TrainerState
@@ -23,15 +28,17 @@ _ARGUMENTS = "training_args.json"
 def write_training(trainer: "Trainer", place: Place, folder: Path) -> None:
     """Fill a folder with the model and, unless save_only_model, all that the next step depends on."""
     trainer.state.stateful_callbacks = trainer.callback_handler.states()
-    with at_rest(trainer.optimizer):
+    with at_rest(trainer.optimizer) as rests:
         save_for_resuming(trainer.model, folder)
         trainer.save_preprocessor(folder)
-        if not trainer.args.save_only_model:
-            write_tree(folder, "optimizer", trainer.optimizer.state_dict())
-            write_tree(folder, "scheduler", trainer.lr_scheduler.state_dict())
-            write_tree(folder, "scaler", None if trainer.scaler is None else trainer.scaler.state_dict())
-            write_tree(folder, "random", random_states())
-            write_tree(folder, "place", {one.name: getattr(place, one.name) for one in dataclasses.fields(place)})
+    if not trainer.args.save_only_model:
+        if rests:
+            save_learning_weights(trainer.model, folder)
+        write_tree(folder, "optimizer", trainer.optimizer.state_dict())
+        write_tree(folder, "scheduler", trainer.lr_scheduler.state_dict())
+        write_tree(folder, "scaler", None if trainer.scaler is None else trainer.scaler.state_dict())
+        write_tree(folder, "random", random_states())
+        write_tree(folder, "place", {one.name: getattr(place, one.name) for one in dataclasses.fields(place)})
     (folder / STATE).write_text(json.dumps(trainer.state.to_dict(), indent=2), encoding="utf-8")
     (folder / _ARGUMENTS).write_text(trainer.args.to_json_string(), encoding="utf-8")
 
@@ -69,12 +76,11 @@ def read_training(trainer: "Trainer", folder: Path) -> Place:
         )
     _refuse_another(trainer, folder)
     load_weights(trainer.model, folder)
+    load_learning_weights(trainer.model, folder)
     try:
         trainer.optimizer.load_state_dict(read_tree(folder, "optimizer"))
     except (ValueError, KeyError) as error:
         raise CheckpointUnusable(f"{folder} has the state of another optimizer or model: {error}") from error
-    if hasattr(trainer.optimizer, "train"):
-        trainer.optimizer.train()
     trainer.lr_scheduler.load_state_dict(read_tree(folder, "scheduler"))
     scaler = read_tree(folder, "scaler")
     if trainer.scaler is not None and scaler is not None:

@@ -328,9 +328,7 @@ class Trainer:
         """Take a listener out and return it; None where there is none."""
         return self.callback_handler.pop(callback)
 
-    def remove_callback(self, callback: Any) -> None:
-        """Take a listener out."""
-        self.callback_handler.pop(callback)
+    remove_callback = pop_callback
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add the epoch, keep the line, and tell the listeners."""
@@ -393,6 +391,8 @@ class Trainer:
             "train_loss": mean,
         }
         self.log(metrics)
+        if callable(getattr(self.optimizer, "eval", None)):
+            self.optimizer.eval()  # what is left in the model are the weights to be used
         best = self.state.best_model_checkpoint
         if self.args.load_best_model_at_end and best is not None:
             load_weights(self.model, Path(best))

@@ -17,6 +17,9 @@ _TRAINED = "trained.safetensors"
 """Of models that are saved by a method of their own (adapters): what was trained, by the names it has in memory."""
 
 
+_LEARNING = "learning.safetensors"
+
+
 def save_weights(model: nn.Module, folder: Path) -> None:
     """For people: what `from_pretrained` reads, or of any module its state, as model.safetensors."""
     save: Any = getattr(model, "save_pretrained", None)
@@ -36,6 +39,18 @@ def save_for_resuming(model: nn.Module, folder: Path) -> None:
         buffers = {name for name, _ in model.named_buffers()}
         state = {name: value for name, value in _each_once(model).items() if name in trained | buffers}
         write_safetensors(folder / _TRAINED, state)
+
+
+def save_learning_weights(model: nn.Module, folder: Path) -> None:
+    """Where gradients are taken, of optimizers that learn at other weights than are used."""
+    write_safetensors(folder / _LEARNING, _each_once(model))
+
+
+def load_learning_weights(model: nn.Module, folder: Path) -> None:
+    """Fill the model with them, where a checkpoint has them."""
+    if (folder / _LEARNING).is_file():
+        with torch.no_grad():
+            model.load_state_dict(load_file(folder / _LEARNING), strict=False)
 
 
 def load_weights(model: nn.Module, folder: Path) -> None:

@@ -1,0 +1,143 @@
+"""What users replace: the loss, the optimizer, the data; adapters, workers, metrics."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from modelry_trainer import Trainer, TrainingArguments
+
+Make = Callable[..., Trainer]
+ACCUMULATED: dict[str, Any] = {"max_steps": 2, "optim": "sgd", "learning_rate": 0.5, "max_grad_norm": 0}
+
+
+class Own(Trainer):
+    """A mean over the batch, as most people write it."""
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        outputs = model(input_ids=inputs["input_ids"])
+        loss = F.cross_entropy(outputs.logits[:, :-1].flatten(0, 1), inputs["labels"][:, 1:].flatten())
+        return (loss, outputs) if return_outputs else loss
+
+
+class Handed(Trainer):
+    """What the trainer would do, and a little more."""
+
+    def compute_loss(self, model: Any, inputs: Any, *more: Any, **named: Any) -> Any:
+        return super().compute_loss(model, inputs, *more, **named) * 1.0
+
+
+def own_function(outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:
+    summed = F.cross_entropy(outputs.logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten(), reduction="sum")
+    return summed / num_items_in_batch if num_items_in_batch is not None else summed
+
+
+@pytest.mark.parametrize(("kind", "more"), [(Own, {}), (Handed, {}), (Trainer, {"compute_loss_func": own_function})])
+def test_a_loss_of_ones_own_is_accumulated_exactly(
+    kind: type[Trainer], more: Any, make_toy: Any, texts: list[Any], train: Make, tmp_path: Path
+) -> None:
+    whole, own = make_toy(), make_toy()
+    train(whole, texts, per_device_train_batch_size=6, **ACCUMULATED)
+    arguments = TrainingArguments(
+        tmp_path,
+        per_device_train_batch_size=1,
+        gradient_accumulation_steps=6,
+        report_html=False,
+        save_strategy="no",
+        **ACCUMULATED,
+    )
+    kind(own, arguments, train_dataset=texts, **more).train()
+    for left, right in zip(whole.parameters(), own.parameters(), strict=True):
+        torch.testing.assert_close(left, right, atol=1e-6, rtol=0)
+
+
+def test_a_loader_and_an_optimizer_of_ones_own(slope: nn.Module, points: list[Any], tmp_path: Path) -> None:
+    class Loaded(Trainer):
+        def get_train_dataloader(self) -> Any:
+            return torch.utils.data.DataLoader(points, batch_size=4, shuffle=True)
+
+    weights = []
+    for resume in (False, True):  # and the order that its sampler draws is the same again
+        with torch.no_grad():
+            slope.weight.zero_()
+        arguments = TrainingArguments(tmp_path, max_steps=4, save_steps=3, report_html=False)
+        trainer = Loaded(slope, arguments, optimizer_cls_and_kwargs=(torch.optim.SGD, {"lr": 0.1, "momentum": 0.9}))
+        trainer.train(resume_from_checkpoint=tmp_path / "checkpoint-3" if resume else None)
+        assert isinstance(trainer.optimizer, torch.optim.SGD)
+        weights.append(slope.weight.detach().clone())
+    assert torch.equal(weights[0], weights[1])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"optim": "schedule_free_adamw", "lr_scheduler_type": "constant"},
+        {"lr_scheduler_type": "reduce_lr_on_plateau", "eval_strategy": "steps", "eval_steps": 1},
+        {"fp16": True},
+    ],
+)
+def test_resumed_too(values: dict[str, Any], make_toy: Any, texts: list[Any], train: Make, losses: Any) -> None:
+    given: dict[str, Any] = {
+        "max_steps": 4,
+        "save_strategy": "steps",
+        "save_steps": 2,
+        "per_device_train_batch_size": 4,
+        **values,
+    }
+    more = {"eval_dataset": texts[:2]}
+    whole = train(make_toy(), texts, more=more, **given)
+    again = train(make_toy(seed=5), texts, run=False, more=more, **given)
+    again.train(resume_from_checkpoint=Path(again.args.output_dir) / "checkpoint-2")
+    assert losses(again) == losses(whole)
+    for left, right in zip(whole.model.parameters(), again.model.parameters(), strict=True):
+        assert torch.equal(left, right)
+    assert whole.train().global_step == 4  # and once more from where the weights are
+
+
+def test_adapters_resume(make_toy: Any, texts: list[Any], train: Make, losses: Any) -> None:
+    peft = pytest.importorskip("peft")
+
+    def adapted(seed: int) -> Any:
+        torch.manual_seed(seed)
+        return peft.get_peft_model(make_toy(), peft.LoraConfig(target_modules=["q_proj", "v_proj"], lora_dropout=0.1))
+
+    values: dict[str, Any] = {"max_steps": 3, "save_strategy": "steps", "save_steps": 2, "learning_rate": 1e-2}
+    whole = train(adapted(0), texts, **values)
+    again = train(adapted(1), texts, run=False, **values)
+    folder = Path(again.args.output_dir) / "checkpoint-2"
+    again.train(resume_from_checkpoint=folder)
+    assert losses(again) == losses(whole)
+    assert (folder / "adapter_model.safetensors").is_file()
+
+
+def test_workers_read_the_same(slope: nn.Module, points: list[Any], train: Make, losses: Any) -> None:
+    alone = losses(train(slope, points, max_steps=3, learning_rate=0.0))
+    assert losses(train(slope, points, max_steps=3, learning_rate=0.0, dataloader_num_workers=1)) == alone
+
+
+def test_metrics_of_several_data_sets_and_of_batches(slope: nn.Module, points: list[Any], train: Make) -> None:
+    seen: list[int] = []
+
+    def measure(given: Any, compute_result: bool) -> dict[str, float]:
+        seen.append(len(given.predictions))
+        assert len(given.losses) == len(given.inputs) == len(given.predictions)
+        return {"rows": sum(seen)} if compute_result else {}
+
+    trainer = train(
+        slope,
+        points,
+        run=False,
+        batch_eval_metrics=True,
+        include_for_metrics=["inputs", "loss"],
+        more={"eval_dataset": {"few": points[:3], "more": points[:11]}, "compute_metrics": measure},
+    )
+    slope.main_input_name = "x"  # type: ignore[assignment]  # as models say it
+    metrics = trainer.evaluate()
+    assert seen == [3, 8, 3]
+    assert (metrics["eval_few_rows"], metrics["eval_more_rows"]) == (3, 14)
