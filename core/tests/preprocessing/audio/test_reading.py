@@ -130,8 +130,9 @@ def test_addresses(noise: Callable, file: Callable, monkeypatch: pytest.MonkeyPa
         thread.start()
         try:
             address = f"http://127.0.0.1:{server.server_port}/{path.name}"
-            with pytest.raises(UnsafeAddress):
+            with pytest.raises(PreprocessorError, match=r"^the sound: .* inside our own network") as caught:
                 read_sound(address, rate=16000)
+            assert isinstance(caught.value.__cause__, UnsafeAddress)
             monkeypatch.setenv("MODELRY_ALLOW_PRIVATE_URLS", "1")
             assert len(read_sound(address, rate=16000)) == 500
         finally:

@@ -198,6 +198,17 @@ def test_bad_files(processor: VideoProcessor, data: bytes, tmp_path: Path) -> No
     assert processor(bytes(broken), num_frames=1, return_tensors="np")["pixel_values_videos"].shape[1] == 1
 
 
+@pytest.mark.parametrize("format", ["avi", "matroska"])
+def test_a_film_cut_in_the_middle(processor: VideoProcessor, format: str) -> None:
+    """Both begin with a header that says how long the whole was."""
+    whole = encoded(film(count=20, rate=5), rate=5, format=format)
+    assert processor(whole, num_frames=2, return_tensors="np")["pixel_values_videos"].shape[1] == 2
+    with pytest.raises(
+        PreprocessorError, match=r"videos\[1\] is (cut off|no video that can be read, or it is damaged)"
+    ):
+        processor([whole, whole[: len(whole) // 2]], num_frames=2)
+
+
 def test_processors_that_do_more_than_their_files_say() -> None:
     with pytest.raises(PreprocessorError, match="Qwen2VL's processor, which does more than its keys say"):
         VideoProcessor(video_processor_type="Qwen2VLVideoProcessor")

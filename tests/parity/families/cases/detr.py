@@ -83,5 +83,5 @@ CASES = [
     case("learned-positions-auxiliary-loss", DETECTS, SEGMENTS, position_embedding_type="learned", auxiliary_loss=True),
     case("gelu-other-costs", SEGMENTS, activation_function="gelu", num_labels=5, **COSTS),
     case("swin-inside", "base", SEGMENTS, inside=SWIN, decoder_layers=1, encoder_layers=1),
-    case("last-map-grey", DETECTS, inside=GREY, encoder_layers=1),
+    case("last-map-grey", DETECTS, inside=GREY, encoder_layers=1, encoder_attention_heads=2),
 ]

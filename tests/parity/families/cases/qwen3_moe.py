@@ -29,7 +29,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "plain-layers": {"mlp_only_layers": [1], "output_router_logits": True, "router_aux_loss_coef": 0.5},
     "every-second": {"decoder_sparse_step": 2, "attention_bias": True, "num_labels": 5},
     "window": {"use_sliding_window": True, "sliding_window": 4, "num_experts_per_tok": 6},
-    "tied": {"tie_word_embeddings": True, "num_experts": 3, "num_experts_per_tok": 1, "rms_norm_eps": 1e-2},
+    "tied": {
+        "tie_word_embeddings": True,
+        "num_experts": 3,
+        "num_experts_per_tok": 1,
+        "rms_norm_eps": 1e-2,
+        "rope_parameters": {"rope_type": "linear", "rope_theta": 500.0, "factor": 4.0},
+    },
 }
 
 

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelry.errors import PreprocessorError
+from modelry.errors import ModelryError, PreprocessorError
 from modelry.fetching import fetch, is_url
 from modelry.preprocessing.audio.decoding import Block, decode
 from modelry.preprocessing.audio.resampling import Samples, check_rate, resample
@@ -124,7 +124,11 @@ def _blocks(given: Any, rate: int, name: str) -> Iterator[Block]:
 
 def _from_place(place: str | Path, name: str) -> Iterator[Block]:
     if is_url(place):
-        yield from decode(fetch(str(place), max_bytes=MOST_FETCHED), name=name)
+        try:
+            data = fetch(str(place), max_bytes=MOST_FETCHED)
+        except ModelryError as error:
+            raise PreprocessorError(f"{name}: {error}") from error
+        yield from decode(data, name=name)
     else:
         yield from decode(Path(place), name=name)
 

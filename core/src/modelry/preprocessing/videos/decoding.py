@@ -11,6 +11,9 @@ from modelry.errors import PreprocessorError
 from modelry.preprocessing.images.loading import most_pixels
 from modelry.preprocessing.videos.sampling import VideoMetadata
 
+SHORT = 0.5
+"""Seconds that may be missing at the end: some writers count them generously."""
+
 
 def decode(
     data: bytes | Path,
@@ -77,16 +80,18 @@ def _measured(av: Any, data: bytes | Path, where: str) -> VideoMetadata:
             raise PreprocessorError(
                 f"{where} has frames of {stream.height} × {stream.width} pixels; the limit is {most_pixels()}"
             )
-        times, count = [], 0
+        times, count, end = [], 0, 0.0
         for packet in container.demux(stream):
             if packet.size:
                 count += 1
                 if packet.pts is not None:
                     times.append(float(packet.pts * packet.time_base))
+                    end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
         rate = stream.average_rate or stream.guessed_rate
         if not count:
             raise PreprocessorError(f"{where} has a video stream without frames")
         times.sort()
+        _refuse_cut(container, stream, count=count, end=end - (times[0] if times else 0.0), where=where)
         start = times[0] if times else 0.0
         complete = len(times) == count
         return VideoMetadata(
@@ -94,6 +99,21 @@ def _measured(av: Any, data: bytes | Path, where: str) -> VideoMetadata:
             fps=float(rate) if rate else None,
             times=tuple(time - start for time in times) if complete and rate else None,
         )
+
+
+def _refuse_cut(container: Any, stream: Any, *, count: int, end: float, where: str) -> None:
+    """What the library reads up to the cut without a word. Only AVI's headers count what is in the file; those of MP4
+    count what an edit left out too.
+    """
+    if container.format.name == "avi" and count < 0.95 * stream.frames:
+        raise PreprocessorError(
+            f"{where} is cut off or damaged: its header speaks of {stream.frames} frames, and {count} are there"
+        )
+    lengths = [float(stream.duration * stream.time_base)] if stream.duration else []
+    if container.duration and (lengths or len(container.streams) == 1):  # of other streams it may be the longest one's
+        lengths.append(container.duration / 1_000_000)
+    if lengths and end < 0.9 * min(lengths) - SHORT:
+        raise PreprocessorError(f"{where} is cut off: {end:.2f} of its {min(lengths):.2f} seconds are there")
 
 
 def _frames(
