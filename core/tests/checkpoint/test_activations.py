@@ -47,7 +47,7 @@ def test_masks_move_once_with_all_that_is_in_them() -> None:
     mask = causal_mask(padded, new=3, device=CPU)
     assert mask.to(CPU) is mask
     moved = mask.to(torch.device("meta"))
-    assert moved.additive(torch.float32).is_meta
+    assert moved.allowed.is_meta
     assert moved.earlier == mask.earlier
     assert moved.causal == mask.causal
     assert (moved.parts is None) == (mask.parts is None)
