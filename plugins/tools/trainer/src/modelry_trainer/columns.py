@@ -31,8 +31,8 @@ def label_columns(model: nn.Module) -> list[str]:
 
 
 def without_unused(collate: Callable[[list[Any]], Any], read: frozenset[str] | None) -> Callable[[list[Any]], Any]:
-    """The same collator, given only the columns that are read."""
-    return collate if read is None else _Reading(collate, read)
+    """The same collator, given only the columns that the model reads, and those that it says it reads itself."""
+    return collate if read is None else _Reading(collate, read | getattr(collate, "columns", frozenset()))
 
 
 class _Reading:

@@ -1,4 +1,7 @@
-"""From rows of a data set to the tensors of one batch; names and results are the ecosystem's."""
+"""From rows of a data set to the tensors of one batch; names and results are the ecosystem's.
+
+A collator that reads columns which no model reads says so in `columns`: the trainer leaves the others out.
+"""
 
 from modelry_trainer.collators.completion import DataCollatorForCompletionOnly
 from modelry_trainer.collators.default import DefaultDataCollator, default_data_collator

@@ -41,6 +41,11 @@ class DataCollatorForCompletionOnly:
         batch["labels"] = filled(labels, width, fill=IGNORED, side=side)
         return batch
 
+    @property
+    def columns(self) -> frozenset[str]:
+        """Columns that it reads, and no model."""
+        return frozenset({self.messages_column, "tools", "assistant_masks"})
+
     def tokenize(self, row: Row) -> dict[str, list[int]]:
         """One chat as "input_ids" and "labels": to be done once over a data set, or for packing.
 

@@ -39,6 +39,11 @@ class DataCollatorForImages:
             batch["labels"] = values_tensor([row[name] for row in features])
         return batch
 
+    @property
+    def columns(self) -> frozenset[str]:
+        """Columns that it reads, and no model."""
+        return frozenset({self.image_column, self.map_column, self.annotations_column})
+
     def _pictures(self, rows: Sequence[Row]) -> dict[str, Any]:
         if all("pixel_values" in row for row in rows):
             return {"pixel_values": torch.stack([torch.as_tensor(row["pixel_values"]) for row in rows])}

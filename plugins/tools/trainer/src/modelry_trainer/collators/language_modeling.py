@@ -73,6 +73,11 @@ class DataCollatorForLanguageModeling:
             batch["labels"] = ids.clone() if padding is None else torch.where(ids == padding, IGNORED, ids)
         return batch
 
+    @property
+    def columns(self) -> frozenset[str]:
+        """Columns that it reads, and no model."""
+        return frozenset({"special_tokens_mask", "offset_mapping"})
+
     def _mask(self, ids: Tensor, special: Tensor, rows: Sequence[Mapping[str, Any]]) -> tuple[Tensor, Tensor]:
         if self.seed is not None and self.generator is None:
             worker = get_worker_info()

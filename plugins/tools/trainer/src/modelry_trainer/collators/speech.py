@@ -52,6 +52,11 @@ class DataCollatorForSpeech:
             batch["labels"] = labels
         return batch
 
+    @property
+    def columns(self) -> frozenset[str]:
+        """Columns that it reads, and no model."""
+        return frozenset({self.audio_column, self.text_column})
+
     def _sounds(self, rows: Sequence[Row]) -> dict[str, Any]:
         asked = {"padding": self.padding, "max_length": self.max_length, "pad_to_multiple_of": self.pad_to_multiple_of}
         if all(self.audio_column in row for row in rows):
