@@ -1,9 +1,9 @@
-"""The decoder of TrOCR for Modelry. Public names are loaded when they are used."""
+"""The decoder and the processor of TrOCR for Modelry. Public names are loaded when they are used."""
 
 from importlib import import_module
 from typing import Any
 
-_ROOMS = {"TrOCRConfig": "configuration", "TrOCRForCausalLM": "modeling"}
+_ROOMS = {"TrOCRConfig": "configuration", "TrOCRForCausalLM": "modeling", "TrOCRProcessor": "processing"}
 __all__ = list(_ROOMS)
 
 

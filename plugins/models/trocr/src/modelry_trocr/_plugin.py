@@ -11,7 +11,10 @@ def modelry_register(registrar: Registrar) -> None:
             model_type="trocr",
             config="modelry_trocr.configuration:TrOCRConfig",
             heads={"causal-lm": "modelry_trocr.modeling:TrOCRForCausalLM"},
-            preprocessors={"tokenizer": "modelry.preprocessing.tokenizer:Tokenizer"},
+            preprocessors={
+                "processor": "modelry_trocr.processing:TrOCRProcessor",
+                "tokenizer": "modelry.preprocessing.tokenizer:Tokenizer",
+            },
             modalities=("text",),
             released="2021-09-21",
             papers=("https://arxiv.org/abs/2109.10282",),
