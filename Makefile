@@ -13,24 +13,25 @@ TORCH ?= torch==2.13.0
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 PACKAGES := registry core $(patsubst %/pyproject.toml,%,$(sort $(wildcard plugins/*/*/pyproject.toml)))
+BYTECODE := $(BIN)/python -m compileall -qq -j 0
 METADATA := $(addsuffix /pyproject.toml,$(PACKAGES))
 
 .PHONY: demo test lint bench models install wheels clean
 .DELETE_ON_ERROR:
 
-# The packages alone. torch comes first and by itself: it is the one whose build must be chosen. pip would
-# compile every module on one core (--no-compile); here each is compiled when it is used first.
+# The packages alone. torch comes first and by itself: it is the one whose build must be chosen. Bytecode is written on
+# all cores, which pip does not (--no-compile); some packages carry files for other Pythons, which do not compile.
 .venv/runtime: $(METADATA) Makefile scripts/install_editable.py
 	$(PYTHON) -m venv .venv
 	$(PIP) "$(TORCH)" "hatchling>=1.26" "editables>=0.5"
 	$(BIN)/python scripts/install_editable.py $(PACKAGES)
+	$(BYTECODE) .venv/lib registry/src core/src || true
 	touch $@
 
-# Bytecode of everything, on all cores; some packages carry files for other Pythons, which do not compile. The tests
-# must not compile: their warnings are errors, and a compiler's warnings about other people's files would be too.
+# The tests must not compile: their warnings are errors, and a compiler's warnings about other people's files would be too.
 .venv/test: .venv/runtime requirements/test.txt
 	$(PIP) --requirement requirements/test.txt
-	$(BIN)/python -m compileall -qq -j 0 .venv/lib || true
+	$(BYTECODE) .venv/lib || true
 	touch $@
 
 # llama.cpp is built from source for this machine's processor; needs a C++ compiler and cmake, and some minutes. GCC 12
