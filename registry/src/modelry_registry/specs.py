@@ -102,6 +102,9 @@ class Task(Spec):
     inputs: tuple[str, ...] = ("text",)
     outputs: tuple[str, ...] = ("text",)
     help: str = ""
+    example: Mapping[str, object] = field(default_factory=dict)
+    """For tests, where plain texts and no keywords will not do: "items", at least three inputs; "parameters", keywords
+    of a call; "config", config.json values that the model must have."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,11 +9,6 @@ from modelry_testing.toys.encoder import save_encoder
 
 class TestQuestionAnswering(TaskContract):
     name = "question-answering"
-    items = (
-        {"question": "where is the inn?", "context": "the inn is by the sea"},
-        {"question": "who came?", "context": "then the rain came and the tin roof is a sea of rain, " * 3},
-        {"question": "a roof?", "context": "tin"},
-    )
     parameters: ClassVar = {"top_k": 2}
     bad_item: ClassVar = {"question": "who?", "context": ""}
     impossible: ClassVar = ({"top_k": 0}, {"max_answer_len": 0}, {"doc_stride": -1}, {"align_to_words": "perhaps"})

@@ -7,6 +7,5 @@ from modelry_testing import TaskContract
 
 class TestTextClassification(TaskContract):
     name = "text-classification"
-    parameters: ClassVar = {"top_k": 2}
     bad_item = 7
     impossible: ClassVar = ({"top_k": 0}, {"function_to_apply": "cube"}, {"max_length": -1})

@@ -9,7 +9,6 @@ from modelry_testing.toys.encoder import save_encoder
 
 class TestZeroShotClassification(TaskContract):
     name = "zero-shot-classification"
-    parameters: ClassVar = {"candidate_labels": ["rain", "the sea", "inn"]}
     bad_item = 7
     impossible: ClassVar = ({"candidate_labels": []}, {"hypothesis_template": "no label"}, {"multi_label": "perhaps"})
 

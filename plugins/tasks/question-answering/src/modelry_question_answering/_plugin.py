@@ -15,5 +15,12 @@ def modelry_register(registrar: Registrar) -> None:
             inputs=("question", "text"),
             outputs=("text",),
             help="Find the answer to a question in a text.",
+            example={
+                "items": (
+                    {"question": "where is the inn?", "context": "the inn is by the sea"},
+                    {"question": "who came?", "context": "then the rain came and the tin roof is a sea of rain, " * 3},
+                    {"question": "a roof?", "context": "tin"},
+                )
+            },
         )
     )

@@ -15,5 +15,6 @@ def modelry_register(registrar: Registrar) -> None:
             inputs=("text", "text-pair"),
             outputs=("label",),
             help="Give a text, or a pair of texts, its labels.",
+            example={"parameters": {"top_k": 2}},
         )
     )

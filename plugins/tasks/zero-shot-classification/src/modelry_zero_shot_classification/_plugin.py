@@ -16,5 +16,9 @@ def modelry_register(registrar: Registrar) -> None:
             inputs=("text", "labels"),
             outputs=("label",),
             help="Say which of some labels fit a text, by a model of entailment.",
+            example={
+                "parameters": {"candidate_labels": ["rain", "the sea", "inn"]},
+                "config": {"id2label": {0: "contradiction", 1: "neutral", 2: "entailment"}},
+            },
         )
     )

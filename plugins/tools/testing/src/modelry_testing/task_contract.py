@@ -27,11 +27,11 @@ class TaskContract(PluginContract):
 
     kind = "tasks"
     items: ClassVar[Sequence[Any]] = ()
-    """At least three inputs of different sizes; for a task that reads text, texts are given."""
+    """At least three inputs of different sizes; else those of the task's `example`; else, for text, texts are given."""
     bad_item: ClassVar[Any] = object()
     """Something that the task cannot answer."""
     parameters: ClassVar[Mapping[str, Any]] = {}
-    """Keywords of every call."""
+    """Keywords of every call; else those of the task's `example`."""
     impossible: ClassVar[tuple[Mapping[str, Any], ...]] = ()
     """Keywords that must be refused, besides an unknown one."""
     tolerance: ClassVar[float] = 1e-4
@@ -56,18 +56,19 @@ class TaskContract(PluginContract):
             pytest.skip(
                 f"the toy has none of what {task.name} needs ({needs}): override `model_folder` in its test class"
             )
-        return save_toy(folder, able[0])
+        return save_toy(folder, able[0], **_example(task, "config"))
 
     def subject(self) -> Subject:
         """The task, a model for it and items, shared by all checks."""
 
         def make() -> Subject:
             task = cast(Task, self.spec())
-            items = self.items or (TEXTS if "text" in task.inputs else ())
+            items = self.items or cast(Sequence[Any], task.example.get("items", TEXTS if "text" in task.inputs else ()))
             if len(items) < 3:
                 pytest.skip(f"{task.name} reads {' and '.join(task.inputs)}: give three `items` in its test class")
             folder = self.model_folder(new_folder())
-            return Subject(task, folder, tuple(items), dict(self.parameters), self.tolerance)
+            keywords = self.parameters or _example(task, "parameters")
+            return Subject(task, folder, tuple(items), dict(keywords), self.tolerance)
 
         return cast(Subject, self.remembered("subject", make))
 
@@ -120,3 +121,7 @@ class TaskContract(PluginContract):
     def test_bad_item(self) -> None:
         """An item that cannot be answered is named, and does not harm the others."""
         refusing.bad_item(self.subject(), self.bad_item)
+
+
+def _example(task: Task, part: str) -> Mapping[str, Any]:
+    return cast(Mapping[str, Any], task.example.get(part, {}))
