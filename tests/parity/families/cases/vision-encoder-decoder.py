@@ -1,4 +1,4 @@
-"""Image encoders and text decoders as one model: like and unlike widths, mBART's, BART's, TrOCR's and Donut's decoders."""
+"""Image encoders and text decoders as one model: unlike widths, decoders of mBART, BART, TrOCR and Donut."""
 
 from typing import Any
 

@@ -27,6 +27,10 @@ from modelry_automatic_speech_recognition.windows import windows
 
 PATIENCE_SECONDS = 2.0
 """Work that takes no longer shows no bar."""
+BEAMS = 5
+"""As published pipelines search, where nobody says how: greedy text of small models is a little worse."""
+SEARCHES = frozenset({"num_beams", "do_sample", "strategy", "generation_config", "assistant_model", "penalty_alpha"})
+"""Arguments of generate that say how to search."""
 
 
 class Writer:
@@ -101,6 +105,8 @@ class Writer:
             prompt: tokens of the text before.
         """
         options = {**parameters.generate_kwargs}
+        if SEARCHES.isdisjoint(options) and not isinstance(options.get("temperature"), list | tuple):
+            options["num_beams"] = BEAMS
         history = options.pop("condition_on_prev_tokens", False)
         if parameters.language is not None:
             options["language"] = parameters.language
