@@ -23,6 +23,7 @@ which costs it no more."""
 AT_ONCE = 6
 """Windows that a side hears together, where it can."""
 
+GREEDY = {"num_beams": 1}
 Transcribe = Callable[[Any], str]
 
 
@@ -60,7 +61,7 @@ def ours(dtype: str, windows: str) -> Transcribe:
     call: dict[str, Any] = (
         {"chunk_length_s": 30.0, "stride_length_s": 2.0, "batch_size": AT_ONCE} if windows == "windows" else {}
     )
-    return lambda sound: str(pipe(sound, progress=False, **call)["text"])
+    return lambda sound: str(pipe(sound, progress=False, generate_kwargs=GREEDY, **call)["text"])
 
 
 def prepare_folder() -> None:
@@ -88,7 +89,7 @@ def theirs(dtype: str) -> Transcribe:
         batch_size=AT_ONCE,
         ignore_warning=True,
     )
-    return lambda sound: str(pipe({"raw": sound, "sampling_rate": RATE})["text"])
+    return lambda sound: str(pipe({"raw": sound, "sampling_rate": RATE}, generate_kwargs=GREEDY)["text"])
 
 
 def faster_whisper() -> Transcribe:

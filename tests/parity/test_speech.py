@@ -54,15 +54,13 @@ def test_errors() -> None:
 
 
 def test_word_error_rate(models: Path, transcribe: Any) -> None:
-    """Five beams: greedily, the counting comes out as "1-2-345-678910."."""
+    """With the five beams that the task takes by itself: greedily, the counting comes out as "1-2-345-678910."."""
     folder = models / "speech"
     if not folder.is_dir():
         pytest.skip(f"{folder} is not there: run `make models`")
     sounds = sorted(folder.glob("*.wav"))
     assert len(sounds) == 3
-    answers = transcribe(
-        list(map(str, sounds)), chunk_length_s=30, batch_size=len(sounds), generate_kwargs={"num_beams": 5}
-    )
+    answers = transcribe(list(map(str, sounds)), chunk_length_s=30, batch_size=len(sounds))
     found = [one["text"] for one in answers]
     said = [words(path.with_suffix(".txt").read_text()) for path in sounds]
     wrong = sum(errors(one, words(text)) for one, text in zip(said, found, strict=True))
@@ -81,7 +79,9 @@ def three_minutes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_no_sentence_is_lost_or_doubled(three_minutes: Path, transcribe: Any) -> None:
-    found = transcribe(str(three_minutes), chunk_length_s=30, batch_size=4, return_timestamps=True)
+    found = transcribe(
+        str(three_minutes), chunk_length_s=30, batch_size=4, return_timestamps=True, generate_kwargs={"num_beams": 1}
+    )
     sentences = [words(one) for one in re.split(r"(?<=\.)\s+", PARAGRAPHS.strip())]
     said, heard = [word for one in sentences for word in one], words(found["text"])
     matcher = SequenceMatcher(None, said, heard, autojunk=False)
