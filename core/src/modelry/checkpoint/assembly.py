@@ -72,8 +72,15 @@ class Prepared:
     def as_it_will_be(self, model: "PreTrainedModel", name: str) -> Tensor:
         """A tensor of the model in its shape and dtype, without values."""
         tensor = self.expected[name] if name in self.expected else self.needed[name]
-        dtype = tensor.dtype if name.startswith(self.packed or ("\0",)) else _dtype_of(model, name, tensor, self.wanted)
+        dtype = tensor.dtype if self.is_packed(name) else _dtype_of(model, name, tensor, self.wanted)
         return torch.empty(tensor.shape, dtype=dtype, device="meta")
+
+    def is_packed(self, name: str) -> bool:
+        """Whether a tensor has the dtype that its scheme gives it. A bias that a packed layer keeps has not."""
+        if not name.startswith(self.packed or ("\0",)):
+            return False
+        before, after = self.needed.get(name), self.expected.get(name)
+        return self.needed is self.expected or before is None or after is None or before.dtype != after.dtype
 
     def tied(self, model: "PreTrainedModel") -> dict[str, str]:
         """Tensor to the one it is; packed ones have values of their own."""
@@ -124,7 +131,8 @@ def assemble(
     written = {name: tensor for name, tensor in on_disk.items() if name not in files}
     disk_rooms = rooms_on_disk(model, written, offload_folder)
     regions = {room.data_ptr(): region for room, region in disk_rooms.values()}
-    rooms = _rooms(expected, packed, placement, but=disk_rooms) if packs else {}
+    new = {name for name in expected if prepared.is_packed(name)}
+    rooms = _rooms(expected, new, placement, but=disk_rooms) if packs else {}
     rooms.update({name: room for name, (room, _) in disk_rooms.items()})
     for step in found.steps:
         files_names = [found.files_name[name] for name in step.stored]
@@ -209,7 +217,7 @@ def _as_float(
 
 
 def _rooms(
-    expected: Mapping[str, Tensor], packed: tuple[str, ...], placement: Placement, *, but: Collection[str]
+    expected: Mapping[str, Tensor], packed: Collection[str], placement: Placement, *, but: Collection[str]
 ) -> dict[str, Tensor]:
     """Memory for every packed tensor, taken before the first is packed; pages that nobody has written cost nothing.
 
@@ -219,7 +227,7 @@ def _rooms(
     return {
         name: torch.empty(tensor.shape, dtype=tensor.dtype, device=placement.device_of(name))
         for name, tensor in expected.items()
-        if name.startswith(packed) and name not in but
+        if name in packed and name not in but
     }
 
 
