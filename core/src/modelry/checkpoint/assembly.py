@@ -156,7 +156,8 @@ def assemble(
             if parts is None and name in rooms:
                 parts = {name: rooms.pop(name).copy_(tensor)}
             elif parts is None:
-                parts = {name: tensor.to(device, prepared.as_it_will_be(model, name).dtype)}
+                as_stored = packing is not None and packing.stored and name.startswith(packed)
+                parts = {name: tensor.to(device, None if as_stored else prepared.as_it_will_be(model, name).dtype)}
             for part_name, part in parts.items():
                 if part_name in files:
                     regions[part.data_ptr()] = files[part_name]

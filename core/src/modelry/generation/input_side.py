@@ -162,8 +162,9 @@ class DecoderInput(InputSide):
             extras = {**extras, "inputs_embeds": embeds}
         mask = None if self._mask is None else self._mask[:, :end]
         positions = self._positions[:, start:end]
-        if self.seen and self._cache is not None and self._cache.shift is not None:
-            positions = positions + self._cache.shift
+        shift = getattr(self._cache, "shift", None)  # an architecture's own cache need not know of it
+        if self.seen and shift is not None:
+            positions = positions + shift
 
         def forward() -> Any:
             return self._model(
