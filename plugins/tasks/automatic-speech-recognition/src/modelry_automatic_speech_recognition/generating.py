@@ -144,7 +144,7 @@ class Writer:
 
     def join(self, outputs: Sequence[Mapping[str, Any]], parameters: SpeechRecognitionParameters) -> list[Segment]:
         """The segments of a sound, of what was written in its windows."""
-        timed, made, shared = self._stamps, [], 0
+        timed, made, shared = parameters.timed, [], 0
         for number, one in enumerate(outputs):
             at, count, left, right = one["window"]
             written: Written = one["written"]

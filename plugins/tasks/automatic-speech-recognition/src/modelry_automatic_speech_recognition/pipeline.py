@@ -95,7 +95,7 @@ class AutomaticSpeechRecognitionPipeline(Pipeline[SpeechRecognitionParameters]):
             return {"segments": [self._transcribed(one["sound"], parameters) for one in features]}
         heard = torch.stack([one[self.model.main_input_name] for one in features])
         lengths = [one["window"][1] for one in features]
-        return {"written": writer.write(heard, lengths, parameters, stamped=True)}
+        return {"written": writer.write(heard, lengths, parameters, stamped=parameters.timed)}
 
     def _transcribed(self, sound: Any, parameters: SpeechRecognitionParameters) -> list[Segment]:
         assert self._writer is not None
