@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from modelry.errors import PreprocessorError
+from modelry.pipelines.inputs import read_item
 from modelry.pipelines.urls import UrlParameters, fetched
 
 if TYPE_CHECKING:
@@ -33,21 +34,13 @@ def needed_image_processor(pipeline: "Pipeline[Any]") -> "ImageProcessor":
     return pipeline.image_processor
 
 
-def read_image(item: Any, *, key: str = "image") -> Any:
-    """An item that is an image, or a row of a data set that holds one under `key`.
+def read_image(item: Any) -> Any:
+    """An item that is an image, or a row of a data set that holds one as `image`.
 
     Raises:
         PreprocessorError: it is a row without one, or several images.
     """
-    if isinstance(item, Mapping):
-        if key not in item:
-            raise PreprocessorError(
-                f"an image is needed, or a row with one as {key!r}; found a row with the keys {sorted(map(str, item))}"
-            )
-        item = item[key]
-    if len(getattr(item, "shape", ())) > 3:
-        raise PreprocessorError(f"one image is needed; found a stack of shape {tuple(item.shape)}: give a list of them")
-    return item
+    return read_item(item, key="image", dims=3)
 
 
 def loaded_image(item: Any, parameters: PictureParameters) -> tuple[Any, tuple[int, int]]:

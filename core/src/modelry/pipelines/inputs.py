@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from modelry.errors import PipelineError
+from modelry.errors import PipelineError, PreprocessorError
 
 
 @runtime_checkable
@@ -72,3 +72,26 @@ def rows(dataset: DataSet) -> Iterator[Any]:
 def is_plain_item(value: Any) -> bool:
     """True for what is one item of every task: a text, a path, bytes, a mapping, an array or a tensor."""
     return isinstance(value, (str, bytes, PathLike, Mapping)) or hasattr(value, "__array__")
+
+
+def read_item(item: Any, *, key: str, dims: int) -> Any:
+    """An item that is an image or a video, or a row of a data set that holds one under `key`.
+
+    Args:
+        key: "image" or "video".
+        dims: of an array that is one.
+
+    Raises:
+        PreprocessorError: it is a row without one, or several stacked.
+    """
+    if isinstance(item, Mapping):
+        if key not in item:
+            article = "an" if key[0] in "aeiou" else "a"
+            found = sorted(map(str, item))
+            raise PreprocessorError(
+                f"{article} {key} is needed, or a row with one as {key!r}; found a row with the keys {found}"
+            )
+        item = item[key]
+    if len(getattr(item, "shape", ())) > dims:
+        raise PreprocessorError(f"one {key} is needed; found a stack of shape {tuple(item.shape)}: give a list of them")
+    return item

@@ -11,6 +11,7 @@ from torch import Tensor
 from modelry.errors import PreprocessorError
 from modelry.pipelines import Pipeline, TaskParameters
 from modelry.pipelines.images import compute_by_size
+from modelry.pipelines.inputs import read_item
 from modelry.pipelines.labels import scored_labels
 from modelry.pipelines.urls import fetched
 from modelry.preprocessing.videos.loading import MOST_BYTES
@@ -44,7 +45,7 @@ class VideoClassificationPipeline(Pipeline[VideoClassificationParameters]):
         return super().is_item(value)
 
     def preprocess(self, item: Any, parameters: VideoClassificationParameters) -> Mapping[str, Any]:
-        video = fetched(read_video_item(item), parameters, name="the video", max_bytes=MOST_BYTES)
+        video = fetched(read_item(item, key="video", dims=4), parameters, name="the video", max_bytes=MOST_BYTES)
         count = parameters.num_frames or getattr(self.model.config, "num_frames", None)  # a family may have no such key
         rate = parameters.frame_sampling_rate
         way: dict[str, Any] = {} if count is None else {"num_frames": count}
@@ -72,20 +73,3 @@ class VideoClassificationPipeline(Pipeline[VideoClassificationParameters]):
 
     def display(self, answer: Any) -> str:
         return "\n".join(f"{label['score']:.4f}  {label['label']}" for label in answer)
-
-
-def read_video_item(item: Any, *, key: str = "video") -> Any:
-    """An item that is a video, or a row of a data set that holds one under `key`.
-
-    Raises:
-        PreprocessorError: it is a row without one, or several videos.
-    """
-    if isinstance(item, Mapping):
-        if key not in item:
-            raise PreprocessorError(
-                f"a video is needed, or a row with one as {key!r}; found a row with the keys {sorted(map(str, item))}"
-            )
-        item = item[key]
-    if len(getattr(item, "shape", ())) > 4:
-        raise PreprocessorError(f"one video is needed; found a stack of shape {tuple(item.shape)}: give a list of them")
-    return item
