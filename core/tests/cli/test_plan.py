@@ -1,8 +1,6 @@
 """`modelry plan`: a table, JSON, a picture, and refusals before anything is read."""
 
 import json
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -24,18 +22,6 @@ def folder(tmp_path: Path) -> Path:
 
 def call(*words: str | Path) -> Result:
     return CliRunner().invoke(plan, [str(word) for word in words])
-
-
-def test_help_imports_neither_torch_nor_pydantic() -> None:
-    code = (
-        "import sys; from modelry.cli.plan import plan as command\n"
-        "try: command(['--help'])\n"
-        "except SystemExit as end: assert end.code == 0\n"
-        "assert not {'torch', 'pydantic', 'tokenizers', 'numpy', 'tqdm'} & sys.modules.keys()"
-    )
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "--memory" in done.stdout
 
 
 def test_a_table_and_a_picture(folder: Path, tmp_path: Path) -> None:

@@ -1,8 +1,6 @@
 """`modelry quantize` with the kernel's toys; with real schemes: tests/test_quantize.py."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -27,18 +25,6 @@ def folder(tmp_path: Path) -> Path:
 
 def call(*words: str | Path) -> Result:
     return CliRunner().invoke(quantize, [str(word) for word in words])
-
-
-def test_help_imports_neither_torch_nor_pydantic() -> None:
-    code = (
-        "import sys; from modelry.cli.quantize import quantize as command\n"
-        "try: command(['--help'])\n"
-        "except SystemExit as end: assert end.code == 0\n"
-        "assert not {'torch', 'pydantic', 'tokenizers', 'numpy', 'tqdm'} & sys.modules.keys()"
-    )
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "--scheme" in done.stdout
 
 
 def test_a_packed_model_in_a_new_folder(folder: Path, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """`modelry run`, as far as it goes without a model. With one: the tests of the text-generation plugin."""
 
 import io
-import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -24,31 +23,6 @@ class Shouter:
 
     def display(self, answer: Any) -> str:
         return str(answer["shout"])
-
-
-@pytest.mark.parametrize("command", ["run", "chat"])
-def test_help_imports_neither_torch_nor_pydantic(command: str) -> None:
-    code = (
-        f"import sys; from modelry.cli.{command} import {command} as command\n"
-        "try: command(['--help'])\n"
-        "except SystemExit as end: assert end.code == 0\n"
-        "assert not {'torch', 'pydantic', 'tokenizers', 'numpy'} & sys.modules.keys()"
-    )
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    for option in (
-        "--max-new-tokens",
-        "--temperature",
-        "--seed",
-        "--strategy",
-        "--device",
-        "--dtype",
-        "--quantization",
-        "--quantization-set",
-        "--set",
-        "--debug",
-    ):
-        assert option in done.stdout
 
 
 def test_a_model_is_required() -> None:
