@@ -1,6 +1,7 @@
 """Install packages of this repository for editing, all at once: pip alone starts three interpreters for each of them.
 
 python scripts/install_editable.py registry core plugins/models/llama
+python scripts/install_editable.py --no-deps plugins/callbacks/mlflow    what it needs would move others back
 
 Hatchling writes the wheels that make a folder importable, one pip call installs them with what they depend on, and
 each is marked as editable the way pip marks its own (PEP 610).
@@ -43,10 +44,12 @@ def mark(wheel: Path, package: Path) -> None:
     record.write_text("".join(f"{entry},\n" if row.startswith(entry) else f"{row}\n" for row in rows))
 
 
-def main(folders: list[str]) -> None:
+def main(arguments: list[str]) -> None:
+    folders = [one for one in arguments if not one.startswith("--")]
+    options = [one for one in arguments if one.startswith("--")]
     with tempfile.TemporaryDirectory() as temporary:
         wheels = build([Path(folder).resolve() for folder in folders], Path(temporary))
-        subprocess.run([*PIP, *map(str, wheels)], check=True)
+        subprocess.run([*PIP, *options, *map(str, wheels)], check=True)
         for wheel, package in wheels.items():
             mark(wheel, package)
 

@@ -35,6 +35,33 @@ assert pipeline("text-generation", model=model, tokenizer=tokenizer)(
     "Hello", max_new_tokens=8, do_sample=False)[0]["generated_text"] == text
 print(repr(text))
 """
+TRAIN = """
+import json, pathlib, torch
+from modelry import Trainer, TrainingArguments
+import trackio, mlflow
+
+class Slope(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(3))
+    def forward(self, x, labels=None):
+        found = x @ self.weight
+        return {"loss": ((found - labels) ** 2).mean(), "logits": found}
+
+rows = [{"x": torch.ones(3), "labels": torch.tensor(1.0)} for _ in range(4)]
+arguments = TrainingArguments(
+    "out", report_to=["mlflow", "trackio"], project="inn", run_name="night", max_steps=3, logging_steps=1
+)
+Trainer(Slope(), arguments, train_dataset=rows).train()
+client = mlflow.MlflowClient()
+(run,) = client.search_runs([client.get_experiment_by_name("Default").experiment_id])
+shown = {
+    "mlflow": [point.step for point in client.get_metric_history(run.info.run_id, "train/loss")],
+    "name": run.info.run_name,
+    "trackio": [one.name for one in trackio.Api().runs("inn")],
+}
+pathlib.Path("shown.json").write_text(json.dumps(shown))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +124,28 @@ def test_two_distributions_of_one_name(
     assert "acme-llama" in refused.stderr
     assert "modelry-plugin-llama" in refused.stderr
     environment.run(environment.python, "-c", GENERATE, llama, MODELRY_PREFER="models:llama=modelry-plugin-llama")
+
+
+def test_trackers_that_need_older_packages_than_the_tests(
+    make_environment: Callable[[Sequence[str]], object], wheels: Path, repository: Path, tmp_path: Path
+) -> None:
+    """Both beside the trainer, as their users install them; their own tests run here too."""
+    environment = make_environment([])
+    trackers = ("mlflow", "trackio")
+    try:
+        wanted = ["modelry-trainer", "modelry-testing", *(f"modelry-plugin-{name}" for name in trackers)]
+        environment.pip("install", "--no-compile", "--retries", "0", "--find-links", wheels, *wanted)
+    except AssertionError as error:
+        if "No matching distribution" not in str(error):
+            raise
+        pytest.skip("no package index can be reached")
+    environment.pip("check")
+    quiet = {"MLFLOW_ALLOW_FILE_STORE": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    places = {"MLFLOW_TRACKING_URI": tmp_path.as_uri(), "TRACKIO_DIR": str(tmp_path), **quiet}
+    environment.run(environment.python, "-W", "ignore", "-c", TRAIN, **places)
+    shown = json.loads((environment.folder / "shown.json").read_text())
+    assert shown == {"mlflow": [1, 2, 3], "name": "night", "trackio": ["night"]}
+    tests = [repository / "plugins" / "callbacks" / name / "tests" for name in trackers]
+    ran = environment.run(environment.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, **quiet).stdout
+    assert "passed" in ran
+    assert "skipped" not in ran.splitlines()[-1]
