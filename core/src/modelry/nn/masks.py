@@ -4,13 +4,15 @@ B batch   T new positions   W keys offered, the unused tail of a cache included 
 head. A slot is a column of the attention mask: the count of positions before it, padding included.
 """
 
-from typing import final
+from collections.abc import Callable, Hashable
+from typing import Any, final
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from modelry.nn.parts import CALL, CALL_ELSEWHERE, Part, Stretch, spans, stretches, texts_of
+from modelry.nn.sight import Sight
 
 FEW = 16
 """Up to so many new positions, calls of attention are saved; with more, each row's own length is."""
@@ -22,14 +24,16 @@ class Mask:
 
     Args:
         allowed: (B or 1, 1, T, W) bool, True where a query may look; None where all may look at everything, or, with
-            `causal`, at everything up to themselves. Every query may look somewhere, so no softmax is empty.
+            `causal`, at everything up to themselves, or where `sight` says it, of which the table is then made when it
+            is first asked for. Every query may look somewhere, so no softmax is empty.
         causal: W = T and query i sees keys 0 to i. A backend may then use its own causal form instead of a tensor.
         weights: a list to which the layers append their attention weights (B, H, T, W); None where nobody wants them.
         earlier: where not None, what `allowed` says in fewer words: every query sees the first `earlier` keys, and
             of the T behind them those up to itself. A backend may then do without a tensor.
-        parts: the same in pieces, for backends that can go by them: what lies outside of all parts is padding, whose
-            result nobody reads. None where it is better done at once.
+        parts: the same in pieces, or what makes them of the mask when they are first asked for. What lies outside of
+            all parts is padding, whose result nobody reads. None where it is better done at once.
         bias: (B or 1, H, T, W), added to the scores of each head: relative positions. It goes with `allowed` only.
+        sight: what `allowed` says, in a few numbers; None for a pattern of one's own, or where nothing is forbidden.
     """
 
     def __init__(
@@ -39,30 +43,65 @@ class Mask:
         causal: bool = False,
         weights: list[Tensor] | None = None,
         earlier: int | None = None,
-        parts: list[Part] | None = None,
+        parts: "list[Part] | Callable[[Mask], list[Part] | None] | None" = None,
         bias: Tensor | None = None,
+        sight: Sight | None = None,
     ) -> None:
-        self.allowed = allowed
+        self._allowed = allowed
         self.causal = causal
         self.weights = weights
         self.earlier = earlier
-        self.parts = parts
+        self._parts = parts
         self.bias = bias
+        self.sight = sight
         assert bias is None or not (causal or earlier or parts), "a bias goes with `allowed` only"
         self._additive: dict[torch.dtype, Tensor] = {}
         self._folded: dict[tuple[torch.dtype, int], Tensor] = {}
         self._elsewhere: dict[torch.device, Mask] = {}
+        self._derived: dict[Hashable, Any] = {}
+
+    @property
+    def allowed(self) -> Tensor | None:
+        """(B or 1, 1, T or 1, W) bool, True where a query may look; None where nothing is forbidden but by `causal`."""
+        if self._allowed is None and self.sight is not None:
+            self._allowed = self.sight.table()
+        return self._allowed
+
+    @property
+    def parts(self) -> list[Part] | None:
+        """The same in pieces."""
+        if callable(self._parts):
+            self._parts = self._parts(self)
+        return self._parts
+
+    def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """What a backend derives from this mask, made for the first layer that asks and kept for the others.
+
+        Args:
+            key: the backend's own; its name is the best beginning.
+        """
+        if key not in self._derived:
+            self._derived[key] = make()
+        return self._derived[key]
 
     def to(self, device: torch.device) -> "Mask":
         """The same on another device, made once for all layers there. A model that lies on several asks for it."""
-        tensors = [one for one in (self.allowed, self.bias) if one is not None]
-        if all(one.device == device for one in tensors) and (tensors or not self.parts):
+        held = [one for one in (self._allowed, self.sight, self.bias) if one is not None]
+        if all(one.device == device for one in held) and (held or not self.parts):
             return self
         if device not in self._elsewhere:
-            allowed, bias = (None if one is None else one.to(device) for one in (self.allowed, self.bias))
+            sight = None if self.sight is None else self.sight.to(device)
+            allowed = None if self._allowed is None or sight is not None else self._allowed.to(device)
+            bias = None if self.bias is None else self.bias.to(device)
             parts = self.parts and [part._replace(mask=part.mask.to(device)) for part in self.parts]
             self._elsewhere[device] = Mask(
-                allowed, causal=self.causal, weights=self.weights, earlier=self.earlier, parts=parts, bias=bias
+                allowed,
+                causal=self.causal,
+                weights=self.weights,
+                earlier=self.earlier,
+                parts=parts,
+                bias=bias,
+                sight=sight,
             )
         return self._elsewhere[device]
 
@@ -128,40 +167,52 @@ def causal_mask(
     end = seen + new
     width = end - first if width is None else width
     padding = None if attention_mask is None else _checked(attention_mask, new=new, end=end)
+    if padding is not None and padding.dim() == 4:
+        return Mask(_columns(padding, first, width), weights=weights)
     eager = not torch.compiler.is_compiling()
-    numbers: Tensor | None = None
-    if padding is not None and padding.dim() == 2 and new > 1 and eager:
-        numbers = attention_mask if _holds_several(attention_mask) else None
-        padding = None if numbers is None and bool(padding.all()) else padding  # one look now saves a mask in a layer
+    several = False
+    if padding is not None and new > 1:
+        # Compiled programs cannot look at values: there, numbers are always taken for numbers of texts.
+        several = _holds_several(attention_mask) if eager else not _only_padding(attention_mask)
+        whole = eager and not several and bool(padding.all())  # one look now saves a mask in every layer
+        padding = None if whole else padding
     if padding is None and (window is None or window >= end):
         if seen == 0 and width == new:
             return Mask(causal=True, weights=weights)
         if new == 1 and width == end:
             return Mask(weights=weights)
-    keys = torch.arange(first, first + width, device=device)
-    queries = torch.arange(seen, end, device=device)[:, None]
-    if padding is not None and padding.dim() == 4:
-        return Mask(_columns(padding, first, width), weights=weights)
-    allowed = keys <= queries  # (T, W); the tail lies behind every query
-    if window is not None:
-        allowed = allowed & (keys > queries - window)
+    texts = attention_mask if several else padding
+    sight = Sight(
+        end=end, width=width, device=device, first=first, seen=seen, window=window, texts=texts, several=several
+    )
     if padding is None:
         earlier = seen if window is None and first == 0 else None
-        return Mask(allowed.expand(1, 1, new, width), weights=weights, earlier=earlier)
-    # A padded position sees itself, so that no row of the softmax is empty; nobody else sees it.
-    allowed = allowed & (_columns(padding, first, width)[:, None, None] | (keys == queries))
-    if numbers is not None:
-        allowed = allowed & (_columns(numbers, first, width)[:, None, None] == numbers[:, None, seen:, None])
-    mask = Mask(allowed, weights=weights)
-    if eager and weights is None and not torch.is_grad_enabled():
-        if numbers is None:
-            mask.parts = _parts(allowed, padding, new=new, seen=seen, first=first, window=window)
-        elif seen == 0 and width == new:
-            mask.parts = [
-                Part((row, 1), (at, count), (at, count), causal_mask(new=count, window=window, device=device))
-                for row, at, count in texts_of(numbers)
-            ]
-    return mask
+        return Mask(weights=weights, earlier=earlier, sight=sight)
+    falls_apart = eager and weights is None and not torch.is_grad_enabled()
+    return Mask(weights=weights, sight=sight, parts=_parts_of if falls_apart else None)
+
+
+def _only_padding(attention_mask: Tensor | None) -> bool:
+    """Whether a mask can say no more than real or not, whatever its values."""
+    return attention_mask is None or attention_mask.dtype is torch.bool or attention_mask.is_floating_point()
+
+
+def _parts_of(mask: Mask) -> list[Part] | None:
+    """A mask of causal attention in pieces; None where that is no gain."""
+    sight = mask.sight
+    assert sight is not None, "said by numbers"
+    assert sight.texts is not None, "only rows with padding or several texts fall apart"
+    texts, new, window = sight.texts, sight.end - sight.seen, sight.window
+    if not sight.several:
+        allowed = mask.allowed
+        assert allowed is not None, "a sight has a table"
+        return _parts(allowed, texts, new=new, seen=sight.seen, first=sight.first, window=window)
+    if sight.seen > 0 or sight.width != new:
+        return None
+    return [
+        Part((row, 1), (at, count), (at, count), causal_mask(new=count, window=window, device=sight.device))
+        for row, at, count in texts_of(texts)
+    ]
 
 
 def _holds_several(attention_mask: Tensor | None) -> bool:
@@ -233,7 +284,9 @@ def bidirectional_mask(
     real = attention_mask.bool()
     if not torch.compiler.is_compiling() and bool(real.all()):
         return Mask(weights=weights)  # one look now saves a mask in every layer
-    return Mask((real | ~real.any(-1, keepdim=True))[:, None, None], weights=weights)
+    real = real | ~real.any(-1, keepdim=True)
+    width = real.shape[1]
+    return Mask(weights=weights, sight=Sight(end=width, width=width, device=real.device, causal=False, texts=real))
 
 
 def _checked(attention_mask: Tensor, *, new: int, end: int) -> Tensor:
