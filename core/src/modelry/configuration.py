@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
 
@@ -71,6 +71,9 @@ class ModelConfig(BaseModel):
     """
 
     model_config = ConfigDict(extra="allow", protected_namespaces=(), validate_default=False, allow_inf_nan=False)
+
+    base_model_tp_plan: ClassVar[Mapping[str, str]] = {}
+    """How tensor parallelism divides the base model: a pattern of names to a word; see modelry.parallel.plan."""
 
     model_type: str = ""
     architectures: list[str] | None = None
@@ -150,6 +153,11 @@ class ModelConfig(BaseModel):
         if count != len(self.id2label):
             self.id2label = _numbered_labels(count)
             self.label2id = {label: index for index, label in self.id2label.items()}
+
+    @property
+    def tp_plan(self) -> Mapping[str, str]:
+        """`base_model_tp_plan`, as these values need it."""
+        return self.base_model_tp_plan
 
     def get_text_config(self) -> "ModelConfig":
         """The part that describes the text model: `text_config` where there is one, else self."""

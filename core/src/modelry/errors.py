@@ -11,6 +11,7 @@ ModelryError
 ├── CheckpointError     ValueError          truncated or lying file; missing, unexpected, mis-shaped tensors
 │   └── UnsafeCheckpoint                    only pickled files, or an index that points outside its folder
 ├── PlacementError      ValueError          the model does not fit on the devices, or device_map is incomplete
+├── ParallelError       ValueError          a model cannot be divided over processes: no plan, or numbers that do not fit
 ├── QuantizationError   ValueError          a scheme cannot quantize this model, or its parameters are wrong
 ├── PreprocessorError   ValueError          tokenizer or processor files missing or invalid; wrong inputs
 │   └── TemplateError                       a chat template fails, escapes or loops
@@ -46,6 +47,7 @@ __all__ = [
     "ModelryWarning",
     "NotFound",
     "OutOfMemory",
+    "ParallelError",
     "ParameterError",
     "PipelineError",
     "PlacementError",
@@ -90,6 +92,10 @@ class UnsafeCheckpoint(CheckpointError):
 
 class PlacementError(ModelryError, ValueError):
     """The model does not fit on the devices, or a device_map leaves parts out."""
+
+
+class ParallelError(ModelryError, ValueError):
+    """A model cannot be divided over processes: it has no plan, or its numbers or the processes do not fit."""
 
 
 class QuantizationError(ModelryError, ValueError):

@@ -21,7 +21,7 @@ from modelry.configuration import ModelConfig
 from modelry.errors import ConfigError, GenerationError
 from modelry.hub import Reference, push_saved
 from modelry.neighbours import refuse_replaced_inputs
-from modelry.tying import tied_names
+from modelry.tying import tie
 from modelry_registry import get_registry, resolve
 
 if TYPE_CHECKING:
@@ -192,11 +192,7 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
 
     def tie_weights(self) -> None:
         """Make tied parameters one parameter, where the configuration says so."""
-        for name, source in tied_names(self).items():
-            module_name, _, attribute = name.rpartition(".")
-            module = self.get_submodule(module_name)
-            if attribute in module._parameters:  # a quantizer may have replaced it
-                module._parameters[attribute] = self.get_parameter(source)
+        tie(self)
 
     # Saving
 

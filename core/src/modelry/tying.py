@@ -23,6 +23,16 @@ def tied_names(model: "PreTrainedModel") -> dict[str, str]:
     return found
 
 
+def tie(model: "PreTrainedModel") -> None:
+    """Make tied parameters one parameter."""
+    for name, source in tied_names(model).items():
+        path, _, attribute = name.rpartition(".")
+        tensors = model.get_submodule(path)._parameters
+        if attribute in tensors:  # a quantizer may have replaced it
+            owner, _, own = source.rpartition(".")
+            tensors[attribute] = model.get_submodule(owner)._parameters[own]
+
+
 def untie(model: "PreTrainedModel") -> None:
     """Say in the configuration of a model and of every model inside it that input and output embedding are two."""
     from modelry.model import PreTrainedModel

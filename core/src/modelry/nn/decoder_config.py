@@ -1,5 +1,6 @@
 """What configurations of decoders with rotary positions have in common. Plain data, no torch; see decoder.py."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
@@ -8,6 +9,31 @@ from modelry.configuration import ModelConfig
 from modelry.nn.rope_parameters import RopeParameters, published_rope
 
 FULL, SLIDING = "full_attention", "sliding_attention"
+
+
+ATTENTION_PLAN: Mapping[str, str] = {
+    "embed_tokens": "embedding_rowwise",
+    "layers.*.self_attn.q_proj": "colwise",
+    "layers.*.self_attn.k_proj": "colwise",
+    "layers.*.self_attn.v_proj": "colwise",
+    "layers.*.self_attn.o_proj": "rowwise",
+}
+MLP_PLAN: Mapping[str, str] = {
+    "layers.*.mlp.gate_proj": "colwise",
+    "layers.*.mlp.up_proj": "colwise",
+    "layers.*.mlp.down_proj": "rowwise",
+}
+EXPERTS_PLAN: Mapping[str, str] = {
+    "layers.*.mlp.experts": "moe_tp_experts",
+    "layers.*.mlp.experts.gate_proj": "colwise",
+    "layers.*.mlp.experts.up_proj": "colwise",
+    "layers.*.mlp.experts.down_proj": "rowwise",
+}
+HEAD_NORMS_PLAN: Mapping[str, str] = {
+    "layers.*.self_attn.q_norm": "replicated_with_grad_allreduce",
+    "layers.*.self_attn.k_norm": "replicated_with_grad_allreduce",
+}
+"""Of each head's queries and keys, of which a process has some."""
 
 
 class RotaryDecoderConfig(ModelConfig):
@@ -19,6 +45,8 @@ class RotaryDecoderConfig(ModelConfig):
 
     default_theta: ClassVar[float] = 10000.0
     """rope_theta where the file names none."""
+
+    base_model_tp_plan: ClassVar[Mapping[str, str]] = {**ATTENTION_PLAN, **MLP_PLAN}
 
     vocab_size: PositiveInt = Field(32000, description="V, tokens")
     hidden_size: PositiveInt = Field(4096, description="D, width of the residual stream")

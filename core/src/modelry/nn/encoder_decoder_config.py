@@ -3,7 +3,8 @@
 Plain data, without torch. A family derives its configuration, and gives the defaults that are its own.
 """
 
-from typing import Self
+from collections.abc import Mapping
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -16,6 +17,21 @@ class StacksConfig(ModelConfig):
     Raises:
         ConfigError: a value is impossible; the message has the two numbers.
     """
+
+    base_model_tp_plan: ClassVar[Mapping[str, str]] = {
+        "shared": "embedding_rowwise",
+        "*.embed_tokens": "embedding_rowwise",
+        "*.layers.*.self_attn.q_proj": "colwise",
+        "*.layers.*.self_attn.k_proj": "colwise",
+        "*.layers.*.self_attn.v_proj": "colwise",
+        "*.layers.*.self_attn.out_proj": "rowwise",
+        "*.layers.*.encoder_attn.q_proj": "colwise",
+        "*.layers.*.encoder_attn.k_proj": "colwise",
+        "*.layers.*.encoder_attn.v_proj": "colwise",
+        "*.layers.*.encoder_attn.out_proj": "rowwise",
+        "*.layers.*.fc1": "colwise",
+        "*.layers.*.fc2": "rowwise",
+    }
 
     d_model: int = Field(1024, gt=0, description="D, width of the residual stream")
     encoder_layers: int = Field(12, gt=0)

@@ -1,6 +1,7 @@
 """What the two sides of models that compare images with texts have in their configurations. Plain data, no torch."""
 
-from typing import Self
+from collections.abc import Mapping
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -15,6 +16,15 @@ class TowerConfig(ModelConfig):
     Raises:
         ConfigError: a value is impossible; the message has the two numbers.
     """
+
+    base_model_tp_plan: ClassVar[Mapping[str, str]] = {
+        "encoder.layers.*.self_attn.q_proj": "colwise",
+        "encoder.layers.*.self_attn.k_proj": "colwise",
+        "encoder.layers.*.self_attn.v_proj": "colwise",
+        "encoder.layers.*.self_attn.out_proj": "rowwise",
+        "encoder.layers.*.mlp.fc1": "colwise",
+        "encoder.layers.*.mlp.fc2": "rowwise",
+    }
 
     hidden_size: int = Field(768, gt=0, description="D, width of the residual stream")
     intermediate_size: int = Field(3072, gt=0, description="F, width inside the MLP")
@@ -32,6 +42,11 @@ class TowerConfig(ModelConfig):
 
 class TextTowerConfig(TowerConfig):
     """The side of texts."""
+
+    base_model_tp_plan: ClassVar[Mapping[str, str]] = {
+        "embeddings.token_embedding": "embedding_rowwise",
+        **TowerConfig.base_model_tp_plan,
+    }
 
     vocab_size: int = Field(49408, gt=0, description="V, tokens")
     max_position_embeddings: int = Field(77, gt=0)

@@ -1,6 +1,7 @@
 """What configurations of plain vision transformers have alike: ViT, and what keeps its layers. Plain data, no torch."""
 
-from typing import Self
+from collections.abc import Mapping
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -14,6 +15,15 @@ class VisionTransformerConfig(ModelConfig):
     Raises:
         ConfigError: a value is impossible; the message has the two numbers.
     """
+
+    base_model_tp_plan: ClassVar[Mapping[str, str]] = {
+        "encoder.layer.*.attention.attention.query": "colwise",
+        "encoder.layer.*.attention.attention.key": "colwise",
+        "encoder.layer.*.attention.attention.value": "colwise",
+        "encoder.layer.*.attention.output.dense": "rowwise",
+        "encoder.layer.*.intermediate.dense": "colwise",
+        "encoder.layer.*.output.dense": "rowwise",
+    }
 
     hidden_size: int = Field(768, gt=0, description="D, width of the residual stream")
     num_hidden_layers: int = Field(12, gt=0)

@@ -1,6 +1,7 @@
 """What a BERT config.json means. Plain data: it reads and checks, and builds nothing."""
 
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -13,6 +14,20 @@ class BertConfig(EncoderConfig):
     Raises:
         ConfigError: a value is impossible; the message has the two numbers.
     """
+
+    base_model_tp_plan: ClassVar[Mapping[str, str]] = {
+        "embeddings.word_embeddings": "embedding_rowwise",
+        "encoder.layer.*.attention.self.query": "colwise",
+        "encoder.layer.*.attention.self.key": "colwise",
+        "encoder.layer.*.attention.self.value": "colwise",
+        "encoder.layer.*.attention.output.dense": "rowwise",
+        "encoder.layer.*.crossattention.self.query": "colwise",
+        "encoder.layer.*.crossattention.self.key": "colwise",
+        "encoder.layer.*.crossattention.self.value": "colwise",
+        "encoder.layer.*.crossattention.output.dense": "rowwise",
+        "encoder.layer.*.intermediate.dense": "colwise",
+        "encoder.layer.*.output.dense": "rowwise",
+    }
 
     model_type: Literal["bert"] = "bert"
     pad_token_id: int | None = 0

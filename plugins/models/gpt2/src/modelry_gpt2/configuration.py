@@ -1,6 +1,7 @@
 """What a GPT-2 config.json means. Plain data: it reads and checks, and builds nothing."""
 
-from typing import Any, Literal, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
@@ -22,6 +23,17 @@ class GPT2Config(ModelConfig):
     Raises:
         ConfigError: a value is impossible; the message has the two numbers.
     """
+
+    base_model_tp_plan: ClassVar[Mapping[str, str]] = {
+        "wte": "embedding_rowwise",
+        "h.*.attn.c_attn": "qkv_colwise",
+        "h.*.attn.c_proj": "rowwise",
+        "h.*.crossattention.q_attn": "colwise",
+        "h.*.crossattention.c_attn": "packed_colwise",
+        "h.*.crossattention.c_proj": "rowwise",
+        "h.*.mlp.c_fc": "colwise",
+        "h.*.mlp.c_proj": "rowwise",
+    }
 
     model_type: Literal["gpt2"] = "gpt2"
     vocab_size: PositiveInt = Field(50257, description="V, tokens")

@@ -1,10 +1,11 @@
 """What a Mixtral config.json means. Plain data: it reads and checks, and builds nothing."""
 
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from modelry.nn.decoder_config import FULL, SLIDING, RotaryDecoderConfig
+from modelry.nn.decoder_config import ATTENTION_PLAN, EXPERTS_PLAN, FULL, SLIDING, RotaryDecoderConfig
 
 
 class MixtralConfig(RotaryDecoderConfig):
@@ -15,6 +16,7 @@ class MixtralConfig(RotaryDecoderConfig):
     """
 
     default_theta = 1e6
+    base_model_tp_plan: ClassVar[Mapping[str, str]] = {**ATTENTION_PLAN, **EXPERTS_PLAN}
 
     model_type: Literal["mixtral"] = "mixtral"
     intermediate_size: PositiveInt = Field(14336, description="F, width inside an expert")

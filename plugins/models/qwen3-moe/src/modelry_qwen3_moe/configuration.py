@@ -1,10 +1,19 @@
 """What a Qwen3-MoE config.json means. Plain data: it reads and checks, and builds nothing."""
 
-from typing import Any, Literal, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from modelry.nn.decoder_config import FULL, SLIDING, RotaryDecoderConfig
+from modelry.nn.decoder_config import (
+    ATTENTION_PLAN,
+    EXPERTS_PLAN,
+    FULL,
+    HEAD_NORMS_PLAN,
+    MLP_PLAN,
+    SLIDING,
+    RotaryDecoderConfig,
+)
 
 
 class Qwen3MoeConfig(RotaryDecoderConfig):
@@ -13,6 +22,8 @@ class Qwen3MoeConfig(RotaryDecoderConfig):
     Raises:
         ConfigError: a value is impossible; the message has the two numbers.
     """
+
+    base_model_tp_plan: ClassVar[Mapping[str, str]] = {**ATTENTION_PLAN, **HEAD_NORMS_PLAN}
 
     model_type: Literal["qwen3_moe"] = "qwen3_moe"
     vocab_size: PositiveInt = 151936
@@ -54,6 +65,13 @@ class Qwen3MoeConfig(RotaryDecoderConfig):
                 f"num_experts_per_tok {self.num_experts_per_tok} is more than num_experts {self.num_experts}"
             )
         return self
+
+    @property
+    def tp_plan(self) -> Mapping[str, str]:
+        """As every layer is divided that there is one of."""
+        sparse = [self.is_sparse(number) for number in range(self.num_hidden_layers)]
+        mixtures, plain = EXPERTS_PLAN if any(sparse) else {}, {} if all(sparse) else MLP_PLAN
+        return {**self.base_model_tp_plan, **mixtures, **plain}
 
     @property
     def layer_types(self) -> list[str]:

@@ -1,10 +1,11 @@
 """What a Qwen3 config.json means. Plain data: it reads and checks, and builds nothing."""
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import PositiveInt, model_validator
 
-from modelry.nn.decoder_config import WindowedDecoderConfig
+from modelry.nn.decoder_config import ATTENTION_PLAN, HEAD_NORMS_PLAN, MLP_PLAN, WindowedDecoderConfig
 
 
 class Qwen3Config(WindowedDecoderConfig):
@@ -13,6 +14,8 @@ class Qwen3Config(WindowedDecoderConfig):
     Raises:
         ConfigError: a value is impossible; the message has the two numbers.
     """
+
+    base_model_tp_plan: ClassVar[Mapping[str, str]] = {**ATTENTION_PLAN, **HEAD_NORMS_PLAN, **MLP_PLAN}
 
     model_type: Literal["qwen3"] = "qwen3"
     vocab_size: PositiveInt = 151936

@@ -1,6 +1,7 @@
 """What a T5 config.json means. Plain data: it reads and checks, and builds nothing."""
 
-from typing import Any, Literal, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -13,6 +14,21 @@ class T5Config(ModelConfig):
     Raises:
         ConfigError: a value is impossible.
     """
+
+    base_model_tp_plan: ClassVar[Mapping[str, str]] = {
+        "shared": "embedding_rowwise",
+        "*.embed_tokens": "embedding_rowwise",
+        "*.block.*.layer.*.SelfAttention.q": "colwise",
+        "*.block.*.layer.*.SelfAttention.k": "colwise",
+        "*.block.*.layer.*.SelfAttention.v": "colwise",
+        "*.block.*.layer.*.SelfAttention.o": "rowwise",
+        "*.block.*.layer.*.SelfAttention.relative_attention_bias": "embedding_colwise",
+        "*.block.*.layer.*.EncDecAttention.q": "colwise",
+        "*.block.*.layer.*.EncDecAttention.k": "colwise",
+        "*.block.*.layer.*.EncDecAttention.v": "colwise",
+        "*.block.*.layer.*.EncDecAttention.o": "rowwise",
+        "*.block.*.layer.*.DenseReluDense.wo": "rowwise",
+    }
 
     model_type: Literal["t5"] = "t5"
     vocab_size: int = Field(32128, gt=0, description="V, tokens")
@@ -42,6 +58,12 @@ class T5Config(ModelConfig):
     decoder_start_token_id: int | None = None
     n_positions: int | None = Field(None, description="length of the texts it was trained on; positions are relative")
     output_past: bool | None = Field(None, description="of old files, of no effect")
+
+    @property
+    def tp_plan(self) -> Mapping[str, str]:
+        """`base_model_tp_plan`, and the layers of an MLP with a gate or without."""
+        wide = ("wi_0", "wi_1") if self.is_gated_act else ("wi",)
+        return {**self.base_model_tp_plan, **{f"*.block.*.layer.*.DenseReluDense.{name}": "colwise" for name in wide}}
 
     @property
     def hidden_size(self) -> int:

@@ -1,0 +1,15 @@
+"""Tensor parallelism: one model over several processes, each of which holds a part of every large matrix.
+
+A family's configuration declares a plan (`base_model_tp_plan`), which is data; `parallelize` carries it out on a
+finished model, from outside. Shoeybi et al. 2019 (Megatron-LM), https://arxiv.org/abs/1909.08053.
+
+    mesh = init_device_mesh("cpu", (2,), mesh_dim_names=("tp",))
+    parallelize(model, mesh)
+    model.generate(...)                                       # the same in every process
+    AutoModelForCausalLM.from_pretrained(ref, tp_plan="auto")   # reads this process's part of each tensor only
+"""
+
+from modelry.parallel.applying import parallelize
+from modelry.parallel.plan import plan_of
+
+__all__ = ["parallelize", "plan_of"]
