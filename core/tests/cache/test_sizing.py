@@ -1,12 +1,13 @@
 """The size of a cache, said before it is made, is what it then takes."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 
 from modelry.cache.making import make_cache
-from modelry.cache.sizing import cache_bytes
+from modelry.cache.sizing import cache_bytes, state_bytes
 
 
 def config_of(**more: object) -> SimpleNamespace:
@@ -39,3 +40,19 @@ def test_as_the_cache_itself(config: SimpleNamespace, heads: int, width: int) ->
 def test_a_state_does_not_grow() -> None:
     config = config_of(layer_types=["mamba", "full_attention"])
     assert cache_bytes(config, positions=10, rows=1, dtype=torch.float32) == [0, 2 * 10 * 32 * 4]
+    config = SimpleNamespace(num_hidden_layers=2, layer_types=["mamba"] * 2)
+    assert cache_bytes(config, positions=10, rows=1, dtype=torch.float32) == [0, 0], "which need no heads"
+
+
+def test_states_are_as_large_as_the_layers_make_them() -> None:
+    class Recurrent(torch.nn.Module):
+        def make_cache(self) -> Any:
+            return make_cache(config_of(layer_types=["mamba", "full_attention"]))
+
+        def forward(self, ids: torch.Tensor, past_key_values: Any) -> None:
+            past_key_values.layers[0].write(
+                ids.new_zeros(len(ids), 5, 4, dtype=torch.bfloat16), ids.new_zeros(len(ids))
+            )
+            past_key_values.layers[0].advance(1)
+
+    assert state_bytes(Recurrent(), rows=3) == [3 * 5 * 4 * 2 + 3 * 8, 0]

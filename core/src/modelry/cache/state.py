@@ -57,6 +57,11 @@ class StateLayerCache(LayerCache):
     def rows(self) -> int | None:
         return None if self._held is None else self._held[0].shape[0]
 
+    @property
+    def nbytes(self) -> int:
+        """Of the states that are remembered."""
+        return sum(one.nbytes for one in self._held or ())
+
     def keep(self, rows: Tensor) -> None:
         if self._held is not None:
             self._held = tuple(one.index_select(0, rows.to(one.device)) for one in self._held)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from modelry.cache.sizing import cache_bytes
+from modelry.cache.sizing import cache_bytes, state_bytes
 from modelry.checkpoint.assembly import Packing, prepare
 from modelry.checkpoint.dtypes import DtypeLike, dtype_name
 from modelry.checkpoint.filling import Filled, Place, Way, fill
@@ -53,7 +53,7 @@ class Plan:
 
     @property
     def cache(self) -> int:
-        """Bytes of all keys and values."""
+        """Bytes of all keys and values, and of recurrent states."""
         return sum(part.cache for part in self.parts)
 
     def device_map(self) -> dict[str, Place]:
@@ -139,7 +139,10 @@ def _caches(model: "PreTrainedModel", *, context: int, batch: int, dtype: torch.
     """
     if not model.can_generate():
         raise PlacementError(f"{type(model).__name__} does not generate, so it has no cache: leave the context out")
-    sizes = cache_bytes(model.config.get_text_config(), positions=context, rows=batch, dtype=dtype)
+    grown = cache_bytes(model.config.get_text_config(), positions=context, rows=batch, dtype=dtype)
+    with without_values():
+        unpacked = type(model)(model.config).to(dtype)
+    sizes = [one + other for one, other in zip(grown, state_bytes(unpacked, rows=batch), strict=True)]
     whole = {path for path, _ in blocks(model)}
     lists = [
         path
