@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
+from modelry.checkpoint.separate_rows import separated
 from modelry.checkpoint.weight_table import Row, WeightTable
 
 if TYPE_CHECKING:
@@ -26,7 +27,16 @@ def table_of(model: "PreTrainedModel") -> WeightTable:
             decided = {row.ours for row in rows if row.written and row.ours}
             own = table.under(f"{path}." if path else "", part.config).rows
             rows += [row for row in own if not (row.written and row.ours in decided)]
-    return WeightTable(*rows)
+    apart = {path: len(part) for path, part in model.named_modules() if getattr(type(part), "was_stacked", False)}
+    return WeightTable(*(separated(rows, apart) if apart else rows))
+
+
+def names_in(model: "PreTrainedModel", stored: Collection[str]) -> dict[str, str]:
+    """What stored tensors are called in this model, of those that are one tensor in either."""
+    table = table_of(model)
+    fitted = {name: stored for stored, name in fit_names(stored, model, table).items() if name is not None}
+    steps = table.reading(fitted)
+    return {fitted[step.stored[0]]: step.ours[0] for step in steps if len(step.stored) == len(step.ours) == 1}
 
 
 def fit_names(stored: Collection[str], model: "PreTrainedModel", table: WeightTable) -> dict[str, str | None]:

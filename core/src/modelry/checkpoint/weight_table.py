@@ -301,7 +301,7 @@ class WeightTable:
     @staticmethod
     def _count(row: Row, numbers: dict[str, int], present: Collection[str]) -> int:
         others = {letter: number for letter, number in numbers.items() if letter != row.over}
-        pattern = _compiled(_filled(row.stored[0], others))
+        pattern = compiled(_filled(row.stored[0], others))
         matches = (pattern.fullmatch(name) for name in present)
         return 1 + max(int(match[row.over]) for match in matches if match is not None)
 
@@ -322,10 +322,11 @@ def _patterns(names: list[tuple[str, Row]]) -> list[tuple[re.Pattern[str], Row]]
         if bare in seen:
             raise ValueError(f"two rows of the weight table speak of {name}")
         seen.add(bare)
-    return [(_compiled(name), row) for name, row in names]
+    return [(compiled(name), row) for name, row in names]
 
 
-def _compiled(name: str) -> re.Pattern[str]:
+def compiled(name: str) -> re.Pattern[str]:
+    """What matches a name with letters for numbers."""
     parts = _LETTER.split(name)
     return re.compile(
         "".join(

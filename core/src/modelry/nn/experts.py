@@ -4,6 +4,9 @@ https://arxiv.org/abs/1701.06538; Fedus et al. 2021, https://arxiv.org/abs/2101.
 N tokens, of all rows   D width of the residual stream   F width inside an expert   X experts   C chosen for a token
 """
 
+from collections.abc import Callable, Sequence
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -46,17 +49,7 @@ class Experts(nn.Module):
         """
         if torch.compiler.is_compiling():
             return self._at_once(x, chosen, shares)
-        experts = self.gate_proj.shape[0]
-        order = chosen.flatten().argsort(stable=True)  # (N C,) places in `chosen`, by expert
-        tokens = order // chosen.shape[1]
-        gathered = x[tokens]
-        found, start = [], 0
-        for expert, count in enumerate(torch.bincount(chosen.flatten(), minlength=experts).tolist()):
-            if count:
-                found.append(self._run(expert, gathered[start : start + count]))
-                start += count
-        said = torch.cat(found) * shares.flatten()[order, None]
-        return torch.zeros_like(x).index_add(0, tokens, said.to(x.dtype))
+        return by_expert(x, chosen, shares, [partial(self._run, number) for number in range(self.gate_proj.shape[0])])
 
     def _run(self, expert: int, x: Tensor) -> Tensor:
         opened = self.act(F.linear(x, self.gate_proj[expert])) * F.linear(x, self.up_proj[expert])
@@ -76,6 +69,20 @@ class Experts(nn.Module):
         weights = torch.zeros(count, experts, dtype=shares.dtype, device=x.device).scatter(1, chosen, shares)
         opened = self.act(gate) * up * weights.to(x.dtype)[..., None]
         return torch.einsum("nxf,xdf->nd", opened, self.down_proj)
+
+
+def by_expert(x: Tensor, chosen: Tensor, shares: Tensor, experts: Sequence[Callable[[Tensor], Tensor]]) -> Tensor:
+    """The sum of what each token's experts say: `Experts.forward`, each expert being called at most once."""
+    order = chosen.flatten().argsort(stable=True)  # (N C,) places in `chosen`, by expert
+    tokens = order // chosen.shape[1]
+    gathered = x[tokens]
+    found, start = [], 0
+    for expert, count in zip(experts, torch.bincount(chosen.flatten(), minlength=len(experts)).tolist(), strict=True):
+        if count:
+            found.append(expert(gathered[start : start + count]))
+            start += count
+    said = torch.cat(found) * shares.flatten()[order, None]
+    return torch.zeros_like(x).index_add(0, tokens, said.to(x.dtype))
 
 
 class Router(nn.Module):

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from torch import Tensor, nn
 
 from modelry.checkpoint.dtypes import dtype_name
-from modelry.checkpoint.naming import fit_names, table_of
+from modelry.checkpoint.naming import names_in
 from modelry.errors import ModelryWarning, QuantizationError
 from modelry.model import PreTrainedModel
 from modelry.packed.file_form import GROUP_OF_INPUT, INTEGERS, SCALES, ZEROS, FileForm, Kept
@@ -146,8 +146,8 @@ class ZeroPointQuantizer(Quantizer):
         if not isinstance(model, PreTrainedModel):
             return {}
         found: dict[str, dict[str, TensorInfo]] = {}
-        for stored, name in fit_names(sorted(self._stored), model, table_of(model)).items():
-            layer, _, part = (name or "").rpartition(".")
+        for stored, name in names_in(model, sorted(self._stored)).items():
+            layer, _, part = name.rpartition(".")
             if layer and f"{stored.rpartition('.')[0]}.{INTEGERS}" in self._stored:
                 found.setdefault(layer, {})[part] = self._stored[stored]
         return found

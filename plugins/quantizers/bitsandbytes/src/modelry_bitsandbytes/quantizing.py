@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from modelry.checkpoint.naming import fit_names, table_of
+from modelry.checkpoint.naming import names_in
 from modelry.errors import QuantizationError
 from modelry.model import PreTrainedModel
 from modelry.packed.replacing import found_layers, refuse_packed
@@ -117,7 +117,7 @@ class BitsAndBytesQuantizer(Quantizer):
         if not isinstance(model, PreTrainedModel):
             return {}
         mark = ".SCB" if self.parameters.load_in_8bit else f".{four_bits.STATE}{self._table}"
-        names = {name: stored for stored, name in fit_names(self._stored, model, table_of(model)).items() if name}
+        names = {name: stored for stored, name in names_in(model, self._stored).items()}
         found: dict[str, StoredTensors] = {}
         for name in names:
             if name.endswith(mark):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from modelry.checkpoint.naming import fit_names, table_of
+from modelry.checkpoint.naming import names_in
 from modelry.errors import ModelryWarning, QuantizationError
 from modelry.model import PreTrainedModel
 from modelry.packed.replacing import in_short, refuse_packed
@@ -213,7 +213,7 @@ class CompressedTensorsQuantizer(Quantizer):
         found: dict[str, dict[str, TensorInfo]] = {}
         tensors = self._tensors or {}
         if isinstance(model, PreTrainedModel):
-            for stored, name in fit_names(tensors.keys(), model, table_of(model)).items():
-                layer, _, part = (name or "").rpartition(".")
+            for stored, name in names_in(model, tensors.keys()).items():
+                layer, _, part = name.rpartition(".")
                 found.setdefault(layer, {})[part] = tensors[stored]
         return found

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from modelry.checkpoint.dtypes import dtype_name
-from modelry.checkpoint.naming import fit_names, table_of
+from modelry.checkpoint.naming import names_in
 from modelry.errors import QuantizationError
 from modelry.model import PreTrainedModel
 from modelry.packed.scaled_packing import E4M3, blocks
@@ -53,8 +53,7 @@ def stored_layers(
     """
     if not isinstance(model, PreTrainedModel):
         return {}
-    names = fit_names(tensors.keys(), model, table_of(model))
-    ours = {name: tensors[stored] for stored, name in names.items() if name is not None}
+    ours = {name: tensors[stored] for stored, name in names_in(model, tensors.keys()).items()}
     modules = dict(model.named_modules())
     found = {}
     for weight_name, info in ours.items():

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from modelry.checkpoint.naming import fit_names, table_of
+from modelry.checkpoint.naming import names_in
 from modelry.checkpoint.shards import Checkpoint
 from modelry.errors import ModelryWarning, QuantizationError
 from modelry.model import PreTrainedModel
@@ -114,8 +114,7 @@ class GgufQuantizer(Quantizer):
 
     def _types_of_file(self, model: nn.Module, stored: Mapping[str, str]) -> dict[str, PackedType]:
         assert isinstance(model, PreTrainedModel)
-        fitted = fit_names(stored.keys(), model, table_of(model))
-        by_name = {ours: stored[name] for name, ours in fitted.items() if ours is not None}
+        by_name = {ours: stored[name] for name, ours in names_in(model, stored.keys()).items()}
         if model.config.get_text_config().tie_word_embeddings:
             by_name = {name: by_name[of] for name, of in model.tied_weights.items() if of in by_name} | by_name
         types: dict[str, PackedType] = {}
