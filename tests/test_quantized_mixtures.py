@@ -20,8 +20,7 @@ SCHEMES: list[dict[str, Any]] = [
     {"quant_method": "awq", "group_size": 32},
 ]
 FAMILIES = {"mixtral": "block_sparse_moe.experts.1.w3", "qwen3_moe": "mlp.experts.1.up_proj"}
-SIZES = {"hidden_size": 64, "intermediate_size": 96, "moe_intermediate_size": 96, "vocab_size": 64}
-MIXED = {"mlp_only_layers": []}
+SIZES: dict[str, Any] = {
     "hidden_size": 64,
     "intermediate_size": 96,
     "moe_intermediate_size": 96,
@@ -35,7 +34,7 @@ def tiny(family: str, folder: Path) -> torch.Tensor:
     """Save a random model; returns its logits."""
     spec = get_registry().get("models", family)
     config_class: Any = resolve(spec.config)
-    sizes = {key: value for key, value in {**SIZES, **MIXED}.items() if key in config_class.model_fields}
+    sizes = {key: value for key, value in SIZES.items() if key in config_class.model_fields}
     torch.manual_seed(0)
     model_class: Any = resolve(spec.heads["causal-lm"])
     model = model_class(config_class(**{**spec.tiny, **sizes, "initializer_range": 0.1})).eval()
