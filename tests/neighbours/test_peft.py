@@ -1,17 +1,30 @@
 """PEFT's adapters on our models: they train, are saved and loaded, generate; packed weights stay as they are."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from peft import LoraConfig, PeftModel, PromptTuningConfig, get_peft_model
+from peft import (
+    IA3Config,
+    LoraConfig,
+    OFTConfig,
+    PeftModel,
+    PrefixTuningConfig,
+    PromptEncoderConfig,
+    PromptTuningConfig,
+    get_peft_model,
+)
+from transformers import LlamaForCausalLM
 
-from modelry import AutoConfig, AutoModelForCausalLM
+from modelry import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 from modelry.errors import GenerationError, QuantizationError
 
+pytestmark = pytest.mark.filterwarnings(  # transformers' own, when PEFT asks its model
+    "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"
+)
 SIZES = {
     "vocab_size": 96,
     "hidden_size": 64,
@@ -153,13 +166,80 @@ def test_adapters_that_need_the_float_weight_are_refused(folder: Path, scheme: s
         get_peft_model(load(folder, scheme), lora(**more))
 
 
-def test_learned_prompts_do_not_generate(folder: Path) -> None:
-    """They work by replacing prepare_inputs_for_generation, which our generate does not call."""
+LEARNED: tuple[Any, ...] = (
+    PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3),
+    PromptEncoderConfig(task_type="CAUSAL_LM", num_virtual_tokens=3, encoder_hidden_size=16),
+    PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3, prefix_projection=True, encoder_hidden_size=16),
+)
+
+
+@pytest.mark.parametrize("config", LEARNED, ids=lambda one: type(one).__name__)
+@pytest.mark.filterwarnings("ignore:Position ids are not supported")
+def test_learned_prompts(folder: Path, tmp_path: Path, config: Any) -> None:
+    """They train, are saved, and generate what they do on transformers' model; padding changes nothing."""
+    torch.manual_seed(1)
     model = load(folder, None)
-    config = PromptTuningConfig(num_virtual_tokens=3, task_type="CAUSAL_LM")
     prompted: Any = get_peft_model(model, config)
     losses = train(prompted)
     assert losses[-1] < losses[0]
-    with pytest.raises(GenerationError, match="prepare_inputs_for_generation was replaced"):
-        prompted.generate(input_ids=IDS, max_new_tokens=2)
+    prompted.save_pretrained(tmp_path)
+    peer: Any = PeftModel.from_pretrained(LlamaForCausalLM.from_pretrained(folder), tmp_path).eval()
+    again: Any = PeftModel.from_pretrained(load(folder, None), tmp_path).eval()
+    with torch.no_grad():
+        assert torch.allclose(again(input_ids=IDS).logits, peer(input_ids=IDS).logits, atol=2e-5)
+    mask = torch.ones_like(IDS)
+    for options in ({}, {"num_beams": 2}):
+        wanted = {"max_new_tokens": 4, "do_sample": False, "eos_token_id": None, "pad_token_id": 0, **options}
+        said = again.generate(input_ids=IDS, attention_mask=mask, **wanted)
+        assert torch.equal(said, peer.generate(input_ids=IDS, attention_mask=mask, **wanted))
+    padded = torch.tensor([[0, 0, 5, 9], [7, 3, 2, 8]])
+    said = again.generate(input_ids=padded, attention_mask=(padded > 0).long(), **wanted)
+    alone = again.generate(input_ids=padded[:1, 2:], **wanted)
+    assert torch.equal(said[0, 4:], alone[0, 2:])
     assert model.generate(IDS, max_new_tokens=2, do_sample=False).shape == (2, 10), "without them it goes on"
+    with pytest.raises(GenerationError, match="a learned prompt goes in front of input_ids"):
+        again.generate(inputs_embeds=torch.zeros(1, 2, 64), max_new_tokens=2)
+
+
+ADAPTERS: dict[str, Callable[[], Any]] = {
+    "lora": lambda: LoraConfig(r=4, task_type="CAUSAL_LM", init_lora_weights=False),
+    "lora everywhere, a whole layer, DoRA": lambda: LoraConfig(
+        r=4, target_modules=r".*_proj", modules_to_save=["norm"], use_dora=True, init_lora_weights=False
+    ),
+    "ia3": lambda: IA3Config(task_type="CAUSAL_LM", init_ia3_weights=False),
+    "oft": lambda: OFTConfig(task_type="CAUSAL_LM", init_weights=False, oft_block_size=8),
+}
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("ours_first", [True, False])
+def test_an_adapter_of_one_loads_on_the_other(folder: Path, tmp_path: Path, name: str, ours_first: bool) -> None:
+    """Where nobody names modules PEFT chooses them by model_type: ours have the published names."""
+    torch.manual_seed(1)
+    models: list[Any] = [load(folder, None), LlamaForCausalLM.from_pretrained(folder)]
+    first, second = models if ours_first else reversed(models)
+    adapted = get_peft_model(first, ADAPTERS[name]()).eval()
+    adapted.save_pretrained(tmp_path)
+    other = PeftModel.from_pretrained(second, tmp_path).eval()
+    with torch.no_grad():
+        logits = adapted(input_ids=IDS).logits
+        assert torch.allclose(other(input_ids=IDS).logits, logits, atol=2e-5)
+        with adapted.disable_adapter():
+            assert not torch.allclose(adapted(input_ids=IDS).logits, logits, atol=1e-2)
+
+
+def test_ia3_trains(folder: Path) -> None:
+    model: Any = get_peft_model(load(folder, None), IA3Config(task_type="CAUSAL_LM"))
+    losses = train(model)
+    assert losses[-1] < losses[0]
+
+
+def test_encoder_decoder() -> None:
+    """LoRA on a T5, with the task type that PEFT has for such models."""
+    torch.manual_seed(1)
+    sizes = {"d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 1, "num_heads": 4, "vocab_size": 96}
+    t5 = AutoModelForSeq2SeqLM.from_config(AutoConfig.for_model("t5", **sizes, decoder_start_token_id=0))
+    model: Any = get_peft_model(t5, LoraConfig(task_type="SEQ_2_SEQ_LM", r=4))
+    losses = train(model)
+    assert losses[-1] < losses[0]
+    assert model.generate(input_ids=IDS, max_new_tokens=3, do_sample=False, eos_token_id=None).shape == (2, 4)

@@ -85,16 +85,16 @@ class RotaryDecoder(PreTrainedModel):
         weights: list[Tensor] | None = [] if output_attentions or self.config.output_attentions else None
         hidden: list[Tensor] | None = [] if output_hidden_states or self.config.output_hidden_states else None
         angles = self.rotary_emb(position_ids, x.dtype)
-        masks: dict[tuple[int | None, int, int], Mask] = {}  # layers that see alike share one
+        masks: list[tuple[tuple[int | None, int, int], Mask]] = []  # layers that see alike share one
         parts = [None] * len(self.layers) if cache is None else cache
         windows = self.windows[: len(self.layers)]  # a draft may be the first layers alone
         for layer, part, window in zip(self.layers, parts, windows, strict=True):
             first, width = (0, new) if part is None else (part.first_after(new), part.width_after(new))
-            mask = masks.get((window, first, width))
+            mask = next((made for sees, made in masks if sees == (window, first, width)), None)  # some have no hash
             if mask is None:
                 said = {"new": new, "seen": seen, "first": first, "width": width, "window": window}
                 mask = causal_mask(attention_mask, **said, device=x.device, weights=weights)  # type: ignore[arg-type]  # no weights in it
-                masks[window, first, width] = mask
+                masks.append(((window, first, width), mask))
             if hidden is not None:
                 hidden.append(x)
             x = layer(x, angles, mask, part, **more)

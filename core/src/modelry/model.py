@@ -18,9 +18,10 @@ from modelry.allocation import keep_freed_memory
 from modelry.checkpoint.dtypes import DtypeLike, as_dtype
 from modelry.checkpoint.refusal import refuse_to_move
 from modelry.configuration import ModelConfig
-from modelry.errors import ConfigError, GenerationError
+from modelry.errors import ConfigError
+from modelry.foreign_caches import with_own_cache
 from modelry.hub import Reference, push_saved
-from modelry.neighbours import refuse_replaced_inputs
+from modelry.output_trees import let_torch_know
 from modelry.tying import tie
 from modelry_registry import get_registry, resolve
 
@@ -158,6 +159,7 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
 
     def finish_construction(self) -> None:
         """Initialise and tie the weights and set the attention function; called once, by the constructor."""
+        let_torch_know()
         self.set_attn_implementation(self._attn_implementation)
         if not any(parameter.is_meta for parameter in self.parameters()):
             self.initialize_weights()
@@ -350,7 +352,7 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
 
     def __call__(self, *arguments: Any, return_dict: bool | None = None, **named: Any) -> Any:
         """Run forward; with return_dict=False the values of its output as a plain tuple."""
-        out = super().__call__(*arguments, **named)
+        out = super().__call__(*arguments, **with_own_cache(self, named))
         return out.to_tuple() if return_dict is False else out
 
     def make_cache(self, *, kind: str = "dynamic", **options: Any) -> "Cache":
@@ -363,15 +365,9 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
         self, inputs: Tensor | None = None, generation_config: "GenerationConfig | None" = None, **options: Any
     ) -> Any:
         """Generate token ids; see modelry.generation.generate."""
-        from modelry.generation import generate
+        from modelry.generation.entrance import enter
 
-        refuse_replaced_inputs(self)
-        if not self.can_generate():
-            raise GenerationError(
-                f"{type(self).__name__} does not score next tokens, so it cannot generate: "
-                "load the checkpoint with AutoModelForCausalLM"
-            )
-        return generate(self, inputs, generation_config, **options)
+        return enter(self, inputs, generation_config, options)
 
     @classmethod
     def can_generate(cls) -> bool:

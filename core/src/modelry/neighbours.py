@@ -1,10 +1,10 @@
 """What people and packages know from other libraries: arguments of from_pretrained, and a loop that is not ours."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from modelry.errors import GenerationError, ModelryWarning
+from modelry.errors import ModelryWarning
 
 NOTHING_TO_SAY = frozenset(
     [
@@ -39,15 +39,7 @@ def translated(options: Mapping[str, Any]) -> dict[str, Any]:
     return ours
 
 
-def refuse_replaced_inputs(model: object) -> None:
-    """Refuse to generate with a model whose inputs somebody wants to change at every step, as learned prompts do.
-
-    Raises:
-        GenerationError: its prepare_inputs_for_generation is not its own.
-    """
-    given = vars(model).get("prepare_inputs_for_generation")
-    if given is not None and getattr(given, "__self__", None) is not model:
-        raise GenerationError(
-            f"prepare_inputs_for_generation was replaced on this {type(model).__name__}, and generate never calls it: "
-            "prompts that were learned (prompt, prefix and P-tuning) take part in forward only. LoRA generates"
-        )
+def replaced_inputs(model: object) -> Callable[..., Any] | None:
+    """What stands in for the model's own prepare_inputs_for_generation, as learned prompts want it; else None."""
+    given: Callable[..., Any] | None = vars(model).get("prepare_inputs_for_generation")
+    return None if given is None or getattr(given, "__self__", None) is model else given

@@ -5,7 +5,7 @@ B batch   T new positions   S all positions   V vocabulary   D hidden width   L 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from modelry.cache import Cache
+
+KINDS: list[type[ModelOutput]] = []
+"""All classes of outputs, in the order of their definition."""
+LISTENERS: list[Callable[[type[ModelOutput]], None]] = []
+"""What is called with each class that is defined from then on."""
 
 
 @dataclass
@@ -23,6 +28,12 @@ class ModelOutput:
     values only, in the order of declaration, so `out[0]` is the loss if there is one and the logits otherwise.
     Iteration yields keys, so that `dict(out)` and `**out` work.
     """
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        super().__init_subclass__(**named)
+        KINDS.append(cls)
+        for tell in LISTENERS:
+            tell(cls)
 
     def keys(self) -> tuple[str, ...]:
         """Names of the values that are present."""

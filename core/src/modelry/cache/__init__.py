@@ -3,6 +3,7 @@
 from modelry.cache.cache import Cache
 from modelry.cache.cross import CrossLayerCache
 from modelry.cache.growing import GrowingLayerCache
+from modelry.cache.joined import JoinedLayerCache
 from modelry.cache.layer import LayerCache
 from modelry.cache.making import make_cache
 from modelry.cache.offloaded import OffloadedLayerCache
@@ -15,6 +16,7 @@ __all__ = [
     "Cache",
     "CrossLayerCache",
     "GrowingLayerCache",
+    "JoinedLayerCache",
     "LayerCache",
     "OffloadedLayerCache",
     "QuantizedLayerCache",

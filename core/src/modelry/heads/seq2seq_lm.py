@@ -97,6 +97,23 @@ class Seq2SeqLM(Seq2SeqHead):
             loss = cross_entropy(logits.flatten(0, 1), labels.flatten(), num_items_in_batch=num_items_in_batch)
         return Seq2SeqLMOutput(loss, logits, *beside_states(out))
 
+    def prepare_inputs_for_generation(
+        self, input_ids: Tensor, past_key_values: Cache | None = None, **more: Any
+    ) -> dict[str, Any]:
+        """Arguments of forward for the next step of a loop of one's own. `generate` has a session and never calls this.
+
+        Args:
+            input_ids: (B, T), all ids of the answer so far; those that the cache has seen are left out.
+            more: encoder_outputs, attention_mask and what else forward takes.
+        """
+        seen = 0 if past_key_values is None else past_key_values.seen
+        return {
+            **more,
+            "decoder_input_ids": input_ids[:, seen:],
+            "past_key_values": past_key_values,
+            "use_cache": True,
+        }
+
     def prepare_decoder_input_ids_from_labels(self, labels: Tensor) -> Tensor:
         """What the decoder reads for labels (B, T): the ecosystem's name of `shifted`."""
         return self.shifted(self.config, labels)

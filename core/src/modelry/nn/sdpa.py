@@ -41,15 +41,15 @@ def sdpa_attention(q: Tensor, k: Tensor, v: Tensor, mask: Mask, *, scale: float,
     plain = q.is_cpu and size == v.shape[3] and not dropout and not torch.is_grad_enabled()
     if plain and mask.earlier and new > FEW_ROWS:
         return _earlier_and_own(q, k, v, mask.earlier, scale=scale)
-    kv_heads = k.shape[1]
-    if heads == kv_heads or new > FEW_ROWS or (mask.causal and new > 1):
+    kv_heads, free = k.shape[1], torch.compiler.is_exporting()  # an exported program keeps its lengths open
+    if heads == kv_heads or free or new > FEW_ROWS or (mask.causal and new > 1):
         return scaled_dot_product_attention(
             q,
             k,
             v,
             attn_mask=mask.additive(q.dtype),
             dropout_p=dropout,
-            is_causal=mask.causal and new > 1,
+            is_causal=mask.causal and (free or new > 1),
             scale=scale,
             enable_gqa=heads != kv_heads,
         )
