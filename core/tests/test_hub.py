@@ -11,7 +11,8 @@ from kernel_toys import NoteConfig, NoteForCausalLM
 
 from modelry import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from modelry.errors import AccessDenied, ModelryWarning, NotFound, Unreachable, UnsafeCheckpoint
-from modelry.hub import push_saved, resolve_reference, split_hub_options
+from modelry.hub import resolve_reference, split_hub_options
+from modelry.uploading import push_saved
 from modelry_testing.hub_server import HubServer
 
 pytestmark = pytest.mark.usefixtures("registry")

@@ -24,7 +24,8 @@ from modelry.config_file import (
     warn_of_other_provider,
 )
 from modelry.errors import BrokenPlugin, ConfigError, ModelryWarning
-from modelry.hub import Reference, push_saved, split_hub_options
+from modelry.hub import Reference, split_hub_options
+from modelry.uploading import push_saved
 from modelry_registry import get_registry, resolve
 
 __all__ = ["ModelConfig", "Nested", "SubConfig", "config_class"]

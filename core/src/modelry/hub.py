@@ -1,16 +1,15 @@
-"""From what a user names (folder, file, "organisation/repository") to local files, and back up to the hub.
+"""From what a user names (folder, file, "organisation/repository") to local files; the way back is in `uploading`.
 
-The only room that touches the network for models, always through huggingface_hub, which is imported when a hub is
-meant. What a user's URL of a picture, sound or film leads to comes through fetching.py; nothing else sends requests.
+These two touch the network for models, always through huggingface_hub, which is imported when a hub is meant. What a
+user's URL of a picture, sound or film leads to comes through fetching.py; nothing else sends requests.
 """
 
 import contextlib
 import fnmatch
 import os
 import re
-import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, TypedDict, Union
@@ -18,7 +17,7 @@ from typing import Any, TypedDict, Union
 from modelry.errors import ModelryWarning, NotFound, Unreachable, UnsafeCheckpoint
 from modelry.hub_errors import hub_errors
 
-__all__ = ["HubOptions", "Reference", "Source", "push_saved", "resolve_reference", "split_hub_options"]
+__all__ = ["HubOptions", "Reference", "Source", "resolve_reference", "split_hub_options"]
 
 _REPOSITORY = re.compile(r"(?:[A-Za-z0-9_][\w.-]{0,95}/)?[A-Za-z0-9_][\w.-]{0,95}", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -118,17 +117,13 @@ class Source:
 
     def _list(self) -> None:
         """Learn the commit and its files: one request, or none when we are offline."""
-        from huggingface_hub import HfApi
-
         assert self.repository is not None
         if self.offline:
             self._list_cached()
             return
         try:
             with hub_errors(self.name, self.revision):
-                info = HfApi(endpoint=_endpoint(), token=self.token).model_info(
-                    self.repository, revision=self.commit or self.revision
-                )
+                info = hub_client(self.token).model_info(self.repository, revision=self.commit or self.revision)
         except Unreachable as error:
             try:
                 self._list_cached()
@@ -180,7 +175,7 @@ class Source:
                 return Path(cached)
         if name not in self.names():
             return None
-        with hub_errors(self.name, self.revision), _quiet_off_terminal():
+        with hub_errors(self.name, self.revision), quiet_off_terminal():
             path = hf_hub_download(
                 self.repository,
                 full,
@@ -247,11 +242,11 @@ def resolve_reference(
         raise NotFound(f"{name} is no folder or file here; a repository is named by text, not by a path object")
     source = local or Source(
         name=name,
-        repository=_repository(name),
+        repository=repository_name(name),
         revision=revision,
         subfolder=str(PurePosixPath(subfolder)) if subfolder else "",
         cache_dir=None if cache_dir is None else Path(cache_dir).expanduser(),
-        offline=local_files_only or _offline(),
+        offline=local_files_only or offline(),
         token=token,
         force_download=force_download,
         commit=revision if revision is not None and _COMMIT.fullmatch(revision) else None,
@@ -261,45 +256,11 @@ def resolve_reference(
     return source
 
 
-def push_saved(
-    save: Callable[[Path], object],
-    repo_id: str,
-    *,
-    message: str,
-    commit_message: str | None = None,
-    private: bool | None = None,
-    token: str | bool | None = None,
-    revision: str | None = None,
-    create_pr: bool = False,
-) -> str:
-    """Have `save` fill a folder and upload its files as one commit; the repository is created when missing.
-
-    Returns:
-        The address of the commit.
-
-    Raises:
-        AccessDenied, Unreachable, NotFound: the hub refuses, does not answer, or has no such place.
-    """
+def hub_client(token: str | bool | None) -> Any:
+    """The hub's client, for the endpoint that the environment names."""
     from huggingface_hub import HfApi
 
-    if _offline():
-        raise Unreachable(f"{repo_id} cannot be pushed to while HF_HUB_OFFLINE is set")
-    _repository(repo_id)
-    with tempfile.TemporaryDirectory() as folder:
-        save(Path(folder))
-        with hub_errors(repo_id, revision), _quiet_off_terminal():
-            api = HfApi(endpoint=_endpoint(), token=token)
-            repository = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
-            if revision is not None and not create_pr:
-                api.create_branch(repository, branch=revision, exist_ok=True)
-            done = api.upload_folder(
-                repo_id=repository,
-                folder_path=folder,
-                commit_message=commit_message or message,
-                revision=revision,
-                create_pr=create_pr,
-            )
-    return str(done.commit_url)
+    return HfApi(endpoint=_endpoint(), token=token)
 
 
 def _local(name: str, subfolder: str) -> Source | None:
@@ -322,7 +283,7 @@ def _local(name: str, subfolder: str) -> Source | None:
     return Source(name=name, folder=folder)
 
 
-def _repository(name: str) -> str:
+def repository_name(name: str) -> str:
     """Pass what can be the name of a repository.
 
     Raises:
@@ -344,12 +305,12 @@ def _endpoint() -> str | None:
     return os.environ.get("HF_ENDPOINT") or None
 
 
-def _offline() -> bool:
+def offline() -> bool:
     return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
 
 
 @contextlib.contextmanager
-def _quiet_off_terminal() -> Iterator[None]:
+def quiet_off_terminal() -> Iterator[None]:
     """Progress bars only where somebody can see them move."""
     import sys
 

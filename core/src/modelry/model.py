@@ -20,9 +20,10 @@ from modelry.checkpoint.refusal import refuse_to_move
 from modelry.configuration import ModelConfig
 from modelry.errors import ConfigError
 from modelry.foreign_caches import with_own_cache
-from modelry.hub import Reference, push_saved
+from modelry.hub import Reference
 from modelry.output_trees import let_torch_know
 from modelry.tying import tie
+from modelry.uploading import push_saved
 from modelry_registry import get_registry, resolve
 
 if TYPE_CHECKING:

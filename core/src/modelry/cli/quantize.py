@@ -43,7 +43,7 @@ def quantize(words: tuple[str, ...], scheme: str, push: str | None, as_values: b
         raise click.UsageError(f"REF and OUT are needed, in this order; given: {' '.join(arguments) or 'neither'}")
     out = _empty(Path(arguments[1]))
     from modelry.checkpoint.formats import locate
-    from modelry.hub import push_saved
+    from modelry.uploading import push_saved
     from modelry.quantization import build_quantizer
 
     source = locate(arguments[0], revision=placement["revision"])

@@ -12,7 +12,8 @@ from modelry.atomic import write_text
 from modelry.errors import GenerationError, ModelryWarning
 from modelry.generation.reading import FILE_NAME, read_generation_file
 from modelry.generation.refusal import refusal
-from modelry.hub import Reference, push_saved, resolve_reference, split_hub_options
+from modelry.hub import Reference, resolve_reference, split_hub_options
+from modelry.uploading import push_saved
 
 TokenId = Annotated[int, Field(ge=0)]
 TokenIds = TokenId | list[TokenId]

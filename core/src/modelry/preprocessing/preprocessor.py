@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from modelry.hub import Reference, Source, push_saved, resolve_reference, split_hub_options
+from modelry.hub import Reference, Source, resolve_reference, split_hub_options
+from modelry.uploading import push_saved
 
 PathLike = str | os.PathLike[str]
 
