@@ -43,8 +43,8 @@ def quantize(words: tuple[str, ...], scheme: str, push: str | None, as_values: b
         raise click.UsageError(f"REF and OUT are needed, in this order; given: {' '.join(arguments) or 'neither'}")
     out = _empty(Path(arguments[1]))
     from modelry.checkpoint.formats import locate
-    from modelry.uploading import push_saved
     from modelry.quantization import build_quantizer
+    from modelry.uploading import push_saved
 
     source = locate(arguments[0], revision=placement["revision"])
     quantizer = build_quantizer({"quant_method": scheme, **parameters}, where=f"--scheme {scheme}")
