@@ -13,6 +13,7 @@ from modelry.requirements import find_family
 from modelry_registry import get_registry, resolve
 
 if TYPE_CHECKING:
+    from modelry.attention_choice import Choice
     from modelry.checkpoint.dtypes import DtypeLike
     from modelry.model import PreTrainedModel
 
@@ -69,7 +70,7 @@ class AutoModel:
         *,
         plugin: str | None = None,
         dtype: "DtypeLike | None" = None,
-        attn_implementation: str | None = None,
+        attn_implementation: "Choice | None" = None,
     ) -> "PreTrainedModel":
         """Make a model with random weights; this is how models contain models of any family.
 

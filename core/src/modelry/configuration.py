@@ -59,6 +59,8 @@ MOST = {
 }
 """Far above any model; a file with more would have us build layers until memory ends."""
 
+ATTENTION_KEY = "attn_implementation"
+
 _inside_another: ContextVar[bool] = ContextVar("_inside_another", default=False)
 
 
@@ -96,7 +98,12 @@ class ModelConfig(BaseModel):
 
     quantization_config: dict[str, Any] | None = None
 
+    _attn_implementation: str | Mapping[str, str] | None = None
+    """Attention function of the models made of this, None for the usual one. It is a matter of the machine: what
+    a file says of it is kept and not followed, and what is said here is not written."""
+
     def __init__(self, /, **values: Any) -> None:
+        attention = values.pop(ATTENTION_KEY, None)
         inside = _inside_another.get()
         token = _inside_another.set(True)
         try:
@@ -105,6 +112,7 @@ class ModelConfig(BaseModel):
             raise ConfigError(_in_words(type(self).__name__, error)) from error
         finally:
             _inside_another.reset(token)
+        self._attn_implementation = attention
         unknown = () if inside else tuple(sorted(_unknown_keys(self)))
         if unknown:
             warnings.warn(
@@ -198,15 +206,19 @@ class ModelConfig(BaseModel):
         if "num_labels" in overrides and "id2label" not in overrides:
             for key in ("id2label", "label2id", "num_labels"):
                 merged.pop(key, None)
-        for key in overrides:
+        stored = {ATTENTION_KEY: merged.pop(ATTENTION_KEY)} if ATTENTION_KEY in merged else {}
+        for key in overrides.keys() - {ATTENTION_KEY}:
             if key not in merged and key not in cls.model_fields and not isinstance(getattr(cls, key, None), property):
                 raise TypeError(f"{cls.__name__} has no {key!r}: neither an option of from_pretrained nor a value")
         try:
-            return cls(**{**merged, **overrides})
+            made = cls(**{**merged, **overrides})
         except RecursionError as error:
             raise ConfigError(f"{where or cls.__name__}: configurations nested too deeply") from error
         except ConfigError as error:
             raise error if where is None else ConfigError(f"{where}: {error}") from error
+        if stored and made.model_extra is not None:
+            made.model_extra.update(stored)
+        return made
 
     @classmethod
     def own_part(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -258,7 +270,8 @@ class ModelConfig(BaseModel):
         }
         token = _inside_another.set(True)  # what there is to warn of was said when it was read
         try:
-            return type(self)(**{**self.to_dict(), **unedited})
+            values = {**self.to_dict(), **unedited, ATTENTION_KEY: self._attn_implementation}
+            return type(self)(**values)
         finally:
             _inside_another.reset(token)
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from modelry import embeddings
 from modelry.allocation import keep_freed_memory
+from modelry.attention_choice import Choice, choose_attention
 from modelry.checkpoint.dtypes import DtypeLike, as_dtype
 from modelry.checkpoint.refusal import refuse_to_move
 from modelry.configuration import ModelConfig
@@ -24,7 +25,6 @@ from modelry.hub import Reference
 from modelry.output_trees import let_torch_know
 from modelry.tying import tie
 from modelry.uploading import push_saved
-from modelry_registry import get_registry, resolve
 
 if TYPE_CHECKING:
     from modelry.cache import Cache
@@ -88,6 +88,8 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
     heads have ("pooler."). A checkpoint with them loads into a head without, and one without makes them new."""
     unread: ClassVar[tuple[str, ...]] = ()
     """Beginnings of names in checkpoints of the family that this class has no use for: the other side of a pair."""
+    attention_needs: ClassVar[tuple[str, ...]] = ()
+    """What its layers want of an attention function: "biases" (relative positions), "patterns" (masks of their own)."""
     padding_sides: ClassVar[tuple[str, ...]] = ("left", "right")
     """Where texts may be padded and mean the same: some families, as published, count distances over padding."""
     supports_gradient_checkpointing: ClassVar[bool] = True
@@ -120,7 +122,7 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
 
     @classmethod
     def from_config(
-        cls, config: ModelConfig, *, dtype: DtypeLike | None = None, attn_implementation: str | None = None
+        cls, config: ModelConfig, *, dtype: DtypeLike | None = None, attn_implementation: Choice | None = None
     ) -> Self:
         """Build with random weights. A copy of the configuration is checked and kept.
 
@@ -161,7 +163,9 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
     def finish_construction(self) -> None:
         """Initialise and tie the weights and set the attention function; called once, by the constructor."""
         let_torch_know()
-        self.set_attn_implementation(self._attn_implementation)
+        choose_attention(self, DEFAULT_ATTENTION, config=False)
+        if self.config._attn_implementation is not None:
+            choose_attention(self, self.config._attn_implementation)
         if not any(parameter.is_meta for parameter in self.parameters()):
             self.initialize_weights()
             keep_freed_memory()
@@ -304,18 +308,18 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
         """Name of the attention function in use."""
         return self._attn_implementation
 
-    def set_attn_implementation(self, name: str) -> None:
+    def set_attn_implementation(self, attn_implementation: Choice) -> None:
         """Use another attention function in every layer that attends.
 
+        Args:
+            attn_implementation: its name; or names by part of the configuration ({"text_config": "sdpa"}), "" for the
+                rest; models inside that are not named keep theirs.
+
         Raises:
-            RegistryError: no plugin has one of this name.
+            RegistryError: no plugin has one of this name, or what it runs on is not installed.
+            ConfigError: it cannot do what the model needs; says which can.
         """
-        attend = resolve(get_registry().get("attention", name).attend)
-        for module in self.modules():
-            if isinstance(module, PreTrainedModel):
-                module._attn_implementation = name
-            elif "attend" in module.__dict__ or hasattr(type(module), "attend"):
-                object.__setattr__(module, "attend", attend)
+        choose_attention(self, attn_implementation)
 
     def get_input_embeddings(self) -> nn.Module:
         """The module that turns token ids into vectors."""

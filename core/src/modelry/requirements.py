@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from modelry.attention_choice import Choice, backend, names_of
 from modelry.config_file import check_model_type
 from modelry.configuration import ModelConfig, Nested, config_class
 from modelry.quantization import quantizer_name
@@ -16,7 +17,7 @@ def require_plugins(
     *,
     where: object,
     quantization: object = None,
-    attention: str | None = None,
+    attention: Choice | None = None,
     plugin: str | None = None,
     family: bool = True,
 ) -> list[Candidate]:
@@ -26,7 +27,7 @@ def require_plugins(
         values: of config.json.
         where: the file they are from, named in the error.
         quantization: what quantizes the model, if anything.
-        attention: name of the attention function, if the caller chose one.
+        attention: name of the attention function, or several by part, if the caller chose.
         plugin: distribution that shall provide the family.
         family: whether the family itself comes from the registry (False when the caller has its class).
 
@@ -45,9 +46,11 @@ def require_plugins(
         needed += [("models", inner) for inner in _nested_types(values, model_type, where, plugin)]
     if quantization is not None:
         needed.append(("quantizers", quantizer_name(quantization, where=where)))
-    if attention is not None:
-        needed.append(("attention", attention))
+    attending = [] if attention is None else names_of(attention)
+    needed += [("attention", name) for name in attending]
     registry.require(needed, asked_by=str(where), plugin=plugin)
+    for name in attending:
+        backend(name)
     first = plugin if family else None
     return [
         registry.provider(kind, name, plugin=first if index == 0 else None) for index, (kind, name) in enumerate(needed)

@@ -154,6 +154,15 @@ class AttentionBackend(Spec):
     """A function (q, k, v, mask, *, scale) -> mixed; see modelry.nn.attention."""
     weights: bool = False
     """True where it can return attention weights (output_attentions)."""
+    biases: bool = True
+    """False where it cannot add anything to the scores, as models with relative positions need it."""
+    patterns: bool = True
+    """False where it knows causality, windows, padding and texts in one row, and no other table of who sees whom."""
+    module: str = ""
+    """A module it runs on that its package cannot bring along, since it is built for one machine; it is looked for
+    when the backend is chosen, before anything is loaded."""
+    install: str = ""
+    """What a person runs to get that module."""
     help: str = ""
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from modelry.allocation import keep_freed_memory
+from modelry.attention_choice import Choice
 from modelry.checkpoint.activations import move_activations
 from modelry.checkpoint.assembly import Packing, assemble
 from modelry.checkpoint.dtypes import DtypeLike, dtype_name
@@ -49,8 +50,12 @@ class LoadOptions:
     """Where tensors are written once that are read from disk in another form than the checkpoint's."""
     quantization: Quantizer | str | dict[str, Any] | None = None
     """A scheme's name, its quantization_config, or None: as the checkpoint says."""
-    attn_implementation: str | None = None
-    """Name of an attention function."""
+    attn_implementation: Choice | None = None
+    """Name of an attention function, or names by part of the configuration."""
+    tp_plan: str | Mapping[str, str] | None = None
+    """"auto" or a plan (modelry.parallel.plan): each process of a tensor-parallel group reads its part of the model."""
+    device_mesh: Any = None
+    """Of the processes, for tp_plan; all that torchrun has started when None."""
     ignore_mismatched_sizes: bool = False
     """Make head tensors anew whose shape is another than the checkpoint's."""
 
@@ -104,11 +109,16 @@ def load_pretrained(
         raise ConfigError(f"{where}: {model_class.__name__} cannot be built in these sizes: {error}") from error
     if load.attn_implementation is not None:
         model.set_attn_implementation(load.attn_implementation)
+    divided, device_map = None, load.device_map
+    if load.tp_plan is not None or load.device_mesh is not None:
+        from modelry.parallel.loading import begin
+
+        divided, device_map = begin(model, load, quantized=quantization is not None)
     with open_checkpoint(source) as checkpoint:
         assembled = assemble(
-            model, checkpoint, dtype=load.dtype, device_map=load.device_map, max_memory=load.max_memory,
+            model, checkpoint, dtype=load.dtype, device_map=device_map, max_memory=load.max_memory,
             offload_folder=None if load.offload_folder is None else Path(load.offload_folder), packing=packing,
-            ignore_mismatched=load.ignore_mismatched_sizes,
+            ignore_mismatched=load.ignore_mismatched_sizes, divided=divided,
         )  # fmt: skip
     if packing is not None:
         with in_calling_thread():
@@ -156,7 +166,9 @@ def _reader_plugin(source: Source) -> list[Candidate]:
 
 
 def _edited(config: ModelConfig, overrides: dict[str, Any]) -> ModelConfig:
-    return type(config).from_dict(config.to_dict(), **overrides) if overrides else config.checked()
+    if not overrides:
+        return config.checked()
+    return type(config).from_dict(config.to_dict(), attn_implementation=config._attn_implementation, **overrides)
 
 
 def _load_generation_config(model: "PreTrainedModel", source: Source) -> None:

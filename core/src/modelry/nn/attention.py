@@ -17,7 +17,9 @@ from modelry.nn.rope import Angles, rotate
 class Attend(Protocol):
     """Scaled dot-product attention. Vaswani et al. 2017, https://arxiv.org/abs/1706.03762."""
 
-    def __call__(self, q: Tensor, k: Tensor, v: Tensor, mask: Mask, *, scale: float, dropout: float = 0.0) -> Tensor:
+    def __call__(
+        self, q: Tensor, k: Tensor, v: Tensor, mask: Mask, *, scale: float, dropout: float = 0.0, softcap: float = 0.0
+    ) -> Tensor:
         """softmax(q k^T scale + mask) v.
 
         Args:
@@ -27,13 +29,26 @@ class Attend(Protocol):
             mask: of this pass. Where mask.weights is a list, the weights (B, H, T, W) are appended to it.
             scale: usually E ** -0.5.
             dropout: probability of dropping a weight; 0 but in training.
+            softcap: where not 0, scores become softcap tanh(scores / softcap) before anything is added to them, as in
+                Gemma 2, https://arxiv.org/abs/2408.00118.
 
         Returns:
             (B, H, T, E).
 
         Raises:
-            ValueError: weights are wanted and this backend does not compute them.
+            ValueError: weights, dropout, a softcap or a mask is wanted that this backend does not do.
         """
+
+
+def in_one_dtype(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries, keys and values for a kernel that autocast does not know, in the dtype that autocast says.
+
+    Where it is on, projections give its dtype and rotations widen it again, but not that of values.
+    """
+    if torch.is_autocast_enabled(q.device.type):
+        dtype = torch.get_autocast_dtype(q.device.type)
+        return q.to(dtype), k.to(dtype), v.to(dtype)
+    return q, k, v
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:

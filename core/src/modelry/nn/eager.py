@@ -10,7 +10,9 @@ from torch.nn import functional as F
 from modelry.nn.masks import Mask
 
 
-def eager_attention(q: Tensor, k: Tensor, v: Tensor, mask: Mask, *, scale: float, dropout: float = 0.0) -> Tensor:
+def eager_attention(
+    q: Tensor, k: Tensor, v: Tensor, mask: Mask, *, scale: float, dropout: float = 0.0, softcap: float = 0.0
+) -> Tensor:
     """softmax(q k^T scale + mask) v; see `modelry.nn.attention.Attend`. The softmax runs in float32.
 
     Args:
@@ -26,6 +28,8 @@ def eager_attention(q: Tensor, k: Tensor, v: Tensor, mask: Mask, *, scale: float
     group = heads // kv_heads
     folded = q.reshape(rows, kv_heads, group * new, size)  # (B, K, H/K T, E): heads of one key/value head in a row
     scores = torch.matmul(folded, k.transpose(2, 3)) * scale  # (B, K, H/K T, W)
+    if softcap:
+        scores = torch.tanh(scores / softcap) * softcap
     forbidden = mask.folded(scores.dtype, group)
     if forbidden is not None:
         scores = scores + forbidden

@@ -80,44 +80,33 @@ class Sight:
             (B or 1, 1, T, W) bool, or (B, 1, 1, W) where all queries see the same.
         """
         columns = self.columns()
-        real = None if columns is None else columns.bool()[:, None, None]  # (B, 1, 1, W)
-        if not self.causal:
-            assert real is not None, "who sees everything needs no table"
-            return real
+        text = None if columns is None else columns[:, None, None]  # (B, 1, 1, W)
+        own = None if self.texts is None else self.texts[:, None, self.seen : self.end, None]  # (B, 1, T, 1)
         keys = torch.arange(self.first, self.first + self.width, device=self.device)
         queries = torch.arange(self.seen, self.end, device=self.device)[:, None]
-        allowed = keys <= queries  # (T, W); the tail lies behind every query
-        if self.window is not None:
-            allowed = allowed & (keys > queries - self.window)
-        if real is None or columns is None or self.texts is None:
-            return allowed.expand(1, 1, *allowed.shape)
-        if self.several:
-            own = self.texts[:, None, self.seen : self.end, None]  # (B, 1, T, 1)
-            real = real & ((columns[:, None, None] == own) | (own == 0))
-        # A padded position sees itself, so that no row of the softmax is empty; nobody else sees it.
-        return allowed & (real | (keys == queries))
+        allowed = self.sees(queries, keys, text, own)
+        return allowed.expand(1, 1, *allowed.shape) if allowed.dim() == 2 else allowed
 
-    def sees(self, row: Tensor, query: Tensor, key: Tensor, *, columns: Tensor | None) -> Tensor:
-        """The same of single pairs.
+    def sees(self, here: Tensor, there: Tensor, text: Tensor | None, own: Tensor | None) -> Tensor:
+        """Whether queries see keys. All arguments are broadcast against each other.
 
         Args:
-            row: numbers of rows, of any shape that broadcasts with the others.
-            query: numbers of queries, from 0 to T - 1.
-            key: numbers of keys, from 0 to W - 1.
-            columns: those of `columns()`, made once by the caller.
+            here: slots of queries.
+            there: slots of keys.
+            text: of the keys, as `columns()` says; None where nothing is padded.
+            own: of the queries, as `texts` says; read where there are several.
         """
         if not self.causal:
-            assert columns is not None, "who sees everything needs no table"
-            return columns[row, key] != 0
-        here, there = query + self.seen, key + self.first
-        allowed = there <= here
+            assert text is not None, "who sees everything needs no table"
+            return text != 0
+        allowed = there <= here  # the tail lies behind every query
         if self.window is not None:
             allowed = allowed & (there > here - self.window)
-        if columns is None or self.texts is None:
+        if text is None:
             return allowed
-        text = columns[row, key]
         real = text != 0
         if self.several:
-            own = self.texts[row, here]
+            assert own is not None, "texts of keys come with those of queries"
             real = real & ((text == own) | (own == 0))
+        # A padded position sees itself, so that no row of the softmax is empty; nobody else sees it.
         return allowed & (real | (there == here))
