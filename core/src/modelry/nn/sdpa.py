@@ -16,7 +16,9 @@ FEW_ROWS = 16
 """Up to so many new positions, the queries that share a key/value head are folded into one longer query."""
 
 
-def sdpa_attention(q: Tensor, k: Tensor, v: Tensor, mask: Mask, *, scale: float, dropout: float = 0.0) -> Tensor:
+def sdpa_attention(
+    q: Tensor, k: Tensor, v: Tensor, mask: Mask, *, scale: float, dropout: float = 0.0, softcap: float = 0.0
+) -> Tensor:
     """softmax(q k^T scale + mask) v; see `modelry.nn.attention.Attend`.
 
     Few new positions are folded: keys and values are then read once for each key/value head and not once for each
@@ -31,8 +33,10 @@ def sdpa_attention(q: Tensor, k: Tensor, v: Tensor, mask: Mask, *, scale: float,
         (B, H, T, E).
 
     Raises:
-        ValueError: weights are wanted, which this function does not have.
+        ValueError: weights or a softcap are wanted, which this function does not have.
     """
+    if softcap:
+        raise ValueError("sdpa cannot cap scores: call model.set_attn_implementation('eager') first")
     if mask.weights is not None:
         raise ValueError("sdpa has no attention weights to give: call model.set_attn_implementation('eager') first")
     if mask.parts is not None:
