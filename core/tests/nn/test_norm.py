@@ -39,3 +39,33 @@ def test_module() -> None:
     assert list(norm.state_dict()) == ["weight"]
     assert norm.weight.grad is not None
     assert "8, eps=0.001" in repr(norm)
+
+
+@pytest.mark.parametrize("shape", [(96,), (2, 3, 96)])
+def test_gradients_of_first_and_second_order(shape: tuple[int, ...]) -> None:
+    make = torch.Generator().manual_seed(1)
+    x, weight, seen = (torch.randn(size, generator=make) for size in (shape, (96,), shape))
+    found = x.clone().requires_grad_(), weight.clone().requires_grad_()
+    expected = x.double().requires_grad_(), weight.double().requires_grad_()
+    for inputs, norm in ((found, rms_norm), (expected, published)):
+        first = torch.autograd.grad((norm(*inputs, 1e-5) * seen).sum(), inputs, create_graph=True)
+        (first[0].square().sum() + first[1].sin().sum()).backward()
+        for ours in (*first, *(one.grad for one in inputs)):
+            assert ours is not None
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours.grad is not None
+        assert theirs.grad is not None
+        torch.testing.assert_close(ours.grad.double(), theirs.grad, atol=1e-4, rtol=1e-4)
+
+
+def test_training_keeps_the_input_alone() -> None:
+    kept: list[torch.Tensor] = []
+    x, weight = torch.randn(4, 8, dtype=torch.bfloat16, requires_grad=True), torch.ones(8, requires_grad=True)
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept.append(tensor)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda one: one):
+        rms_norm(x, weight, 1e-5)
+    assert [one.data_ptr() for one in kept] == [x.data_ptr(), weight.data_ptr()]

@@ -3,8 +3,11 @@
 B batch   T new positions   D width
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.autograd import Function
 
 _ZERO = torch.zeros((), device="cpu")
 
@@ -25,14 +28,50 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     """
     if x.numel() == weight.shape[0] and not torch.is_grad_enabled() and x.is_cpu and not torch.compiler.is_compiling():
         return _rms_norm_of_one_row(x, weight, eps)
+    if torch.compiler.is_compiling():
+        return _rms_norm(x, weight, eps)
+    if torch.is_grad_enabled():
+        return _RMSNorm.apply(x, weight, eps)  # type: ignore[no-any-return,no-untyped-call]  # torch's is not annotated
     wide = x.float()
-    if torch.is_grad_enabled() or torch.compiler.is_compiling():
-        normal = wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)
-        return weight * normal.to(x.dtype)
     length = torch.linalg.vector_norm(wide, dim=-1, keepdim=True)
     scale = length.square_().div_(weight.shape[0]).add_(eps).rsqrt_()
     normal = wide * scale if wide is x else wide.mul_(scale).to(x.dtype)
     return normal * weight
+
+
+def _rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    wide = x.float()
+    normal = wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)
+    return weight * normal.to(x.dtype)
+
+
+class _RMSNorm(Function):
+    """`_rms_norm`, of which the backward pass keeps x alone: the rest costs less to compute again than to remember."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+        return _rms_norm(x, weight, eps)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, float], output: Tensor) -> None:
+        x, weight, ctx.eps = inputs
+        ctx.save_for_backward(x, weight)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None]:
+        (gradient,) = gradients
+        x, weight = ctx.saved_tensors
+        wide = x.float()
+        scale = torch.rsqrt(wide.square().mean(-1, keepdim=True) + ctx.eps)
+        normal = wide * scale
+        of_weight = None
+        if ctx.needs_input_grad[1]:
+            of_weight = (gradient * normal.to(x.dtype)).reshape(-1, weight.shape[0]).sum(0).to(weight.dtype)
+        of_normal = (gradient * weight).float()
+        of_x = (of_normal - normal * (of_normal * normal).mean(-1, keepdim=True)) * scale
+        return of_x.to(x.dtype), of_weight, None
 
 
 def _rms_norm_of_one_row(x: Tensor, weight: Tensor, eps: float) -> Tensor:
