@@ -32,6 +32,7 @@ from modelry.tying import tied_names
 
 if TYPE_CHECKING:
     from modelry.model import PreTrainedModel
+    from modelry.parallel.loading import OwnParts
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,7 @@ def assemble(
     offload_folder: Path | None = None,
     packing: Packing | None = None,
     ignore_mismatched: bool = False,
+    divided: "OwnParts | None" = None,
 ) -> Assembled:
     """Give every parameter and buffer of a model its stored value.
 
@@ -107,6 +109,7 @@ def assemble(
         dtype: of floating tensors; "auto" or None: the one that most of them are stored in.
         offload_folder: for tensors that stay on disk in another form than the checkpoint's.
         ignore_mismatched: make head tensors of another shape anew.
+        divided: of a model that is divided over processes: what reads this one's parts.
 
     Raises:
         CheckpointError: missing, unexpected or mis-shaped tensors, all in one message.
@@ -149,7 +152,8 @@ def assemble(
                 continue
         stored = [checkpoint.read(name) for name in files_names]
         in_use = False
-        for name, tensor in zip(step.ours, step.row.read(stored), strict=True):
+        read = step.row.read(stored) if divided is None else divided.read(step, stored)
+        for name, tensor in zip(step.ours, read, strict=True):
             device = placement.device_of(name)
             parts: Mapping[str, Tensor] | None = None
             if packing is not None and packs and name.startswith(packed):
@@ -162,15 +166,17 @@ def assemble(
             for part_name, part in parts.items():
                 if part_name in files:
                     regions[part.data_ptr()] = files[part_name]
-                _assign(model, part_name, part, regions)
+                _assign(model, part_name, part if divided is None else divided.whole(part_name, part), regions)
                 in_use = in_use or any(_same_memory(part, one) for one in stored)
-        del stored, tensor, parts, part
+        del stored, read, tensor, parts, part
         if not in_use:
             for name in files_names:
                 checkpoint.release(name)
     model.tie_weights()
     if found.new:
         new_parts.make(model, found.new, dtype=wanted, placement=placement)
+        if divided is not None:
+            divided.divide_new(model, found.new)
         model.tie_weights()
     _move_computed(model, placement)
     _check_whole(model, packing)

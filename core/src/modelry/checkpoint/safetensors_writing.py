@@ -17,11 +17,16 @@ _NAMES = {dtype: name for name, dtype in SAFETENSORS.items()}
 
 
 def write_safetensors(
-    path: Path, tensors: Mapping[str, Tensor], *, after_each: Callable[[Tensor], None] | None = None
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    *,
+    fetch: Callable[[str], Tensor] | None = None,
+    after_each: Callable[[Tensor], None] | None = None,
 ) -> None:
     """Write tensors, of any device and layout, to a file.
 
     Args:
+        fetch: gives a tensor when its turn comes; `tensors` then only say their shapes and dtypes.
         after_each: called with each tensor when it has been written.
 
     Raises:
@@ -32,7 +37,7 @@ def write_safetensors(
     with path.open("wb") as file:
         file.write(header)
         for name in spans:
-            tensor = tensors[name]
+            tensor = tensors[name] if fetch is None else fetch(name)
             if tensor.numel():
                 flat = tensor.detach().to("cpu").contiguous().reshape(-1)
                 file.write(flat.view(torch.uint8).numpy().data)

@@ -5,7 +5,7 @@ All files are written aside, and renamed when the last one is complete: until th
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,10 +16,11 @@ from modelry.atomic import written_aside
 from modelry.checkpoint.dtypes import dtype_name
 from modelry.checkpoint.naming import table_of
 from modelry.checkpoint.placement import size_in_bytes
-from modelry.checkpoint.safetensors_writing import write_safetensors
+from modelry.checkpoint.safetensors_writing import layout, write_safetensors
 from modelry.checkpoint.shards import INDEX, WEIGHTS
 from modelry.config_file import CONFIG_NAME, config_text
 from modelry.errors import CheckpointError
+from modelry.parallel.state import is_divided
 from modelry.tying import tied_names
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ _SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 def save_model(model: "PreTrainedModel", folder: Path, *, max_shard_size: str | int = "10GB") -> None:
     """Write a model's tensors, configuration and generation configuration into a folder.
 
+    Where the model is spread over processes all of them call it, and the first one writes.
+
     Raises:
         CheckpointError: a tensor has no values (meta device), or `folder` is a file.
         OSError: the disk is full or the folder not writable; the files that were there are whole.
@@ -45,16 +48,37 @@ def save_model(model: "PreTrainedModel", folder: Path, *, max_shard_size: str | 
     config.architectures = [type(model).__name__]
     config.dtype = dtype_name(model.dtype)
     config.quantization_config = None if model.hf_quantizer is None else model.hf_quantizer.to_config()
-    files = _named(_shards(stored_tensors(model), limit))
+    gathering = None
+    if is_divided(model):
+        from modelry.parallel.saving import Gathering
+
+        gathering = Gathering(model)
+    files = _named(_shards(stored_tensors(model) if gathering is None else gathering.shapes, limit))
     texts = {CONFIG_NAME: config_text(config)}
     if model.has_generation_config:
         texts[GENERATION_CONFIG_NAME] = model.generation_config.to_json_string()
     if len(files) > 1:
         texts[INDEX] = _index(files)
+    if gathering is None:
+        _write(folder, files, texts, after_each=None if model.offloaded is None else model.offloaded.release)
+        return
+    with gathering.together(name for tensors in files.values() for name in layout(tensors)[1]):
+        if gathering.writes:
+            _write(folder, files, texts, fetch=gathering.tensor)
+
+
+def _write(
+    folder: Path,
+    files: Mapping[str, Mapping[str, Tensor]],
+    texts: Mapping[str, str],
+    *,
+    fetch: Callable[[str], Tensor] | None = None,
+    after_each: Callable[[Tensor], None] | None = None,
+) -> None:
     with ExitStack() as until_all_are_written:
         for name, tensors in files.items():
             aside = until_all_are_written.enter_context(written_aside(folder / name))
-            write_safetensors(aside, tensors, after_each=None if model.offloaded is None else model.offloaded.release)
+            write_safetensors(aside, tensors, fetch=fetch, after_each=after_each)
         for name, text in texts.items():
             until_all_are_written.enter_context(written_aside(folder / name)).write_text(text, encoding="utf-8")
     for path in folder.iterdir():  # of an older save with another number of shards

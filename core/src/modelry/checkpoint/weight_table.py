@@ -53,6 +53,10 @@ class Row(ABC):
     def write(self, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
         """The checkpoint's tensors from the model's."""
 
+    def views(self, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
+        """The same as `read`, and where that can be without reading: views of the checkpoint's tensors."""
+        return self.read(tensors)
+
     over: str = dataclasses.field(default="", init=False)
     """The letter that numbers the tensors on the checkpoint's side of one step."""
     written: bool = dataclasses.field(default=True, init=False)
@@ -100,7 +104,10 @@ class Transpose(Rename):
     """A matrix stored as (inputs, outputs), as Conv1D layers do; ours is (outputs, inputs)."""
 
     def read(self, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
-        return [tensor.transpose(-1, -2).contiguous() for tensor in tensors]
+        return [tensor.contiguous() for tensor in self.views(tensors)]
+
+    def views(self, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
+        return [tensor.transpose(-1, -2) for tensor in tensors]
 
     def write(self, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
         return self.read(tensors)
@@ -130,6 +137,9 @@ class Split(Row):
         return self.model
 
     def read(self, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
+        return [part.contiguous() for part in self.views(tensors)]
+
+    def views(self, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
         (whole,) = tensors
         if self.transposed and whole.dim() > 1:
             whole = whole.transpose(-1, -2)
@@ -139,7 +149,7 @@ class Split(Row):
             raise CheckpointError(
                 f"{self.checkpoint} has length {length} along {self.dim}; {sizes} are to be cut from it"
             )
-        return [part.contiguous() for part in torch.split(whole, sizes, self.dim)]
+        return torch.split(whole, sizes, self.dim)
 
     def write(self, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
         whole = torch.cat(list(tensors), self.dim)

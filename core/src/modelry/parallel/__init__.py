@@ -5,11 +5,23 @@ finished model, from outside. Shoeybi et al. 2019 (Megatron-LM), https://arxiv.o
 
     mesh = init_device_mesh("cpu", (2,), mesh_dim_names=("tp",))
     parallelize(model, mesh)
-    model.generate(...)                                       # the same in every process
-    AutoModelForCausalLM.from_pretrained(ref, tp_plan="auto")   # reads this process's part of each tensor only
+    model.generate(...)                                         # the same in every process
+    AutoModelForCausalLM.from_pretrained(ref, tp_plan="auto")   # each process reads its part of each tensor only
 """
 
-from modelry.parallel.applying import parallelize
-from modelry.parallel.plan import plan_of
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from modelry.parallel.applying import parallelize
+    from modelry.parallel.plan import plan_of
 
 __all__ = ["parallelize", "plan_of"]
+
+_ROOMS = {"parallelize": "applying", "plan_of": "plan"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOMS:
+        raise AttributeError(f"module 'modelry.parallel' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"modelry.parallel.{_ROOMS[name]}"), name)

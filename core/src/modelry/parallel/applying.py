@@ -11,9 +11,10 @@ from torch.distributed.tensor import DTensor
 
 from modelry.errors import ParallelError
 from modelry.parallel.deciding import Decided, decide
-from modelry.parallel.divided import Share, divide, is_divided
+from modelry.parallel.divided import Share, divide
 from modelry.parallel.parts import Part
 from modelry.parallel.plan import named_by, plan_of
+from modelry.parallel.state import is_divided
 
 if TYPE_CHECKING:
     from modelry.model import PreTrainedModel
@@ -76,7 +77,7 @@ def _apply(model: nn.Module, decided: Decided, mesh: DeviceMesh) -> None:
         share = _share(path, word, owned, decided, mesh)
         for name, parameter in owned.items():
             if id(parameter) not in spread:
-                spread[id(parameter)] = _distributed(parameter, decided.parts.get(id(parameter), Part()), mesh)
+                spread[id(parameter)] = distributed(parameter, decided.parts.get(id(parameter), Part()), mesh)
             module._parameters[name] = spread[id(parameter)]
         divide(module, word, share)
     for path, counts in decided.counts.items():
@@ -97,8 +98,8 @@ def _share(path: str, word: str, owned: Mapping[str, nn.Parameter], decided: Dec
     return Share(group, whole=frozenset(tied))
 
 
-def _distributed(parameter: nn.Parameter, part: Part, mesh: DeviceMesh) -> nn.Parameter:
-    """The same parameter as a DTensor of which this process keeps its part alone."""
+def distributed(parameter: nn.Parameter, part: Part, mesh: DeviceMesh) -> nn.Parameter:
+    """A parameter that every process has, as a DTensor of which this one keeps its part. The first process's counts."""
     with torch.no_grad():
         whole = parameter.detach()
         if not whole.is_meta:

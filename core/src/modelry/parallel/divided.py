@@ -9,9 +9,8 @@ B batch   T positions   I input width   O output width   V vocabulary
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.distributed import ProcessGroup
 from torch.distributed.tensor import DTensor, Replicate
@@ -102,18 +101,6 @@ class Summed(Divided):
         return add_up(own, self.tp_share.group)
 
 
-Way = Literal[
-    "",
-    "colwise",
-    "rowwise",
-    "packed_colwise",
-    "qkv_colwise",
-    "colwise_gather_output",
-    "embedding_rowwise",
-    "embedding_colwise",
-    "moe_tp_experts",
-    "replicated_with_grad_allreduce",
-]
 CLASSES: Mapping[str, type[Divided]] = {
     "": Whole,
     "colwise": Colwise,
@@ -170,26 +157,3 @@ def _own_padding(module: nn.Module, group: ProcessGroup) -> None:
     if padding is not None:
         own = padding - group.rank() * count
         module.__dict__["padding_idx"] = own if 0 <= own < count else None
-
-
-def is_divided(model: nn.Module) -> bool:
-    """Whether a model's parameters are spread over processes."""
-    return any(isinstance(parameter, DTensor) for parameter in model.parameters())
-
-
-def local_of(tensor: Tensor) -> Tensor:
-    """This process's part."""
-    return tensor._local_tensor if isinstance(tensor, DTensor) else tensor
-
-
-def placed_like(model_tensor: DTensor, local: Tensor) -> DTensor:
-    """A part of this process as the whole that a model has."""
-    with torch.no_grad():
-        return DTensor.from_local(
-            local,
-            model_tensor.device_mesh,
-            model_tensor.placements,
-            run_check=False,
-            shape=model_tensor.shape,
-            stride=model_tensor.stride(),
-        )

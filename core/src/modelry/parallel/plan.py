@@ -103,8 +103,8 @@ def named_by(plan: Mapping[str, str], names: Iterable[str], *, model: str, stric
     Args:
         names: of all modules and parameters.
         model: its class, for errors.
-        strict: every pattern must name something; otherwise those are passed over whose surroundings the model does
-            not have either, such as a decoder's in an encoder.
+        strict: every pattern must name something; otherwise those are passed over that name no part of a layer which
+            the model has, since heads differ: a decoder's in an encoder, say.
 
     Raises:
         ParallelError: an unknown word, or a pattern that names nothing.
@@ -117,7 +117,7 @@ def named_by(plan: Mapping[str, str], names: Iterable[str], *, model: str, stric
             close = get_close_matches(word, WORDS | OLDER_WORDS.keys(), 3, 0.4) or sorted(WORDS)
             raise ParallelError(f"the plan of {model} says {word!r} of {pattern}: no such way; meant {_or(close)}?")
         named = matching(pattern, every)
-        if not named and (strict or _has_surroundings(pattern, every)):
+        if not named and (strict or _is_of_a_layer(pattern, every)):
             raise ParallelError(
                 f"the plan of {model} names {pattern}, and nothing there is called so{_near(pattern, every)}"
             )
@@ -133,9 +133,9 @@ def matching(pattern: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if expression.fullmatch(name)]
 
 
-def _has_surroundings(pattern: str, names: Iterable[str]) -> bool:
-    outer = pattern.rpartition(".")[0]
-    return not outer or bool(matching(outer, names))
+def _is_of_a_layer(pattern: str, names: Iterable[str]) -> bool:
+    """Whether the model has the layer, numbered in a list, of which a pattern names a part."""
+    return any(any(map(str.isdigit, name.split("."))) for name in matching(pattern.rpartition(".")[0], names))
 
 
 def _near(pattern: str, names: Iterable[str]) -> str:
