@@ -28,7 +28,7 @@ def test_next_token_loss() -> None:
 
 
 def test_labels_that_do_not_fit() -> None:
-    with pytest.raises(ValueError, match=r"labels have shape \(2, 4\) and logits \(2, 1, 5\)"):
+    with pytest.raises(ValueError, match=r"labels have shape \(2, 4\), and there are scores of \(2, 1\) positions"):
         next_token_loss(LOGITS[:, -1:], torch.zeros(2, 4, dtype=torch.long))
 
 

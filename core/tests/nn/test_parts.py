@@ -133,3 +133,24 @@ def _inside(one: Stretch, found: list[Stretch]) -> list[int]:
 
 def test_texts_of() -> None:
     assert list(texts_of(torch.tensor([[0, 1, 1, 2], [5, 5, 0, 5]]))) == [(0, 1, 2), (0, 3, 1), (1, 0, 2), (1, 3, 1)]
+
+
+def test_gradients_of_texts_in_rows() -> None:
+    """The texts of a row, padding between and behind them, as parts and by the whole table."""
+    numbers = torch.tensor([[1, 1, 1, 0, 2, 2, 0], [3, 4, 4, 4, 4, 4, 4]])
+    shapes = ((2, HEADS, 7, SIZE), (2, KV_HEADS, 7, SIZE), (2, KV_HEADS, 7, SIZE))
+    generator = torch.Generator().manual_seed(0)
+    q, k, v = (torch.randn(shape, generator=generator, requires_grad=True) for shape in shapes)
+    mask = causal_mask(numbers, new=7, device=CPU)
+    assert mask.parts is not None
+    assert mask.allowed is not None
+    found = sdpa_attention(q, k, v, mask, scale=0.3)
+    wanted = sdpa_attention(q, k, v, at_once(mask), scale=0.3)
+    real = numbers.bool()
+    weights = torch.randn(int(real.sum()), HEADS, SIZE, generator=generator)
+    gradients = []
+    for mixed in (found, wanted):
+        kept = mixed.transpose(1, 2)[real]
+        gradients.append(torch.autograd.grad((kept * weights).sum(), (q, k, v)))
+    torch.testing.assert_close(found.transpose(1, 2)[real], wanted.transpose(1, 2)[real])
+    torch.testing.assert_close(gradients[0], gradients[1])

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from modelry.cache import Cache
 from modelry.configuration import ModelConfig
+from modelry.heads.chunked_loss import can_be_chunked, chunked_next_token_loss
 from modelry.heads.losses import next_token_loss
 from modelry.model import PreTrainedModel
 from modelry.nn.linear import Linear
@@ -53,6 +54,7 @@ class CausalLM(PreTrainedModel):
         output_attentions: bool | None = None,
         logits_to_keep: int | Tensor = 0,
         num_items_in_batch: Tensor | int | None = None,
+        skip_logits: bool = False,
         **more: Any,
     ) -> CausalLMOutputWithPast | CausalLMOutputWithCrossAttentions:
         """Score the next token at each position, or at the ones asked for.
@@ -61,6 +63,7 @@ class CausalLM(PreTrainedModel):
             labels: (B, T); the loss compares each position with the next one's label, -100 does not count.
             logits_to_keep: so many of the last positions, 0 for all; or their numbers, (N,) int64.
             num_items_in_batch: see `modelry.heads.losses.cross_entropy`.
+            skip_logits: nobody needs them beside the loss of `labels`, which then takes less memory and time.
             more: and the others: those of the base model.
         """
         out = self.base_model(
@@ -79,8 +82,15 @@ class CausalLM(PreTrainedModel):
             hidden = hidden[:, logits_to_keep]
         elif 0 < logits_to_keep < hidden.shape[1]:
             hidden = hidden[:, -logits_to_keep:]
-        logits = self.get_submodule(self.head_name)(hidden)
-        loss = None if labels is None else next_token_loss(logits, labels, num_items_in_batch=num_items_in_batch)
+        head = self.get_submodule(self.head_name)
+        logits: Tensor | None = None
+        loss: Tensor | None = None
+        if skip_logits and labels is not None and can_be_chunked(head):
+            loss = chunked_next_token_loss(head, hidden, labels, num_items_in_batch=num_items_in_batch)
+        else:
+            logits = scores = head(hidden)
+            if labels is not None:
+                loss = next_token_loss(scores, labels, num_items_in_batch=num_items_in_batch)
         if "cross_attentions" in out:
             return CausalLMOutputWithCrossAttentions(
                 loss, logits, out.past_key_values, out.hidden_states, out.attentions, out.cross_attentions

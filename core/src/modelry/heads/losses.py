@@ -59,13 +59,26 @@ def next_token_loss(logits: Tensor, labels: Tensor, *, num_items_in_batch: Tenso
     Raises:
         ValueError: labels are not (B, T): logits_to_keep does not go with labels.
     """
-    if logits.shape[:-1] != labels.shape:
-        raise ValueError(
-            f"labels have shape {tuple(labels.shape)} and logits {tuple(logits.shape)}: give one label for each "
-            "position, and no logits_to_keep"
-        )
-    shifted = F.pad(labels, (0, 1), value=IGNORED)[:, 1:]
+    shifted = shifted_labels(labels, logits.shape[:-1])
     return cross_entropy(logits.flatten(0, 1), shifted.flatten(), num_items_in_batch=num_items_in_batch)
+
+
+def shifted_labels(labels: Tensor, positions: torch.Size) -> Tensor:
+    """The next position's label at each position, (B, T); the last has none.
+
+    Args:
+        labels: (B, T).
+        positions: the shape that labels must have.
+
+    Raises:
+        ValueError: they have another.
+    """
+    if labels.shape != positions:
+        raise ValueError(
+            f"labels have shape {tuple(labels.shape)}, and there are scores of {tuple(positions)} positions: give one "
+            "label for each, and no logits_to_keep"
+        )
+    return F.pad(labels, (0, 1), value=IGNORED)[:, 1:]
 
 
 def classification_loss(logits: Tensor, labels: Tensor, *, problem_type: str | None) -> Tensor:

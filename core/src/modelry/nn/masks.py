@@ -188,7 +188,7 @@ def causal_mask(
     if padding is None:
         earlier = seen if window is None and first == 0 else None
         return Mask(weights=weights, earlier=earlier, sight=sight)
-    falls_apart = eager and weights is None and not torch.is_grad_enabled()
+    falls_apart = eager and weights is None and (several or not torch.is_grad_enabled())
     return Mask(weights=weights, sight=sight, parts=_parts_of if falls_apart else None)
 
 

@@ -85,6 +85,8 @@ def _earlier_and_own(q: Tensor, k: Tensor, v: Tensor, earlier: int, *, scale: fl
 
 def _by_parts(q: Tensor, k: Tensor, v: Tensor, parts: list[Part], *, scale: float, dropout: float) -> Tensor:
     """Each part by itself, over the keys that it needs; zeros where no part is."""
+    if torch.is_grad_enabled():
+        return _joined(q, k, v, parts, scale=scale, dropout=dropout)
     rows, heads, new, size = q.shape
     mixed = q.new_zeros(rows, new, heads, size).transpose(1, 2)  # laid out as the next layer reads it
     for part in parts:
@@ -95,3 +97,24 @@ def _by_parts(q: Tensor, k: Tensor, v: Tensor, parts: list[Part], *, scale: floa
         values = v.narrow(0, *part.rows).narrow(2, *part.keys)
         place.copy_(sdpa_attention(here, keys, values, part.mask, scale=scale, dropout=dropout))
     return mixed
+
+
+def _joined(q: Tensor, k: Tensor, v: Tensor, parts: list[Part], *, scale: float, dropout: float) -> Tensor:
+    """The same of parts of one row each, in the order of rows and queries, with gradients: nothing is overwritten."""
+    rows, heads, new, size = q.shape
+    pieces, at = [], 0
+    for part in parts:
+        row, begin, count = part.rows[0], *part.queries
+        assert part.rows[1] == 1, "with gradients only texts that share a row fall apart"
+        pieces.append(_nothing(q, row * new + begin - at))
+        queries = q.narrow(0, row, 1).narrow(2, begin, count)
+        keys, values = (one.narrow(0, row, 1).narrow(2, *part.keys) for one in (k, v))
+        mixed = sdpa_attention(queries, keys, values, part.mask, scale=scale, dropout=dropout)  # (1, H, count, E)
+        pieces.append(mixed.transpose(1, 2))
+        at = row * new + begin + count
+    pieces.append(_nothing(q, rows * new - at))
+    return torch.cat(pieces, dim=1).view(rows, new, heads, size).transpose(1, 2)
+
+
+def _nothing(q: Tensor, count: int) -> Tensor:
+    return q.new_zeros(1, count, q.shape[1], q.shape[3])

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from modelry_trainer import accumulation
 from modelry_trainer.errors import TrainingError
 from modelry_trainer.losses import smoothed_cross_entropy
+from modelry_trainer.unpadding import keeps_texts_apart, without_padding
 
 if TYPE_CHECKING:
     from modelry_trainer.arguments import TrainingArguments
@@ -18,15 +19,17 @@ def model_loss(
     model: nn.Module,
     inputs: Mapping[str, Any],
     args: "TrainingArguments",
+    num_items_in_batch: Any,
     *,
     func: Callable[..., Tensor] | None,
-    num_items_in_batch: Any,
+    outputs_wanted: bool = True,
 ) -> tuple[Tensor, Any, bool]:
     """Run the model.
 
     Args:
-        func: of the user: (outputs, labels, num_items_in_batch) -> loss.
         num_items_in_batch: labels that count in the whole step; None: the mean over this batch is wanted.
+        func: of the user: (outputs, labels, num_items_in_batch) -> loss.
+        outputs_wanted: where nobody looks at them, the model may leave out all but the loss.
 
     Returns:
         The loss, the outputs, and whether the loss has been divided by num_items_in_batch.
@@ -44,6 +47,8 @@ def model_loss(
         divided = whole and accumulation.takes_item_count(model)
         if divided:
             given["num_items_in_batch"] = num_items_in_batch
+        if not outputs_wanted:
+            given |= _loss_only(model, inputs, parameters, args)
         outputs = model(**given)
         return _loss_of(outputs, given), outputs, divided
     labels: Any = given.get("labels")
@@ -60,6 +65,16 @@ def model_loss(
         num_items_in_batch=num_items_in_batch,
     )
     return loss, outputs, whole
+
+
+def _loss_only(
+    model: nn.Module, inputs: Mapping[str, Any], parameters: Mapping[str, Any], args: "TrainingArguments"
+) -> dict[str, Any]:
+    """What to give the model besides, or in another form, where its loss alone is wanted."""
+    changed: dict[str, Any] = {"skip_logits": True} if "skip_logits" in parameters else {}
+    if keeps_texts_apart(model, args):
+        changed |= without_padding(inputs) or {}
+    return changed
 
 
 def _loss_of(outputs: Any, inputs: Mapping[str, Any]) -> Tensor:

@@ -177,7 +177,7 @@ class Trainer:
                 loss is the mean over this batch, and training_step gives it its weight.
         """
         loss, outputs, self._divided = model_loss(
-            model, inputs, self.args, func=self.compute_loss_func, num_items_in_batch=num_items_in_batch
+            model, inputs, self.args, num_items_in_batch, func=self.compute_loss_func, outputs_wanted=return_outputs
         )
         return (loss, outputs) if return_outputs else loss
 
