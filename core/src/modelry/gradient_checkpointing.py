@@ -28,7 +28,7 @@ def enable(model: "PreTrainedModel", options: dict[str, Any]) -> None:
     Raises:
         ConfigError: the model has no list of layers, or says it cannot.
     """
-    layers = list(_layers(model))
+    layers = list(layers_of(model))
     if not layers or not model.supports_gradient_checkpointing:
         raise ConfigError(f"{type(model).__name__} cannot recompute its layers (gradient checkpointing)")
     disable(model)
@@ -40,14 +40,14 @@ def enable(model: "PreTrainedModel", options: dict[str, Any]) -> None:
 
 def disable(model: "PreTrainedModel") -> None:
     """Let all layers keep their activations; does nothing when they do."""
-    for layer in _layers(model):
+    for layer in layers_of(model):
         layer.__dict__.pop("forward", None)
     handle = model.__dict__.pop(_HANDLE, None)
     if handle is not None:
         handle.remove()
 
 
-def _layers(model: nn.Module) -> Iterator[nn.Module]:
+def layers_of(model: nn.Module) -> Iterator[nn.Module]:
     """Layers of the outermost lists: a list inside a layer is recomputed with it."""
     for child in model.children():
         if isinstance(child, nn.ModuleList):
@@ -57,7 +57,7 @@ def _layers(model: nn.Module) -> Iterator[nn.Module]:
                 else:
                     yield layer
         else:
-            yield from _layers(child)
+            yield from layers_of(child)
 
 
 def _recomputed(layer: nn.Module, options: dict[str, Any], /, *inputs: Any, **named: Any) -> Any:

@@ -140,10 +140,10 @@ def test_a_full_disk_leaves_the_checkpoint_before(
 ) -> None:
     from modelry_trainer import resuming
 
-    def write(folder: Path, name: str, tree: Any) -> None:
+    def write(folder: Path, name: str, tree: Any, **more: Any) -> None:
         if "checkpoint-2" in str(folder):
             raise OSError(28, "No space left on device")
-        real(folder, name, tree)
+        real(folder, name, tree, **more)
 
     real = resuming.write_tree
     monkeypatch.setattr(resuming, "write_tree", write)

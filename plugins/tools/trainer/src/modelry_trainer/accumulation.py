@@ -5,12 +5,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from modelry.heads.losses import IGNORED
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
-    """The model inside an adapter's (PEFT), or itself."""
+    """The model inside what sums the gradients of its copies (DDP) and inside an adapter's (PEFT), or itself."""
+    if isinstance(model, DistributedDataParallel):
+        model = model.module
     inner = getattr(model, "get_base_model", None)
     return inner() if callable(inner) else model
 

@@ -8,16 +8,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from modelry_trainer.contradictions import refuse_contradictions, refuse_unknown
+from modelry_trainer.distributed.environment import Launched, launched
+from modelry_trainer.distributed.options import Sharding, sharding_of
+from modelry_trainer.distributed.sizes import checked_config
 from modelry_trainer.errors import ArgumentsError
+from modelry_trainer.script_arguments import ScriptArguments
 from modelry_trainer.unbuilt import UNBUILT, refuse_unbuilt
 
 Interval = Literal["no", "steps", "epoch"]
+Level = Literal["debug", "info", "warning", "error", "critical", "passive"]
 
 
-class TrainingArguments(BaseModel):
+class TrainingArguments(ScriptArguments):
     """Everything about a training that is not the model, the data or code.
 
     Args:
@@ -94,6 +99,10 @@ class TrainingArguments(BaseModel):
     project: str = "huggingface"
     report_html: bool = True
     """Our own: write report.html into output_dir at the end."""
+    log_level: Level = "passive"
+    log_level_replica: Level = "warning"
+    logging_nan_inf_filter: bool = Field(True, description="rows whose loss is no number are left out of eval_loss")
+    debug: Literal["", "underflow_overflow"] = ""
 
     # Evaluation
     eval_strategy: Interval = "no"
@@ -103,7 +112,7 @@ class TrainingArguments(BaseModel):
     eval_do_concat_batches: bool = True
     eval_accumulation_steps: int | None = Field(None, gt=0)
     prediction_loss_only: bool = False
-    include_for_metrics: list[Literal["inputs", "loss"]] = []
+    include_for_metrics: list[Literal["inputs", "loss"]] = Field([])
     batch_eval_metrics: bool = False
 
     # Checkpoints
@@ -128,6 +137,31 @@ class TrainingArguments(BaseModel):
     dataloader_persistent_workers: bool = False
     dataloader_prefetch_factor: int | None = Field(None, gt=0)
     dataloader_multiprocessing_context: Literal["fork", "spawn", "forkserver"] | None = None
+    dataloader_in_order: bool = True
+
+    # The hub
+    push_to_hub: bool = False
+    hub_model_id: str | None = None
+    hub_strategy: Literal["end", "every_save", "checkpoint", "all_checkpoints"] = "every_save"
+    hub_token: str | None = Field(None, repr=False)
+    hub_private_repo: bool | None = None
+    hub_always_push: bool = False
+    hub_revision: str | None = None
+
+    # Several processes, started by torchrun
+    local_rank: int = Field(-1, description="what torchrun says; another number than its LOCAL_RANK is refused")
+    average_tokens_across_devices: bool = True
+    ddp_backend: Literal["nccl", "gloo"] | None = None
+    ddp_timeout: int = Field(1800, gt=0, description="seconds that a process waits for the others")
+    ddp_find_unused_parameters: bool | None = None
+    ddp_bucket_cap_mb: int | None = Field(None, gt=0)
+    ddp_broadcast_buffers: bool | None = None
+    ddp_static_graph: bool | None = None
+    fsdp: bool | str | list[str] | None = None
+    fsdp_config: dict[str, Any] | str | None = None
+    parallelism_config: dict[str, int] | None = None
+    log_on_each_node: bool = True
+    save_on_each_node: bool = False
 
     def __init__(self, output_dir: str | Path | None = None, **values: Any) -> None:
         refuse_unknown(values, {*type(self).model_fields, *UNBUILT})
@@ -151,10 +185,23 @@ class TrainingArguments(BaseModel):
     def _yes_means_all(cls, value: object) -> object:
         return {True: "all", False: "no"}[value] if isinstance(value, bool) else value
 
-    @field_validator("lr_scheduler_type", "optim", "eval_strategy", "save_strategy", "logging_strategy", mode="before")
+    @field_validator(
+        "lr_scheduler_type",
+        "optim",
+        "eval_strategy",
+        "save_strategy",
+        "logging_strategy",
+        "hub_strategy",
+        mode="before",
+    )
     @classmethod
     def _value_of_enumeration(cls, value: object) -> object:
         return getattr(value, "value", value)  # the ecosystem's scripts hand over members of its enumerations
+
+    @field_validator("parallelism_config", mode="before")
+    @classmethod
+    def _sizes(cls, value: object) -> object:
+        return checked_config(value)
 
     @field_validator("lr_scheduler_kwargs", mode="before")
     @classmethod
@@ -195,6 +242,26 @@ class TrainingArguments(BaseModel):
         return dict(self.activation_checkpointing_kwargs or self.gradient_checkpointing_kwargs or {})
 
     @property
+    def sharding(self) -> Sharding | None:
+        """What `fsdp` and `fsdp_config` ask for; None where nothing is sharded."""
+        return sharding_of(self.fsdp, self.fsdp_config)
+
+    @property
+    def world_size(self) -> int:
+        """Processes that train together."""
+        return (launched() or Launched()).size
+
+    @property
+    def process_index(self) -> int:
+        """Which of them this is."""
+        return (launched() or Launched()).rank
+
+    @property
+    def local_process_index(self) -> int:
+        """Which of those of its machine this is."""
+        return (launched() or Launched()).local_rank
+
+    @property
     def optimizer_parameters(self) -> dict[str, Any]:
         """`optim_args` as a mapping: it may be written "momentum=0.9, nesterov=true"."""
         if not isinstance(self.optim_args, str):
@@ -227,8 +294,9 @@ class TrainingArguments(BaseModel):
         return round_up(self.warmup_steps, num_training_steps) if self.warmup_steps < 1 else int(self.warmup_steps)
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields as plain data."""
-        return self.model_dump(mode="json")
+        """All fields as plain data, without secrets."""
+        values = self.model_dump(mode="json")
+        return {**values, "hub_token": None if self.hub_token is None else "<HUB_TOKEN>"}
 
     def to_json_string(self) -> str:
         """The same as JSON text."""

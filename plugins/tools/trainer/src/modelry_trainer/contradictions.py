@@ -74,6 +74,7 @@ def _contradictions(args: "TrainingArguments") -> Iterable[str]:
             if getattr(args, name):
                 yield f"{name} is {getattr(args, name)!r} and dataloader_num_workers is 0: it needs at least one worker"
     yield from _best_and_saved(args)
+    yield from _of_processes(args)
     if args.batch_eval_metrics and not args.eval_do_concat_batches:
         yield "batch_eval_metrics hands over each batch, so eval_do_concat_batches=False says nothing: leave it out"
     if args.prediction_loss_only and args.include_for_metrics:
@@ -89,6 +90,37 @@ def _needing_evaluation(args: "TrainingArguments") -> Iterable[tuple[str, Any]]:
         yield "save_strategy", "best"
     if args.lr_scheduler_type == PLATEAU:
         yield "lr_scheduler_type", PLATEAU
+
+
+_OF_COPIES = ("ddp_find_unused_parameters", "ddp_bucket_cap_mb", "ddp_broadcast_buffers", "ddp_static_graph")
+
+
+def _of_processes(args: "TrainingArguments") -> Iterable[str]:
+    sharding = args.sharding  # refuses what it cannot mean
+    if args.use_cpu and args.ddp_backend == "nccl":
+        yield "use_cpu is True and ddp_backend 'nccl', which needs GPUs: write 'gloo', or leave it out"
+    divided = "fsdp" if sharding else "tp_size" if (args.parallelism_config or {}).get("tp_size", 1) > 1 else None
+    if divided is None:
+        return
+    for name in _OF_COPIES:
+        if getattr(args, name) is not None:
+            yield f"{name} is {getattr(args, name)!r} and {divided} is set: it is of DDP, which is not used then"
+    for name in ("fp16", "fp16_full_eval", "bf16_full_eval", "auto_find_batch_size", "save_on_each_node"):
+        if getattr(args, name):
+            yield f"{name} and {divided} are both set: " + _NOT_DIVIDED[name]
+    if getattr(args, "predict_with_generate", False) and sharding:
+        yield "predict_with_generate and fsdp are both set: processes write texts of different lengths; choose one"
+    if sharding and sharding.activation_checkpointing and args.checkpoints_activations:
+        yield "fsdp_config has activation_checkpointing, and activation_checkpointing is set too: write one of them"
+
+
+_NOT_DIVIDED = {
+    "fp16": "a scale of the loss is not kept over parts of tensors; set bf16",
+    "fp16_full_eval": "evaluation would need a second model; set bf16",
+    "bf16_full_eval": "evaluation would need a second model; set bf16",
+    "auto_find_batch_size": "processes cannot try again one by one; set a smaller batch",
+    "save_on_each_node": "the parts of a model belong into one folder that all machines see",
+}
 
 
 def _best_and_saved(args: "TrainingArguments") -> Iterable[str]:

@@ -11,7 +11,11 @@ import torch
 from torch import nn
 
 from modelry_trainer.accumulation import rows_of
+from modelry_trainer.distributed.spreading import let_go
+from modelry_trainer.distributed.world import World
 from modelry_trainer.errors import ArgumentsError, MetricFailed
+from modelry_trainer.feeding import BatchLoader, Fed
+from modelry_trainer.outputs import to_device
 from modelry_trainer.results import Collected, EvalPrediction
 
 if TYPE_CHECKING:
@@ -47,28 +51,29 @@ def evaluate_over(trainer: "Trainer", loader: Any, *, prefix: str, loss_only: bo
     rows = steps = 0
     metrics: dict[str, float] = {}
     measure = trainer.compute_metrics
-    with _resting(trainer.model, trainer.optimizer, args) as model:
-        for inputs, last in _and_whether_last(loader):
-            count = rows_of(inputs)
-            rows, steps = rows + count, steps + 1
+    with _resting(trainer.model, trainer.optimizer, args, trainer.world) as model:
+        for inputs, counts, last in _and_whether_last(loader):
+            steps += 1
             loss, logits, labels = trainer.prediction_step(model, inputs, loss_only, ignore_keys=ignore_keys)
-            if loss is not None:
-                losses.append(np.full(count, float(loss), dtype=np.float64))
             if logits is not None and trainer.preprocess_logits_for_metrics is not None:
                 logits = trainer.preprocess_logits_for_metrics(logits, labels)
-            batch = {"logits": logits, "labels": labels}
-            if "inputs" in args.include_for_metrics:
-                batch["inputs"] = inputs.get(trainer.main_input_name)
-            for name, value in batch.items():
-                kept[name].add(value)
+            seen = inputs.get(trainer.main_input_name) if "inputs" in args.include_for_metrics else None
+            before = len(losses)
+            for part in _of_all(trainer, (rows_of(inputs) if counts else 0, loss, logits, labels, seen)):
+                count, loss, *kinds = part
+                rows += count
+                if loss is not None:
+                    losses.append(np.full(count, float(loss), dtype=np.float64))
+                for name, value in zip(kept, kinds, strict=True):
+                    kept[name].add(value)
             trainer.tell("on_prediction_step", eval_dataloader=loader)
             if args.batch_eval_metrics and measure is not None and logits is not None:
-                metrics = _measured(measure, _handed(trainer, kept, losses), prefix, compute_result=last)
+                metrics = _measured(trainer, _handed(trainer, kept, losses[before:]), compute_result=last)
                 kept = {name: Collected(move_every=None, concatenate=True) for name in kept}
     predictions, label_ids = kept["logits"].all(), kept["labels"].all()
     if measure is not None and not args.batch_eval_metrics and predictions is not None and label_ids is not None:
         given = EvalPrediction(predictions, label_ids, kept["inputs"].all(), _losses(trainer, losses))
-        metrics = _measured(measure, given, prefix)
+        metrics = _measured(trainer, given)
     if losses:
         metrics[f"{prefix}_loss"] = float(np.concatenate(losses).mean())
     metrics = {name if name.startswith(f"{prefix}_") else f"{prefix}_{name}": value for name, value in metrics.items()}
@@ -97,7 +102,7 @@ def at_rest(optimizer: Any) -> Iterator[bool]:
 
 
 @contextmanager
-def _resting(model: nn.Module, optimizer: Any, args: "TrainingArguments") -> Iterator[nn.Module]:
+def _resting(model: nn.Module, optimizer: Any, args: "TrainingArguments", world: World) -> Iterator[nn.Module]:
     trained = model.training
     with at_rest(optimizer), torch.no_grad():
         shown = model.eval()
@@ -107,14 +112,23 @@ def _resting(model: nn.Module, optimizer: Any, args: "TrainingArguments") -> Ite
             yield shown
         finally:
             model.train(trained)
+            let_go(model, world)
 
 
-def _and_whether_last(loader: Any) -> Iterator[tuple[Any, bool]]:
-    batches = iter(loader)
+def _of_all(trainer: "Trainer", part: tuple[Any, ...]) -> list[Any]:
+    """What the processes have of one step, in the order of the data set; nothing of one that had no rows left."""
+    if trainer.world.data_size == 1:
+        return [part]
+    return [one for one in trainer.world.gathered(to_device(part, torch.device("cpu"))) if one[0]]
+
+
+def _and_whether_last(loader: Any) -> Iterator[tuple[Any, bool, bool]]:
+    """Batches, whether they count, and whether they are the last ones."""
+    batches = loader.epoch(0) if isinstance(loader, BatchLoader) else (Fed([], batch) for batch in loader)
     held = next(batches, None)
     while held is not None:
         following = next(batches, None)
-        yield held, following is None
+        yield held.batch, held.counts, following is None
         held = following
 
 
@@ -123,19 +137,29 @@ def _losses(trainer: "Trainer", losses: list[np.ndarray]) -> Any:
 
 
 def _handed(trainer: "Trainer", kept: dict[str, Collected], losses: list[np.ndarray]) -> EvalPrediction:
-    last = losses[-1:] if losses else losses
-    return EvalPrediction(kept["logits"].all(), kept["labels"].all(), kept["inputs"].all(), _losses(trainer, last))
+    return EvalPrediction(kept["logits"].all(), kept["labels"].all(), kept["inputs"].all(), _losses(trainer, losses))
 
 
-def _measured(measure: Any, given: EvalPrediction, prefix: str, **more: Any) -> dict[str, float]:
-    try:
-        found = measure(given, **more)
-    except Exception as error:
-        raise MetricFailed(f"compute_metrics raised {type(error).__name__}: {error}") from error
-    plain: dict[str, float] = {
-        name: value.item() if isinstance(value, np.generic | torch.Tensor) else value
-        for name, value in (found or {}).items()
-    }
+def _measured(trainer: "Trainer", given: EvalPrediction, **more: Any) -> dict[str, float]:
+    """What compute_metrics finds: in the first process, for all."""
+    measure: Any = trainer.compute_metrics
+    cause: list[Exception] = []
+
+    def attempt() -> Any:
+        try:
+            found = measure(given, **more)
+        except Exception as error:
+            cause.append(error)
+            return f"compute_metrics raised {type(error).__name__}: {error}"
+        return {
+            name: value.item() if isinstance(value, np.generic | torch.Tensor) else value
+            for name, value in (found or {}).items()
+        }
+
+    metrics = trainer.world.told(attempt)
+    if isinstance(metrics, str):
+        raise MetricFailed(metrics) from (cause[0] if cause else None)
+    plain: dict[str, float] = metrics
     return plain
 
 

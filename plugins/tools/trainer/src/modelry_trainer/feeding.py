@@ -7,21 +7,35 @@ an epoch that is begun in the middle is the rest of the same epoch.
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, final
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from modelry_trainer.errors import ArgumentsError, BadRow
-from modelry_trainer.sampling import EpochOrder
+from modelry_trainer.sampling import Dealing, EpochOrder, dealt
 
 if TYPE_CHECKING:
     from modelry_trainer.arguments import TrainingArguments
 
 Collate = Callable[[list[Any]], Any]
-Fed = tuple[list[int], Any]
-"""The numbers of the rows, and their batch."""
+
+
+class Fed(NamedTuple):
+    """A batch, and the numbers of its rows."""
+
+    rows: list[int]
+    batch: Any
+    counts: bool = True
+    """False where it only keeps a process company that has no rows left: others have these."""
+
+
+class _Numbered(NamedTuple):
+    number: int
+    row: Any
+    counts: bool
 
 
 def is_map_style(data: Any) -> bool:
@@ -38,7 +52,7 @@ class BatchLoader:
         collate: a list of rows to a batch.
         what: what a message calls the data set.
         order: of a map-style data set.
-        batch_size: of any other.
+        dealing: of any other: who reads how many rows of it at a time.
         device: where batches will go.
     """
 
@@ -50,10 +64,11 @@ class BatchLoader:
         *,
         what: str,
         order: EpochOrder | None,
-        batch_size: int,
+        dealing: Dealing,
         device: torch.device,
     ) -> None:
-        self.dataset, self.order, self.batch_size = data, order, batch_size
+        self.dataset, self.order, self.dealing = data, order, dealing
+        self.batch_size = dealing.batch_size
         self._seed = args.order_seed
         self._draws = torch.Generator()  # of its own: iterating takes nothing from the training's random numbers
         self._place = _Place(order)
@@ -68,8 +83,8 @@ class BatchLoader:
             "generator": self._draws,
         }
         if order is None:
-            rows: Any = _Stream(data, what)
-            options.update(batch_size=batch_size, drop_last=args.dataloader_drop_last)
+            rows: Any = _Stream(data, what, dealing, drop_last=args.dataloader_drop_last)
+            options.update(batch_size=None)
         else:
             rows = _Rows(data, what, args.order_seed)
             options.update(batch_sampler=self._place)
@@ -83,11 +98,11 @@ class BatchLoader:
         """
         if self.order is not None:
             return len(self.order)
-        return math.ceil(len(self.dataset) / self.batch_size)
+        return math.ceil(len(self.dataset) / (self.batch_size * self.dealing.world_size))
 
     def __iter__(self) -> Iterator[Any]:
         """The batches of the first epoch."""
-        return (batch for _, batch in self.epoch(0))
+        return (fed.batch for fed in self.epoch(0))
 
     def epoch(self, epoch: int, position: int = 0) -> Iterator[Fed]:
         """The rest of an epoch. A stream has no positions: it is read from its beginning, and so many are dropped."""
@@ -112,37 +127,49 @@ class _Place:
     def __len__(self) -> int:
         return 0 if self.order is None else len(self.order)
 
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+    def __iter__(self) -> Iterator[list[tuple[int, int, bool]]]:
         assert self.order is not None
-        for rows in self.order.at(self.epoch, self.position):
-            yield [(self.epoch, row) for row in rows]
+        for step, rows in enumerate(self.order.at(self.epoch, self.position), self.position):
+            counts = not self.order.stands_in(step)
+            yield [(self.epoch, row, counts) for row in rows]
 
 
 @final
 class _Rows:
-    """Rows by (epoch, number); the number comes along."""
+    """Rows by (epoch, number, whether it counts); the number and that come along."""
 
     def __init__(self, data: Any, what: str, seed: int) -> None:
         self.data, self.what, self.seed = data, what, seed
 
-    def __getitem__(self, key: tuple[int, int]) -> tuple[int, Any]:
-        epoch, row = key
+    def __getitem__(self, key: tuple[int, int, bool]) -> _Numbered:
+        epoch, row, counts = key
         if get_worker_info() is not None:
             _seed_worker((self.seed, epoch, row))
         try:
-            return row, self.data[row]
+            return _Numbered(row, self.data[row], counts)
         except Exception as error:
             raise BadRow(f"row {row} of the {self.what} cannot be read: {type(error).__name__}: {error}") from error
 
 
 @final
 class _Stream(IterableDataset[Any]):
-    """Rows as they come, counted."""
+    """Rows as they come, counted, in batches: of every W B rows those of this process."""
 
-    def __init__(self, data: Any, what: str) -> None:
-        self.data, self.what = data, what
+    def __init__(self, data: Any, what: str, dealing: Dealing, *, drop_last: bool) -> None:
+        self.data, self.what, self.dealing, self.drop_last = data, what, dealing, drop_last
 
-    def __iter__(self) -> Iterator[tuple[int, Any]]:
+    def __iter__(self) -> Iterator[list[_Numbered]]:
+        rows = self._rows()
+        every = self.dealing.batch_size * self.dealing.world_size
+        first: list[tuple[int, Any]] = []
+        while group := list(islice(rows, every)):
+            first = first or group
+            if len(group) < every and self.drop_last:
+                return
+            taken, counts = dealt(group, first, self.dealing)
+            yield [_Numbered(number, row, counts) for number, row in taken]
+
+    def _rows(self) -> Iterator[tuple[int, Any]]:
         number = 0
         rows = iter(self.data)
         while True:
@@ -164,24 +191,24 @@ class _NamedCollate:
     def __init__(self, collate: Collate, what: str) -> None:
         self.collate, self.what = collate, what
 
-    def __call__(self, rows: Sequence[tuple[int, Any]]) -> Fed:
-        numbers = [number for number, _ in rows]
+    def __call__(self, rows: Sequence[_Numbered]) -> Fed:
+        numbers = [one.number for one in rows]
         try:
-            return numbers, self.collate([row for _, row in rows])
+            return Fed(numbers, self.collate([one.row for one in rows]), rows[0].counts)
         except Exception as error:
             raise BadRow(f"{self._blame(rows)}: {type(error).__name__}: {error}") from error
 
-    def _blame(self, rows: Sequence[tuple[int, Any]]) -> str:
-        for number, row in rows:
+    def _blame(self, rows: Sequence[_Numbered]) -> str:
+        for number, row, _ in rows:
             try:
                 self.collate([row])
             except Exception:
                 return f"row {number} of the {self.what} cannot be made a batch"
-        shapes = [_outline(row) for _, row in rows]
-        odd = [number for (number, _), shape in zip(rows, shapes, strict=True) if shapes.count(shape) == 1]
+        shapes = [_outline(row) for _, row, _ in rows]
+        odd = [number for (number, _, _), shape in zip(rows, shapes, strict=True) if shapes.count(shape) == 1]
         if len(odd) == 1:
             return f"row {odd[0]} of the {self.what} does not fit the other rows of its batch"
-        return f"rows {', '.join(str(number) for number, _ in rows)} of the {self.what} do not fit into one batch"
+        return f"rows {', '.join(str(one.number) for one in rows)} of the {self.what} do not fit into one batch"
 
 
 def _outline(row: Any) -> str:

@@ -15,6 +15,8 @@ from modelry.errors import ModelryWarning, OutOfMemory
 from modelry.generation.failing import is_out_of_memory
 from modelry_trainer.accumulation import counted, divided, rows_of, shifts_labels
 from modelry_trainer.checkpoints.randomness import random_states, set_random_states
+from modelry_trainer.distributed.gathering import is_divided
+from modelry_trainer.distributed.spreading import holding_gradients
 from modelry_trainer.errors import BadRow, TrainingError
 from modelry_trainer.feeding import Fed
 from modelry_trainer.memory import release
@@ -40,7 +42,7 @@ class Gradients:
             BadRow: one row cannot be run.
         """
         trainer, place = self.trainer, self.place
-        for _, batch in group:
+        for _, batch, _ in group:
             if not isinstance(batch, Mapping):
                 raise TrainingError(
                     f"data_collator returns a {type(batch).__name__}: return a mapping, forward's arguments by name"
@@ -54,7 +56,7 @@ class Gradients:
                 if not (isinstance(error, OutOfMemory) or is_out_of_memory(error)):
                     self._blame(group, error)
                     raise
-                rows = max(rows_of(batch) for _, batch in group)
+                rows = max(rows_of(fed.batch) for fed in group)
                 if before is None or place.parts >= rows:
                     raise OutOfMemory(_advice(rows, place.parts, asked=before is not None, error=error)) from error
                 words = str(error)
@@ -68,32 +70,45 @@ class Gradients:
             trainer.model.zero_grad()
             release(trainer.device)
             set_random_states(before)
-        for _, batch in group:
-            self._count_tokens(batch)
+        seen = sum(self._tokens(fed.batch) for fed in group if fed.counts)
+        loss, tokens = trainer.world.total(loss, seen)
+        trainer.state.num_input_tokens_seen += int(tokens)
         return loss
 
     def _accumulated(self, group: Sequence[Fed]) -> float:
         trainer, parts = self.trainer, self.place.parts
-        pieces: list[Any] = [one for _, batch in group for one in (divided(batch, parts) if parts > 1 else [batch])]
-        counts = [counted(piece, shifted=self._shifted, name=self._labels) for piece in pieces]
-        total = sum(counts)
+        pieces = [
+            (one, counts) for _, batch, counts in group for one in (divided(batch, parts) if parts > 1 else [batch])
+        ]
+        counts = [counted(one, shifted=self._shifted, name=self._labels) if counts else 0 for one, counts in pieces]
+        total = self._of_all(sum(counts))
         whole = int(total)
         total_loss: Tensor | float = 0.0
-        for number, (piece, count) in enumerate(zip(pieces, counts, strict=True)):
-            trainer.part_of_batch = int(count) / whole if whole else 1 / len(pieces)
-            total_loss = total_loss + trainer.training_step(trainer.model, piece, num_items_in_batch=total)
+        for number, ((piece, _), count) in enumerate(zip(pieces, counts, strict=True)):
+            trainer.part_of_batch = int(count) / whole if whole else 1 / (len(pieces) * trainer.world.data_size)
+            with holding_gradients(trainer.model_wrapped, last=number + 1 == len(pieces)):
+                total_loss = total_loss + trainer.training_step(trainer.model_wrapped, piece, num_items_in_batch=total)
             if number + 1 < len(pieces):
                 trainer.tell("on_substep_end")
         return float(total_loss)
 
-    def _count_tokens(self, batch: Mapping[str, Any]) -> None:
+    def _of_all(self, count: Tensor | int) -> Tensor | int:
+        """Labels that count in the whole step: of all processes, or as if all had as many as this one."""
+        world = self.trainer.world
+        if world.data_size == 1:
+            return count
+        if not self.trainer.args.average_tokens_across_devices:
+            return count * world.data_size
+        summed = int(world.total(int(count))[0])
+        return torch.tensor(summed) if isinstance(count, Tensor) else summed
+
+    def _tokens(self, batch: Mapping[str, Any]) -> int:
         """Elements of the main input, or those that are no padding."""
         trainer = self.trainer
         main, mask = batch.get(trainer.main_input_name), batch.get("attention_mask")
         if trainer.args.include_num_input_tokens_seen == "non_padding" and isinstance(mask, Tensor):
-            trainer.state.num_input_tokens_seen += int(mask.ne(0).sum())
-        elif isinstance(main, Tensor):
-            trainer.state.num_input_tokens_seen += main.numel()
+            return int(mask.ne(0).sum())
+        return main.numel() if isinstance(main, Tensor) else 0
 
     def _blame(self, group: Sequence[Fed], error: Exception) -> None:
         """Run rows one by one; name the one that fails where others do not.
@@ -103,7 +118,8 @@ class Gradients:
         """
         trainer, failing, fine = self.trainer, [], 0
         step = trainer.state.global_step + 1
-        for rows, batch in group:
+        alone = group if trainer.world.mesh is None or not is_divided(trainer.model) else ()
+        for rows, batch, _ in alone:  # a divided model runs in all processes or in none
             for number, row in zip(rows, divided(batch, rows_of(batch)), strict=False):
                 try:
                     with torch.no_grad():
@@ -113,12 +129,10 @@ class Gradients:
                     failing.append((number, caught))
         trainer.model.zero_grad()
         if len(failing) == 1 and fine:
-            number, alone = failing[0]
-            message = (
-                f"row {number} of the train data set cannot be run, in step {step}: {type(alone).__name__}: {alone}"
-            )
+            number, why = failing[0]
+            message = f"row {number} of the train data set cannot be run, in step {step}: {type(why).__name__}: {why}"
             raise BadRow(message) from error
-        named = ", ".join(str(row) for rows, _ in group for row in rows) or "unknown"
+        named = ", ".join(str(row) for fed in group for row in fed.rows) or "unknown"
         error.add_note(f"in step {step} of the training, rows {named} of the train data set")
 
 

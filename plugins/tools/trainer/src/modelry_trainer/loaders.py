@@ -1,12 +1,13 @@
 """The loaders of a trainer: which collator, which columns, which order."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelry_trainer.columns import read_columns, without_unused
 from modelry_trainer.errors import ArgumentsError
 from modelry_trainer.feeding import BatchLoader, Collate, is_map_style, row_lengths
-from modelry_trainer.sampling import EpochOrder
+from modelry_trainer.sampling import Dealing, EpochOrder
 
 if TYPE_CHECKING:
     from modelry_trainer.trainer import Trainer
@@ -45,30 +46,52 @@ def training_loader(trainer: "Trainer", data: Any) -> BatchLoader:
             batch_size=args.per_device_train_batch_size,
             shuffle=args.train_sampling_strategy != "sequential",
             drop_last=args.dataloader_drop_last,
+            world_size=trainer.world.data_size,
+            rank=trainer.world.data_rank,
         )
     elif args.train_sampling_strategy == "group_by_length":
         raise ArgumentsError(
             "train_sampling_strategy='group_by_length' needs rows by number: this data set is a stream"
         )
-    return _loader(trainer, data, "train data set", order, args.per_device_train_batch_size)
+    dealing = Dealer(args.per_device_train_batch_size, trainer.world.data_size, trainer.world.data_rank)
+    return _loader(trainer, data, "train data set", order, dealing)
+
+
+@dataclass(frozen=True)
+class Dealer:
+    """To whom rows of a stream are dealt out."""
+
+    batch_size: int
+    world_size: int
+    rank: int
+    filled: bool = False
 
 
 def evaluation_loader(trainer: "Trainer", data: Any, what: str) -> BatchLoader:
-    """Batches in the order of the data set, every row once."""
-    size = trainer.args.per_device_eval_batch_size
+    """Batches in the order of the data set, every row once; dealt out to the processes, whole ones as far as they go,
+    so that they are those of one process."""
+    size, world = trainer.args.per_device_eval_batch_size, trainer.world
     order = None
     if is_map_style(data):
         if len(data) == 0:
             raise ArgumentsError(f"the {what} has no rows")
-        order = EpochOrder(len(data), seed=0, batch_size=size, shuffle=False)
-    return _loader(trainer, data, what, order, size)
+        order = EpochOrder(
+            len(data),
+            seed=0,
+            batch_size=size,
+            shuffle=False,
+            world_size=world.data_size,
+            rank=world.data_rank,
+            filled=True,
+        )
+    return _loader(trainer, data, what, order, Dealer(size, world.data_size, world.data_rank, filled=True))
 
 
-def _loader(trainer: "Trainer", data: Any, what: str, order: EpochOrder | None, size: int) -> BatchLoader:
+def _loader(trainer: "Trainer", data: Any, what: str, order: EpochOrder | None, dealing: Dealing) -> BatchLoader:
     collate = trainer.data_collator
     if trainer.args.remove_unused_columns:
         collate = without_unused(collate, read_columns(trainer.model, trainer.label_names))
-    return BatchLoader(data, collate, trainer.args, what=what, order=order, batch_size=size, device=trainer.device)
+    return BatchLoader(data, collate, trainer.args, what=what, order=order, dealing=dealing, device=trainer.device)
 
 
 def save_preprocessor(preprocessor: Any, folder: Path) -> None:

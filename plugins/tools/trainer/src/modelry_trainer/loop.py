@@ -4,6 +4,7 @@ All that must go on exactly after an interruption is in `Place`, `TrainerState`,
 optimizer, the schedule and the generators of random numbers.
 """
 
+import dataclasses
 import math
 import time
 import warnings
@@ -17,12 +18,13 @@ import torch
 from modelry.errors import ModelryWarning
 from modelry_trainer.arguments import round_up
 from modelry_trainer.checkpoints.randomness import random_states, set_random_states
+from modelry_trainer.distributed.spreading import clip
 from modelry_trainer.errors import ArgumentsError, LossIsNaN, MetricFailed
 from modelry_trainer.evaluation import is_best, watched
-from modelry_trainer.feeding import BatchLoader, Fed
+from modelry_trainer.feeding import BatchLoader, Fed, is_map_style
 from modelry_trainer.gradients import Gradients
 from modelry_trainer.memory import peak_bytes
-from modelry_trainer.state import Place, TrainerState
+from modelry_trainer.state import Place, TrainerControl, TrainerState
 
 if TYPE_CHECKING:
     from modelry_trainer.arguments import TrainingArguments
@@ -125,6 +127,7 @@ class Loop:
             expected = self.plan.batches or self.plan.max_steps * trainer.args.gradient_accumulation_steps
             trainer.state.epoch = place.epoch + place.batch / expected
             trainer.tell("on_step_end")
+            self._agree()
             place.stopped = trainer.control.should_training_stop and trainer.state.global_step < self.plan.max_steps
             place.epoch_is_stopped = trainer.control.should_epoch_stop
             self._log_evaluate_save()
@@ -141,18 +144,28 @@ class Loop:
             trainer.control.should_training_stop = True
         place.epoch_is_over = True
         trainer.tell("on_epoch_end")
+        self._agree()
         self._log_evaluate_save()
 
     def _batches(self) -> Iterator[Fed]:
         """The rest of the epoch. What is read again on the way there draws what it drew, and disturbs nothing else."""
         place, now = self.place, random_states()
-        if place.epoch_started is None:
-            place.epoch_started = now
+        if place.epoch_started is None:  # a stream that draws gives the same rows in every process, which keeps its own
+            streams = self.trainer.world.data_size > 1 and not is_map_style(self.trainer.train_dataset)
+            place.epoch_started = self.trainer.world.told(random_states) if streams else now
         set_random_states(place.epoch_started)
         batches = epoch_of(self.loader, place.epoch, place.batch)
         if place.batch:
             set_random_states(now)
         return batches
+
+    def _agree(self) -> None:
+        """What a callback wishes in one process is done in all."""
+        control = self.trainer.control
+        names = [one.name for one in dataclasses.fields(TrainerControl)]
+        wishes = self.trainer.world.wishes([getattr(control, name) for name in names])
+        for name, wish in zip(names, wishes, strict=True):
+            setattr(control, name, wish)
 
     # Steps
 
@@ -183,7 +196,10 @@ class Loop:
         trainer.model.zero_grad()
 
     def _clipped(self) -> float:
-        return float(torch.nn.utils.clip_grad_norm_(self.trainer.model.parameters(), self.trainer.args.max_grad_norm))
+        parameters, limit = self.trainer.model.parameters(), self.trainer.args.max_grad_norm
+        if self.trainer.world.mesh is None:
+            return float(torch.nn.utils.clip_grad_norm_(parameters, limit))
+        return clip(parameters, limit)
 
     def _count(self, loss: float) -> None:
         place = self.place
@@ -197,7 +213,7 @@ class Loop:
             LossIsNaN: nan_loss is "stop".
         """
         trainer = self.trainer
-        rows = ", ".join(str(row) for numbers, _ in group for row in numbers) or "unknown"
+        rows = ", ".join(str(row) for fed in group for row in fed.rows) or "unknown"
         what = f"the loss is {loss}" if not math.isfinite(loss) else f"the norm of the gradients is {self.norm}"
         where = f"in step {trainer.state.global_step + 1}, rows {rows} of the train data set"
         if trainer.args.nan_loss == "stop":
@@ -276,4 +292,4 @@ def epoch_of(loader: Any, epoch: int, position: int) -> Iterator[Fed]:
     batches = iter(loader)
     for _ in range(position):
         next(batches, None)
-    return (([], batch) for batch in batches)
+    return (Fed([], batch) for batch in batches)

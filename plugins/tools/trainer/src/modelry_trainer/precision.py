@@ -19,7 +19,7 @@ def training_device(args: "TrainingArguments") -> torch.device:
 
 def autocast(args: "TrainingArguments", device: torch.device) -> AbstractContextManager[Any]:
     """The block in which the loss is computed. Weights stay as they are; products run in 16 bits where asked for."""
-    if not (args.bf16 or args.fp16):
+    if not (args.bf16 or args.fp16) or args.sharding is not None:  # sharded weights are gathered in 16 bits
         return nullcontext()
     return torch.autocast(device.type, dtype=torch.bfloat16 if args.bf16 else torch.float16)
 
@@ -29,11 +29,16 @@ def gradient_scaler(args: "TrainingArguments", device: torch.device) -> torch.am
     return torch.amp.GradScaler(device.type) if args.fp16 else None
 
 
-def seed_everything(args: "TrainingArguments") -> None:
-    """Seed python, numpy and torch; with full_determinism, refuse what is not deterministic."""
-    random.seed(args.seed)
-    np.random.seed(args.seed % 2**32)
-    torch.manual_seed(args.seed)
+def seed_everything(args: "TrainingArguments", *, shift: int = 0) -> None:
+    """Seed python, numpy and torch; with full_determinism, refuse what is not deterministic.
+
+    Args:
+        shift: of the seed, in a process that shall draw other numbers than the first one.
+    """
+    seed = args.seed + shift * 1_000_003
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
     if args.full_determinism:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":16:8")
         torch.use_deterministic_algorithms(True)

@@ -2,9 +2,11 @@
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from modelry_trainer import precision
 from modelry_trainer.checkpoints.folders import COMPLETE, newest_whole
 from modelry_trainer.checkpoints.randomness import random_states, set_random_states
 from modelry_trainer.checkpoints.tree import read_tree, write_tree
@@ -14,6 +16,7 @@ from modelry_trainer.checkpoints.weights import (
     save_for_resuming,
     save_learning_weights,
 )
+from modelry_trainer.distributed.gathering import is_divided
 from modelry_trainer.errors import CheckpointUnusable
 from modelry_trainer.evaluation import at_rest
 from modelry_trainer.state import Place, TrainerState
@@ -23,24 +26,46 @@ if TYPE_CHECKING:
 
 STATE = "trainer_state.json"
 _ARGUMENTS = "training_args.json"
+_ROWS = "rows_of_batch"
 
 
 def write_training(trainer: "Trainer", place: Place, folder: Path) -> None:
-    """Fill a folder with the model and, unless save_only_model, all that the next step depends on."""
+    """Fill a folder with the model and, unless save_only_model, all that the next step depends on.
+
+    All processes call it: the one that leads writes, and each what it alone has.
+    """
+    world, sharding = trainer.world, trainer.args.sharding
+    pieces = sharding is None or sharding.state_dict_type == "SHARDED_STATE_DICT"
     trainer.state.stateful_callbacks = trainer.callback_handler.states()
     with at_rest(trainer.optimizer) as rests:
-        save_for_resuming(trainer.model, folder)
-        trainer.save_preprocessor(folder)
+        save_for_resuming(trainer.model, folder, world, pieces=pieces and not trainer.args.save_only_model)
+        if world.leads:
+            trainer.save_preprocessor(folder)
     if not trainer.args.save_only_model:
-        if rests:
-            save_learning_weights(trainer.model, folder)
-        write_tree(folder, "optimizer", trainer.optimizer.state_dict())
-        write_tree(folder, "scheduler", trainer.lr_scheduler.state_dict())
-        write_tree(folder, "scaler", None if trainer.scaler is None else trainer.scaler.state_dict())
-        write_tree(folder, "random", random_states())
-        write_tree(folder, "place", {one.name: getattr(place, one.name) for one in dataclasses.fields(place)})
-    (folder / STATE).write_text(json.dumps(trainer.state.to_dict(), indent=2), encoding="utf-8")
-    (folder / _ARGUMENTS).write_text(trainer.args.to_json_string(), encoding="utf-8")
+        divided = is_divided(trainer.model)
+        part = (world.rank, world.size)
+        if rests and (divided or world.leads):
+            save_learning_weights(trainer.model, folder, world)
+        if divided or world.leads:
+            write_tree(folder, "optimizer", trainer.optimizer.state_dict(), part=part if divided else (0, 1))
+        if world.rank % world.sizes.tensor == 0 and world.data_rank:
+            drawn = {"now": random_states(), "epoch_started": place.epoch_started}
+            write_tree(folder, f"random-{world.data_rank:05d}", drawn)
+        if world.leads:
+            write_tree(folder, "scheduler", trainer.lr_scheduler.state_dict())
+            write_tree(folder, "scaler", None if trainer.scaler is None else trainer.scaler.state_dict())
+            write_tree(folder, "random", random_states())
+            kept = {one.name: getattr(place, one.name) for one in dataclasses.fields(place)}
+            write_tree(folder, "place", {**kept, _ROWS: rows_of_batch(trainer)})
+    if world.leads:
+        (folder / STATE).write_text(json.dumps(trainer.state.to_dict(), indent=2), encoding="utf-8")
+        (folder / _ARGUMENTS).write_text(trainer.args.to_json_string(), encoding="utf-8")
+
+
+def rows_of_batch(trainer: "Trainer") -> int:
+    """Rows that all processes together read at a time."""
+    rows: int = trainer.args.per_device_train_batch_size * trainer.world.data_size
+    return rows
 
 
 def chosen_checkpoint(asked: str | Path | bool | None, output: Path) -> Path | None:
@@ -74,11 +99,13 @@ def read_training(trainer: "Trainer", folder: Path) -> Place:
         raise CheckpointUnusable(
             f"{folder} holds the model only (save_only_model): load it with from_pretrained and begin a new training"
         )
-    _refuse_another(trainer, folder)
+    kept = read_tree(folder, "place")
+    rows = kept.pop(_ROWS, trainer.args.per_device_train_batch_size)
+    _refuse_another(trainer, folder, rows)
     load_weights(trainer.model, folder)
     load_learning_weights(trainer.model, folder)
     try:
-        trainer.optimizer.load_state_dict(read_tree(folder, "optimizer"))
+        trainer.optimizer.load_state_dict(read_tree(folder, "optimizer", like=_divisions(trainer.optimizer)))
     except (ValueError, KeyError) as error:
         raise CheckpointUnusable(f"{folder} has the state of another optimizer or model: {error}") from error
     trainer.lr_scheduler.load_state_dict(read_tree(folder, "scheduler"))
@@ -87,38 +114,75 @@ def read_training(trainer: "Trainer", folder: Path) -> Place:
         trainer.scaler.load_state_dict(scaler)
     state = TrainerState.from_dict(json.loads((folder / STATE).read_text(encoding="utf-8")))
     lengths = ("max_steps", "num_train_epochs", "logging_steps", "eval_steps", "save_steps", "train_batch_size")
-    for name in lengths:  # of the arguments that it goes on with
+    for name in (*lengths, "is_world_process_zero", "is_local_process_zero"):  # of what it goes on with
         setattr(state, name, getattr(trainer.state, name))
     trainer.state = state
     trainer.callback_handler.restore(
         state.stateful_callbacks, arguments_too=trainer.args.restore_callback_states_from_checkpoint
     )
-    place = Place(**read_tree(folder, "place"))
+    place = Place(**kept)
+    place.batch = place.batch * rows // rows_of_batch(trainer)
     if trainer.args.ignore_data_skip:
         place.batch, place.epoch_started = 0, None
-    set_random_states(read_tree(folder, "random"))
+    _draw_on(trainer, folder, place)
     return place
 
 
-_SAME = (
-    "per_device_train_batch_size",
-    "gradient_accumulation_steps",
-    "seed",
-    "data_seed",
-    "train_sampling_strategy",
-    "optim",
-)
+def _draw_on(trainer: "Trainer", folder: Path, place: Place) -> None:
+    """Go on drawing random numbers where this process stood; one that was not there begins anew."""
+    number = trainer.world.data_rank
+    if number == 0:
+        set_random_states(read_tree(folder, "random"))
+    elif (folder / f"random-{number:05d}.json").is_file():
+        drawn = read_tree(folder, f"random-{number:05d}")
+        place.epoch_started = drawn["epoch_started"] if place.epoch_started is not None else None
+        set_random_states(drawn["now"])
+    else:
+        precision.seed_everything(trainer.args, shift=number + trainer.state.global_step * trainer.world.size)
 
 
-def _refuse_another(trainer: "Trainer", folder: Path) -> None:
+def _divisions(optimizer: Any) -> Callable[[str], Any]:
+    """Of a path in the optimizer's state, the parameter that it is about."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+    def like(path: str) -> Any:
+        number = path.removeprefix("optimizer.state.").split(".")[0]
+        return parameters[int(number)] if number.isdecimal() and int(number) < len(parameters) else None
+
+    return like
+
+
+_SAME = ("seed", "data_seed", "train_sampling_strategy", "optim")
+
+
+def _refuse_another(trainer: "Trainer", folder: Path, rows: int) -> None:
     """What decides which rows a step reads, and what the optimizer's state means, cannot change on the way.
+
+    Args:
+        rows: that were read at a time.
 
     Raises:
         CheckpointUnusable: names what has changed.
     """
     before = json.loads((folder / _ARGUMENTS).read_text(encoding="utf-8"))
-    now = trainer.args.to_dict()
-    changed = [name for name in _SAME if before.get(name) != now[name]]
+    args = trainer.args
+    now = args.to_dict()
+    changed = [
+        f"{name} was {before.get(name)!r} and is {now[name]!r}" for name in _SAME if before.get(name) != now[name]
+    ]
+    step, here = rows * before["gradient_accumulation_steps"], rows_of_batch(trainer) * args.gradient_accumulation_steps
+    if step != here:
+        was = max(rows // before["per_device_train_batch_size"], 1)
+        changed.append(
+            f"per_device_train_batch_size was {before['per_device_train_batch_size']} (x "
+            f"{before['gradient_accumulation_steps']} gradient_accumulation_steps x {was} processes) and is "
+            f"{args.per_device_train_batch_size} (x {args.gradient_accumulation_steps} x {trainer.world.data_size}): "
+            f"a step had {step} rows and has {here}"
+        )
+    elif args.train_sampling_strategy == "group_by_length" and rows != rows_of_batch(trainer):
+        changed.append(
+            f"{rows} rows were read at a time and are {rows_of_batch(trainer)}, and group_by_length goes by that"
+        )
     if changed:
-        said = ", ".join(f"{name} was {before.get(name)!r} and is {now[name]!r}" for name in changed)
+        said = ", ".join(changed)
         raise CheckpointUnusable(f"{folder} belongs to another training: {said}. Use the same, or begin a new one")

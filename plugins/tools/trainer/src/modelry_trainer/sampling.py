@@ -4,10 +4,11 @@ N rows   B rows of one process at a step   W processes
 """
 
 from collections.abc import Iterator, Sequence
-from typing import final
+from typing import Protocol, TypeVar, final
 
 import torch
 
+T = TypeVar("T")
 GROUPS_AT_MOST = 50
 """Rows are sorted by length within so many batches, or within a fourth of the data set where that is less."""
 
@@ -19,7 +20,7 @@ class EpochOrder:
     The order of an epoch is that of a generator seeded with seed + epoch, as published trainers draw it. At each step
     the next W B rows are dealt out in turn, B to each process, so W processes read what one with batches of W B reads.
     The last rows, where they do not fill a step, are dealt out as evenly as can be; where they are fewer than W,
-    the first rows of the epoch stand in, so that no process is left without work.
+    the first rows of the epoch stand in, so that no process is left without work; `stands_in` says where.
 
     Args:
         length: N.
@@ -31,6 +32,7 @@ class EpochOrder:
         rank: which of the processes this is.
         shuffle: False for the order of the data set.
         drop_last: leave out the last rows where they do not fill a step.
+        filled: of the last rows, processes get B as far as they go, and not as many as others.
 
     Raises:
         ValueError: a number is impossible, or `by_length` has another length.
@@ -47,6 +49,7 @@ class EpochOrder:
         rank: int = 0,
         shuffle: bool = True,
         drop_last: bool = False,
+        filled: bool = False,
     ) -> None:
         if length < 1 or batch_size < 1 or world_size < 1 or not 0 <= rank < world_size:
             raise ValueError(
@@ -62,7 +65,7 @@ class EpochOrder:
             )
         self.length, self.seed, self.by_length = length, seed, by_length
         self.batch_size, self.world_size, self.rank = batch_size, world_size, rank
-        self.shuffle, self.drop_last = shuffle, drop_last
+        self.shuffle, self.drop_last, self.filled = shuffle, drop_last, filled
 
     def __len__(self) -> int:
         """Batches of each process in an epoch."""
@@ -88,14 +91,47 @@ class EpochOrder:
     def share(self, rows: Sequence[int], step: int) -> list[int]:
         """What this process reads at a step of the epoch whose rows these are."""
         every = self.batch_size * self.world_size
-        taken = list(rows[step * every : (step + 1) * every])
-        if len(taken) == every:
-            return taken[self.rank * self.batch_size : (self.rank + 1) * self.batch_size]
-        missing = self.world_size - len(taken)
-        taken += [rows[number % len(rows)] for number in range(missing)]
-        least, more = divmod(len(taken), self.world_size)
-        begin = self.rank * least + min(self.rank, more)
-        return taken[begin : begin + least + (self.rank < more)]
+        taken, _ = dealt(rows[step * every : (step + 1) * every], rows, self)
+        return taken
+
+    def stands_in(self, step: int) -> bool:
+        """Whether what this process reads at a step are rows that others read: it must not count."""
+        every = self.batch_size * self.world_size
+        left = min(self.length - step * every, every)
+        _, counts = dealt(range(left), range(left), self)
+        return not counts
+
+
+def dealt(rows: Sequence[T], spare: Sequence[T], order: "Dealing") -> tuple[list[T], bool]:
+    """Of the rows of one step what one process gets, and whether they count: not where they are `spare` ones."""
+    size, world, rank = order.batch_size, order.world_size, order.rank
+    if len(rows) == size * world or order.filled:
+        taken = list(rows[rank * size : (rank + 1) * size])
+    else:
+        least, more = divmod(len(rows), world)
+        begin = rank * least + min(rank, more)
+        taken = list(rows[begin : begin + least + (rank < more)])
+    return (taken, True) if taken else ([spare[(rank - len(rows)) % len(spare)]], False)
+
+
+class Dealing(Protocol):
+    """Who deals rows out to how many."""
+
+    @property
+    def batch_size(self) -> int:
+        """Rows of each at a time."""
+
+    @property
+    def world_size(self) -> int:
+        """To how many."""
+
+    @property
+    def rank(self) -> int:
+        """Whose share is asked for."""
+
+    @property
+    def filled(self) -> bool:
+        """Whether of the last rows each gets as many as ever as far as they go."""
 
 
 @final

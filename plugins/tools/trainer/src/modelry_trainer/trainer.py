@@ -4,7 +4,6 @@ What happens in a step is in `loop` and `gradients`, what is kept in `resuming` 
 override compute_loss, training_step, prediction_step, create_optimizer, create_scheduler, a get_..._dataloader or log.
 """
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,13 +15,18 @@ from torch import Tensor, nn
 from modelry_trainer import precision
 from modelry_trainer.accumulation import unwrapped
 from modelry_trainer.arguments import TrainingArguments
+from modelry_trainer.beginning import begin_in, switch_on
 from modelry_trainer.callbacks.events import CallbackHandler
 from modelry_trainer.callbacks.standard import standard_callbacks
-from modelry_trainer.checkpoints.folders import checkpoints, clear_strays, rotate, write_checkpoint
-from modelry_trainer.checkpoints.weights import load_weights, save_weights
+from modelry_trainer.checkpoints.folders import checkpoints, rotate, write_checkpoint
+from modelry_trainer.checkpoints.weights import save_weights
 from modelry_trainer.columns import label_columns
+from modelry_trainer.distributed.spreading import one_by_one, spread, wrapped
+from modelry_trainer.distributed.world import world_of
+from modelry_trainer.ending import finished
 from modelry_trainer.errors import ArgumentsError, TrainingError
 from modelry_trainer.evaluation import at_rest, evaluate_over
+from modelry_trainer.feeding import is_map_style
 from modelry_trainer.loaders import default_collator, evaluation_loader, save_preprocessor, training_loader
 from modelry_trainer.loop import Loop, new_state, plan
 from modelry_trainer.neftune import noisy_embeddings
@@ -30,12 +34,13 @@ from modelry_trainer.objective import model_loss
 from modelry_trainer.optimization import new_optimizer, new_schedule
 from modelry_trainer.outputs import predictions_of, to_device
 from modelry_trainer.results import PredictionOutput, TrainOutput
-from modelry_trainer.resuming import STATE, chosen_checkpoint, read_training, write_training
+from modelry_trainer.resuming import read_training, write_training
 from modelry_trainer.schedules import follows_metric
 from modelry_trainer.state import Place, TrainerControl, TrainerState
+from modelry_trainer.surroundings import Surroundings
 
 
-class Trainer:
+class Trainer(Surroundings):
     """Trains a model: one of ours or any nn.Module whose forward returns a loss.
 
     Args:
@@ -85,11 +90,14 @@ class Trainer:
             raise ArgumentsError("optimizers and optimizer_cls_and_kwargs are both given: choose one")
         if compute_loss_func is not None and self.args.label_smoothing_factor:
             raise ArgumentsError("compute_loss_func is given, so nobody reads label_smoothing_factor: leave one out")
+        self.world = world_of(self.args)
+        self.device = self.world.device
+        if optimizers[0] is not None and (self.args.fsdp or self.world.sizes.tensor > 1):
+            raise ArgumentsError("optimizers has one that was made before the model is divided: use optim, or a class")
         precision.seed_everything(self.args)
-        self.device = precision.training_device(self.args)
         self.model_init = model_init
-        made: Any = model if model_init is None else model_init()
-        self.model = self._placed(made)
+        made: Any = model if model_init is None else self.call_model_init()
+        self.model = self.model_wrapped = spread(made, self.args, self.world)
         self.processing_class = processing_class
         self.data_collator = default_collator(processing_class) if data_collator is None else data_collator
         self.train_dataset, self.eval_dataset = train_dataset, eval_dataset
@@ -100,14 +108,15 @@ class Trainer:
         self.optimizer_cls_and_kwargs = optimizer_cls_and_kwargs
         self.schedule_follows_metric = False
         self.scaler: torch.amp.GradScaler | None = None
-        self.state, self.control = TrainerState(), TrainerControl()
+        self.state, self.control = self._stating(TrainerState()), TrainerControl()
         self.part_of_batch = 1.0
         """Of the loss of the step: how much what training_step is given counts, where its loss is a mean."""
         self._divided = False
         self.ignored_in_evaluation: Sequence[str] | None = None
-        self.callback_handler = CallbackHandler([*standard_callbacks(self.args), *(callbacks or ())])
+        self.callback_handler = CallbackHandler([*standard_callbacks(self.args, self.world), *(callbacks or ())])
         if self.args.eval_strategy != "no" and eval_dataset is None and not self._makes("get_eval_dataloader"):
             raise ArgumentsError(f"eval_strategy is {self.args.eval_strategy!r} and there is no eval_dataset: give one")
+        self.begin_uploads()
         self.tell("on_init_end")
 
     # Training
@@ -123,21 +132,27 @@ class Trainer:
         Raises:
             TrainingError: see `errors`.
         """
-        args, output = self.args, Path(self.args.output_dir)
-        asked = args.resume_from_checkpoint if resume_from_checkpoint is None else resume_from_checkpoint
-        clear_strays(output)
-        source = chosen_checkpoint(asked, output)
+        with self.world.together():
+            return self._train(resume_from_checkpoint, ignore_keys_for_eval)
+
+    def _train(self, resume: str | Path | bool | None, ignore_keys_for_eval: Sequence[str] | None) -> TrainOutput:
+        args, output, world = self.args, Path(self.args.output_dir), self.world
+        asked = args.resume_from_checkpoint if resume is None else resume
+        source = world.told(lambda: begin_in(output, asked))
         precision.seed_everything(args)
         if self.model_init is not None:
-            self.model = self._placed(self.model_init())
+            self.model = spread(self.call_model_init(), args, world)
             self.optimizer, self.lr_scheduler = self._optimizers_given
         self.ignored_in_evaluation = ignore_keys_for_eval
-        self._switch_on()
+        switch_on(self.model, args)
+        self.model_wrapped = wrapped(self.model, args, world)
         loader = self.get_train_dataloader()
         length = plan(self, loader)
-        self.state, self.control = new_state(args, length), TrainerControl()
+        self.state, self.control = self._stating(new_state(args, length)), TrainerControl()
         self.create_optimizer_and_scheduler(length.max_steps)
-        place = Place() if source is None else read_training(self, source)
+        if world.data_rank and is_map_style(self.train_dataset):  # a stream that draws must draw the same everywhere
+            precision.seed_everything(args, shift=world.data_rank)
+        place = Place() if source is None else read_training(self, Path(source))
         loop, first = Loop(self, loader, length, place), self.state.global_step
         self.model.zero_grad()
         self.tell("on_train_begin", train_dataloader=loader)
@@ -146,7 +161,7 @@ class Trainer:
             if args.eval_on_start and source is None:
                 loop.evaluate(schedule_too=False)
             loop.run()
-        return self._finished(place, first, time.monotonic() - started)
+        return finished(self, place, first, time.monotonic() - started)
 
     def training_step(self, model: nn.Module, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
         """Forward and backward of one batch, or of a part of one; returns its share of the step's loss."""
@@ -160,6 +175,8 @@ class Trainer:
             raise TrainingError(f"compute_loss returns a tensor of shape {tuple(loss.shape)}: return one number")
         if not (self._divided if self.loss_is_scaled_for_ga is None else self.loss_is_scaled_for_ga):
             loss = loss * self.part_of_batch
+        elif not self.part_of_batch:  # a batch that only keeps a process company
+            loss = loss * 0.0
         every = self.args.torch_empty_cache_steps
         if every is not None and self.state.global_step % every == 0 and self.device.type == "cuda":
             torch.cuda.empty_cache()
@@ -197,6 +214,7 @@ class Trainer:
         """Biases and norms do not decay."""
         if self.optimizer is None:
             self.optimizer = new_optimizer(self.model, self.args, given=self.optimizer_cls_and_kwargs)
+            one_by_one(self.optimizer)
         return self.optimizer
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
@@ -246,7 +264,8 @@ class Trainer:
             return several
         loader = self.get_eval_dataloader(eval_dataset)
         only = self.args.prediction_loss_only or self.compute_metrics is None
-        found = evaluate_over(self, loader, prefix=metric_key_prefix, loss_only=only, ignore_keys=ignore_keys)
+        with self.world.together():
+            found = evaluate_over(self, loader, prefix=metric_key_prefix, loss_only=only, ignore_keys=ignore_keys)
         self.log(found.metrics)
         self.tell("on_evaluate", metrics=found.metrics)
         return found.metrics
@@ -256,7 +275,8 @@ class Trainer:
     ) -> PredictionOutput:
         """Predictions, labels and metrics of a data set, as numpy arrays filled up with -100."""
         loader = self.get_test_dataloader(test_dataset)
-        found = evaluate_over(self, loader, prefix=metric_key_prefix, loss_only=False, ignore_keys=ignore_keys)
+        with self.world.together():
+            found = evaluate_over(self, loader, prefix=metric_key_prefix, loss_only=False, ignore_keys=ignore_keys)
         self.tell("on_predict", metrics=found.metrics)
         return PredictionOutput(found.predictions, found.label_ids, found.metrics)
 
@@ -282,22 +302,20 @@ class Trainer:
 
     # Saving
 
-    def save_model(self, output_dir: str | Path | None = None) -> None:
+    def save_model(self, output_dir: str | Path | None = None, _internal_call: bool = False) -> None:
         """Write the model and its preprocessor to where `from_pretrained` reads them; output_dir of the arguments."""
         folder = Path(self.args.output_dir if output_dir is None else output_dir).expanduser()
-        with at_rest(self.optimizer):
-            save_weights(self.model, folder)
-        self.save_preprocessor(folder)
+        with self.world.together(), at_rest(self.optimizer):
+            save_weights(self.model, folder, self.world)
+            if self.world.leads:
+                self.save_preprocessor(folder)
+            self.world.everywhere(lambda: None)  # nobody goes on to read what is not there yet
+        if self.args.push_to_hub and not _internal_call:
+            self.push_to_hub(commit_message="Model save")
 
     def save_preprocessor(self, folder: Path) -> None:
         """Write the tokenizer or processor into a folder."""
         save_preprocessor(self.processing_class, folder)
-
-    def save_state(self) -> None:
-        """Write trainer_state.json into output_dir."""
-        output = Path(self.args.output_dir)
-        output.mkdir(parents=True, exist_ok=True)
-        (output / STATE).write_text(json.dumps(self.state.to_dict(), indent=2), encoding="utf-8")
 
     def save_checkpoint(self, place: Place) -> Path:
         """Write checkpoint-<step>; then let go of the oldest.
@@ -309,9 +327,10 @@ class Trainer:
         folder = output / f"checkpoint-{self.state.global_step}"
         if self.state.best_global_step == self.state.global_step:
             self.state.best_model_checkpoint = str(folder)
-        write_checkpoint(folder, lambda aside: write_training(self, place, aside))
+        write_checkpoint(folder, lambda aside: write_training(self, place, aside), self.world)
         best = self.state.best_model_checkpoint if self.args.load_best_model_at_end else None
-        rotate(output, keep=self.args.save_total_limit, best=best, newest=folder)
+        if self.world.leads:
+            rotate(output, keep=self.args.save_total_limit, best=best, newest=folder)
         return folder
 
     def newest_checkpoint(self) -> Path | None:
@@ -358,43 +377,12 @@ class Trainer:
         """The arguments of forward that are labels."""
         return self.args.label_names or label_columns(self.model)
 
-    def is_world_process_zero(self) -> bool:
-        """Whether this process is the one that writes."""
-        return self.state.is_world_process_zero
-
     # Inside
 
     def _makes(self, name: str) -> bool:
         return getattr(type(self), name) is not getattr(Trainer, name)
 
-    def _placed(self, model: nn.Module) -> nn.Module:
-        return model if getattr(model, "hf_device_map", None) else model.to(self.device)
-
-    def _switch_on(self) -> None:
-        args, model = self.args, self.model
-        if args.checkpoints_activations:
-            enable: Any = getattr(model, "gradient_checkpointing_enable", None)
-            if enable is None:
-                raise ArgumentsError(f"{type(model).__name__} has no gradient_checkpointing_enable: leave it out")
-            enable(gradient_checkpointing_kwargs=args.checkpointing_options)
-        if args.torch_compile:
-            model.compile(backend=args.torch_compile_backend or "inductor", mode=args.torch_compile_mode)
-
-    def _finished(self, place: Place, first: int, seconds: float) -> TrainOutput:
-        steps = self.state.global_step - first
-        rows = steps * self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps
-        mean = place.loss_total / max(place.steps_total, 1)
-        metrics = {
-            "train_runtime": round(seconds, 4),
-            "train_samples_per_second": round(rows / max(seconds, 1e-9), 3),
-            "train_steps_per_second": round(steps / max(seconds, 1e-9), 3),
-            "train_loss": mean,
-        }
-        self.log(metrics)
-        if callable(getattr(self.optimizer, "eval", None)):
-            self.optimizer.eval()  # what is left in the model are the weights to be used
-        best = self.state.best_model_checkpoint
-        if self.args.load_best_model_at_end and best is not None:
-            load_weights(self.model, Path(best))
-        self.tell("on_train_end")
-        return TrainOutput(self.state.global_step, mean, metrics)
+    def _stating(self, state: TrainerState) -> TrainerState:
+        state.is_world_process_zero = self.world.is_first
+        state.is_local_process_zero = self.world.is_first_here
+        return state

@@ -9,49 +9,30 @@ from modelry_trainer.errors import ArgumentsError
 UNBUILT: Mapping[str, Any] = MappingProxyType(
     {
         "optim_target_modules": None,
-        "average_tokens_across_devices": True,
         "use_liger_kernel": False,
         "liger_kernel_config": None,
-        "log_on_each_node": True,
-        "logging_nan_inf_filter": True,
-        "log_level": "passive",
-        "log_level_replica": "warning",
         "trackio_space_id": None,
         "trackio_bucket_id": None,
         "trackio_static_space_id": None,
         "eval_use_gather_object": False,
-        "save_on_each_node": False,
         "enable_jit_checkpoint": False,
-        "push_to_hub": False,
-        "hub_token": None,
-        "hub_private_repo": None,
-        "hub_model_id": None,
-        "hub_strategy": "every_save",
-        "hub_always_push": False,
-        "hub_revision": None,
         "accelerator_config": None,
-        "parallelism_config": None,
-        "dataloader_in_order": True,
-        "ddp_find_unused_parameters": None,
-        "ddp_bucket_cap_mb": None,
-        "ddp_broadcast_buffers": None,
-        "ddp_static_graph": None,
-        "ddp_backend": None,
-        "ddp_timeout": 1800,
-        "fsdp": None,
-        "fsdp_config": None,
         "deepspeed": None,
-        "debug": "",
         "skip_memory_metrics": True,
-        "local_rank": -1,
     }
 )
 """Name to the ecosystem's default."""
 
 _INSTEAD = {
-    "push_to_hub": "call trainer.model.push_to_hub(repo_id) after the training",
-    "logging_nan_inf_filter": "nan_loss says what a loss that is no number does; none is ever logged",
-    "deepspeed": "leave it out",
+    "deepspeed": "fsdp divides a model over processes too",
+    "use_liger_kernel": "its kernels replace parts of another library's classes; torch_compile fuses ours",
+    "skip_memory_metrics": "each line that is logged has memory_gb, the most memory taken so far",
+    "liger_kernel_config": "leave it out, with use_liger_kernel",
+    "optim_target_modules": "no optimizer here works on chosen modules; give Trainer optimizers, or optim='muon'",
+    "accelerator_config": "its fields have names of their own here: gradient_accumulation_steps, dataloader_drop_last",
+    "trackio_space_id": "set the environment variable TRACKIO_SPACE_ID",
+    "trackio_bucket_id": "leave it out; TRACKIO_SPACE_ID names a place on the hub",
+    "trackio_static_space_id": "call trackio.freeze after the training",
 }
 
 

@@ -34,11 +34,11 @@ def main(arguments: list[str]) -> list[str]:
     if given.hang_in_save is not None:
         real = resuming.write_tree
 
-        def write(folder: Path, name: str, tree: Any) -> None:
+        def write(folder: Path, name: str, tree: Any, **more: Any) -> None:
             if f"checkpoint-{given.hang_in_save}." in str(folder) and name == "random":
                 (given.folder / "hanging").touch()
                 time.sleep(600)
-            real(folder, name, tree)
+            real(folder, name, tree, **more)
 
         resuming.write_tree = write
     torch.manual_seed(0)

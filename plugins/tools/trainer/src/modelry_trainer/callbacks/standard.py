@@ -7,20 +7,28 @@ from modelry_registry import get_registry, resolve
 from modelry_trainer.callbacks.flow import DefaultFlowCallback
 from modelry_trainer.callbacks.progress import ProgressCallback
 from modelry_trainer.callbacks.report import ReportCallback
+from modelry_trainer.debugging import NumbersCallback
+from modelry_trainer.distributed.world import World
 
 if TYPE_CHECKING:
     from modelry_trainer.arguments import TrainingArguments
 
 
-def standard_callbacks(args: "TrainingArguments") -> Iterator[Any]:
-    """In the order in which they listen.
+def standard_callbacks(args: "TrainingArguments", world: World) -> Iterator[Any]:
+    """In the order in which they listen; of several processes, one shows and reports.
 
     Raises:
         UnknownName, MissingPlugin: nobody provides a reporter of that name.
     """
     yield DefaultFlowCallback()
+    if args.debug:
+        yield NumbersCallback()
+    if not world.speaks:
+        return
     if not args.disable_tqdm:
         yield ProgressCallback()
+    if not world.is_first:
+        return
     registry = get_registry()
     for name in args.report_to:
         names = [name]

@@ -9,36 +9,59 @@ import shutil
 import warnings
 import zlib
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TypeVar
 
 from modelry.atomic import folder_written_aside
 from modelry.errors import ModelryWarning
+from modelry_trainer.distributed.world import World
 from modelry_trainer.errors import CheckpointUnusable, SaveFailed
 
+T = TypeVar("T")
 COMPLETE = "checkpoint.json"
 _NAME = re.compile(r"checkpoint-(\d+)")
 _STRAY = re.compile(r"\.checkpoint-\d+\..*\.part")
 _PIECE = 1 << 22
 
 
-def write_checkpoint(folder: Path, fill: Callable[[Path], None]) -> None:
-    """Have `fill` write into a new folder, which becomes `folder` in one step.
+def write_checkpoint(folder: Path, fill: Callable[[Path], None], world: World) -> None:
+    """Have `fill` write into a new folder, which becomes `folder` in one step. All processes fill it together.
 
     Raises:
         SaveFailed: the disk is full, or not writable; nothing of it is left, and older checkpoints are whole.
     """
-    try:
-        if folder.exists():  # the step was run again after another one before it was resumed from
-            _remove(folder)
-        with folder_written_aside(folder) as aside:
-            fill(aside)
-            sums = {str(path.relative_to(aside)): _measure(path) for path in sorted(_files(aside))}
-            (aside / COMPLETE).write_text(json.dumps({"files": sums}, indent=2), encoding="utf-8")
-    except OSError as error:
-        raise SaveFailed(
-            f"{folder} could not be written ({error}): {_room(folder)}. Nothing of it is left; checkpoints before it "
-            "are whole. Make room, or set save_total_limit, and resume with resume_from_checkpoint=True"
-        ) from error
+    with ExitStack() as until_it_is_whole:
+
+        def begin() -> str:
+            if not world.leads:
+                return ""
+            if folder.exists():  # the step was run again after another one before it was resumed from
+                _remove(folder)
+            return str(until_it_is_whole.enter_context(folder_written_aside(folder)))
+
+        def finish() -> None:
+            if world.leads:
+                sums = {str(path.relative_to(aside)): _measure(path) for path in sorted(_files(aside))}
+                (aside / COMPLETE).write_text(json.dumps({"files": sums}, indent=2), encoding="utf-8")
+                until_it_is_whole.close()
+
+        aside = Path(world.everywhere(_saying(folder, begin))[world.leader])
+        world.everywhere(_saying(folder, lambda: fill(aside)))
+        world.everywhere(_saying(folder, finish))
+
+
+def _saying(folder: Path, act: Callable[[], T]) -> Callable[[], T]:
+    def acting() -> T:
+        try:
+            return act()
+        except OSError as error:
+            raise SaveFailed(
+                f"{folder} could not be written ({error}): {_room(folder)}. Nothing of it is left; checkpoints before "
+                "it are whole. Make room, or set save_total_limit, and resume with resume_from_checkpoint=True"
+            ) from error
+
+    return acting
 
 
 def checkpoints(output: Path) -> list[Path]:

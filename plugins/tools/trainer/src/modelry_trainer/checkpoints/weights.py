@@ -1,5 +1,6 @@
 """A model's weights to a checkpoint and back into the same object, whatever kind of model it is."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,10 @@ from torch import nn
 from modelry import PreTrainedModel
 from modelry.atomic import written_aside
 from modelry.checkpoint.safetensors_writing import write_safetensors
+from modelry_trainer.checkpoints.tree import read_tree, write_tree
+from modelry_trainer.distributed.gathering import is_divided, plain_class, whole_model, whole_state
+from modelry_trainer.distributed.pieces import Box, boxes_of, is_piece
+from modelry_trainer.distributed.world import Processes, World
 from modelry_trainer.errors import CheckpointUnusable
 
 WEIGHTS = "model.safetensors"
@@ -17,44 +22,68 @@ _TRAINED = "trained.safetensors"
 """Of models that are saved by a method of their own (adapters): what was trained, by the names it has in memory."""
 
 
-_LEARNING = "learning.safetensors"
+_LEARNING = "learning"
+_PIECES = "weights"
+"""Of a divided model: what each process has of it."""
 
 
-def save_weights(model: nn.Module, folder: Path) -> None:
-    """For people: what `from_pretrained` reads, or of any module its state, as model.safetensors."""
+def save_weights(model: nn.Module, folder: Path, world: World) -> None:
+    """For people: what `from_pretrained` reads, or of any module its state, as model.safetensors.
+
+    All processes call it, and the one that leads writes.
+    """
+    if isinstance(world, Processes) and is_divided(model):
+        state = whole_state(model, world, _each_once(model))
+        if world.is_first:
+            _save(whole_model(model, state) if isinstance(model, PreTrainedModel) else model, folder, state)
+    elif world.leads:
+        _save(model, folder, None)
+
+
+def _save(model: nn.Module, folder: Path, state: Mapping[str, torch.Tensor] | None) -> None:
     save: Any = getattr(model, "save_pretrained", None)
     if save is not None:
-        save(folder)
+        given = {} if state is None or isinstance(model, PreTrainedModel) else {"state_dict": state}
+        save(folder, **given)
         return
     folder.mkdir(parents=True, exist_ok=True)
     with written_aside(folder / WEIGHTS) as path:
-        write_safetensors(path, _each_once(model))
+        write_safetensors(path, _each_once(model) if state is None else state)
 
 
-def save_for_resuming(model: nn.Module, folder: Path) -> None:
-    """The same, and what is needed besides to fill this object again."""
-    save_weights(model, folder)
+def save_for_resuming(model: nn.Module, folder: Path, world: World, *, pieces: bool) -> None:
+    """The same, and what is needed besides to fill this object again.
+
+    Args:
+        pieces: of a divided model, each process writes what it has; else the first one writes all.
+    """
+    if pieces and is_divided(model):
+        write_tree(folder, _PIECES, _each_once(model), part=(world.rank, world.size))
+        return
+    save_weights(model, folder, world)
     if not _comes_back_alone(model) and hasattr(model, "save_pretrained"):
         trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
         buffers = {name for name, _ in model.named_buffers()}
         state = {name: value for name, value in _each_once(model).items() if name in trained | buffers}
-        write_safetensors(folder / _TRAINED, state)
+        if isinstance(world, Processes) and is_divided(model):
+            state = whole_state(model, world, state)
+        if world.leads:
+            write_safetensors(folder / _TRAINED, state)
 
 
-def save_learning_weights(model: nn.Module, folder: Path) -> None:
+def save_learning_weights(model: nn.Module, folder: Path, world: World) -> None:
     """Where gradients are taken, of optimizers that learn at other weights than are used."""
-    write_safetensors(folder / _LEARNING, _each_once(model))
+    write_tree(folder, _LEARNING, _each_once(model), part=(world.rank, world.size))
 
 
 def load_learning_weights(model: nn.Module, folder: Path) -> None:
     """Fill the model with them, where a checkpoint has them."""
-    if (folder / _LEARNING).is_file():
-        with torch.no_grad():
-            model.load_state_dict(load_file(folder / _LEARNING), strict=False)
+    if (folder / f"{_LEARNING}.json").is_file():
+        _fill(model, _pieces(model, folder, _LEARNING))
 
 
 def load_weights(model: nn.Module, folder: Path) -> None:
-    """Fill the model with the weights of a checkpoint, in place.
+    """Fill the model with the weights of a checkpoint, in place; each process what it has of it.
 
     Raises:
         CheckpointUnusable: they are those of another model.
@@ -67,16 +96,54 @@ def load_weights(model: nn.Module, folder: Path) -> None:
 
 
 def _load(model: nn.Module, folder: Path) -> None:
+    if (folder / f"{_PIECES}.json").is_file():
+        _fill(model, _pieces(model, folder, _PIECES), whole=True)
+        return
     if _comes_back_alone(model):
         assert isinstance(model, PreTrainedModel)
-        stored = type(model).from_pretrained(folder, dtype="auto")
-        model.load_state_dict(stored.state_dict())
+        made_of: Any = plain_class(model) if is_divided(model) else type(model)
+        stored = made_of.from_pretrained(folder, dtype="auto")
+        if is_divided(model):
+            _fill(model, stored.state_dict(), whole=True)
+        else:
+            model.load_state_dict(stored.state_dict())
         return
     partial = (folder / _TRAINED).is_file()
-    missing, unexpected = model.load_state_dict(load_file(folder / (_TRAINED if partial else WEIGHTS)), strict=False)
-    expected = {name for name, parameter in model.named_parameters() if parameter.requires_grad or not partial}
-    if unexpected or expected & set(missing):
-        raise ValueError(f"missing {sorted(expected & set(missing))[:3]}, unexpected {list(unexpected)[:3]}")
+    _fill(model, load_file(folder / (_TRAINED if partial else WEIGHTS)), whole=not partial)
+
+
+def _pieces(model: nn.Module, folder: Path, name: str) -> dict[str, torch.Tensor]:
+    state = model.state_dict()
+    stored: dict[str, torch.Tensor] = read_tree(
+        folder, name, like=lambda path: state.get(path.removeprefix(f"{name}."))
+    )
+    return stored
+
+
+def _fill(model: nn.Module, stored: Mapping[str, torch.Tensor], *, whole: bool = False) -> None:
+    """Copy values into a model, whole ones or in its own division.
+
+    Args:
+        whole: whether everything must be there, and not only what is trained.
+
+    Raises:
+        ValueError: something is missing, of another shape, or for another model.
+    """
+    state = model.state_dict()
+    needed = {name for name, one in model.named_parameters() if one.requires_grad or whole}
+    missing, unexpected = sorted(needed - set(stored)), sorted(set(stored) - set(state))
+    if missing or unexpected:
+        raise ValueError(f"missing {missing[:3]}, unexpected {unexpected[:3]}")
+    with torch.no_grad():
+        for name, value in stored.items():
+            target: Any = state[name]
+            if target.shape != value.shape:
+                raise ValueError(f"{name} is {tuple(value.shape)} there and {tuple(target.shape)} here")
+            if is_piece(target) and not is_piece(value):
+                for where, box in boxes_of(target):
+                    target.to_local()[where].copy_(value[box.inside(Box((0,) * value.dim(), tuple(value.shape)))])
+            else:
+                target.copy_(value)
 
 
 def _comes_back_alone(model: nn.Module) -> bool:
