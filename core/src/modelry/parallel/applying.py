@@ -10,7 +10,7 @@ from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.tensor import DTensor
 
 from modelry.errors import ParallelError
-from modelry.parallel.deciding import Decided, decide
+from modelry.parallel.deciding import PIECES, Decided, decide
 from modelry.parallel.divided import Share, divide
 from modelry.parallel.parts import Part
 from modelry.parallel.plan import named_by, plan_of
@@ -68,11 +68,13 @@ def _refuse_what_cannot_be(model: "PreTrainedModel", mesh: DeviceMesh) -> None:
 
 
 def _apply(model: nn.Module, decided: Decided, mesh: DeviceMesh) -> None:
+    from modelry.model import PreTrainedModel  # late: it loads and saves through these rooms
+
     spread: dict[int, nn.Parameter] = {}
     for path, module in list(model.named_modules()):
         word = decided.words.get(path, "")
         owned = {name: value for name, value in module._parameters.items() if value is not None}
-        if not owned and not word:
+        if not owned and not word and not isinstance(module, PreTrainedModel):
             continue
         share = _share(path, word, owned, decided, mesh)
         for name, parameter in owned.items():
@@ -90,6 +92,8 @@ def _share(path: str, word: str, owned: Mapping[str, nn.Parameter], decided: Dec
         heads, head = mesh.size() // decided.repeated[path], mesh.get_local_rank() // decided.repeated[path]
         rows = {name: (head * (value.shape[0] // heads), value.shape[0] // heads) for name, value in owned.items()}
         return Share(group, summed=frozenset(owned), rows=rows)
+    if word in PIECES:
+        return Share(group, summed=frozenset(("bias",)), pieces=PIECES[word])
     if word:
         return Share(group, summed=frozenset(owned if word == "replicated_with_grad_allreduce" else ()))
     tied = {
@@ -105,8 +109,8 @@ def distributed(parameter: nn.Parameter, part: Part, mesh: DeviceMesh) -> nn.Par
         if not whole.is_meta:
             whole = whole.to(mesh.device_type).contiguous()
             dist.broadcast(whole, group=mesh.get_group(), group_src=0)
-        own = part.own(whole, rank=mesh.get_local_rank(), size=mesh.size())
-        local = own[0] if part.dim is None else torch.cat(own, part.dim)
+        local = part.own(whole, rank=mesh.get_local_rank(), size=mesh.size())
+        local = local if part.dim is None else local.clone(memory_format=torch.contiguous_format)
         spread = DTensor.from_local(
             local, mesh, [part.placement], run_check=False, shape=whole.shape, stride=whole.stride()
         )

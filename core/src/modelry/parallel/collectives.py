@@ -1,7 +1,6 @@
 """What processes tell each other in the middle of a forward or backward pass, as functions that know their gradients.
 
-The four of Shoeybi et al. 2019, https://arxiv.org/abs/1909.08053, section 3, of which one is trivial. Results are the
-same, bit by bit, in every process.
+Shoeybi et al. 2019, https://arxiv.org/abs/1909.08053, section 3. Results are the same, bit by bit, in every process.
 """
 
 from typing import Any
@@ -34,6 +33,13 @@ def gather(x: Tensor, group: ProcessGroup) -> Tensor:
     if x.requires_grad and torch.is_grad_enabled():
         return _Gather.apply(x, group)  # type: ignore[no-any-return,no-untyped-call]  # torch's is not annotated
     return _gathered(x, group)
+
+
+def own_part(x: Tensor, group: ProcessGroup) -> Tensor:
+    """Of what all processes have alike, one's part of the last dimension; the gradients are put together again."""
+    if x.requires_grad and torch.is_grad_enabled():
+        return _OwnPart.apply(x, group)  # type: ignore[no-any-return,no-untyped-call]  # torch's is not annotated
+    return x.chunk(group.size(), dim=-1)[group.rank()]
 
 
 def _added(x: Tensor, group: ProcessGroup) -> Tensor:
@@ -80,3 +86,14 @@ class _Gather(Function):
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         group = context.group
         return gradients[0].chunk(group.size(), dim=-1)[group.rank()].contiguous(), None
+
+
+class _OwnPart(Function):
+    @staticmethod
+    def forward(context: Any, x: Tensor, group: ProcessGroup) -> Tensor:
+        context.group = group
+        return x.chunk(group.size(), dim=-1)[group.rank()].contiguous()
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return _gathered(gradients[0], context.group), None

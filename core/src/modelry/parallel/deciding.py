@@ -10,6 +10,7 @@ from modelry.errors import ParallelError
 from modelry.parallel.parts import Part
 
 PIECES = {"packed_colwise": 2, "qkv_colwise": 3}
+"""Word to the number of layers that lie in one."""
 VOCABULARY = ("embedding_rowwise", "colwise_gather_output")
 KEYS_AND_VALUES = ("k_proj", "v_proj")
 """Layers of a module with `kv_heads`, of which it has fewer than `heads`."""
@@ -79,21 +80,25 @@ def _parts(name: str, word: str, module: nn.Module | None, owned: Mapping[str, n
         raise ParallelError(
             f"the plan says {word} of {name}, and that is a {type(module).__name__}: it has to be a {needed.__name__}"
         )
-    if word in ("rowwise", "embedding_colwise"):
+    if word in ("rowwise", "embedding_colwise", *PIECES):
         return {f"{name}.weight": Part(1)}
-    return {key: Part(0, PIECES.get(word, 1)) for key in owned}
+    return {key: Part(0) for key in owned}
 
 
 def _does_not_divide(parameter: Tensor, part: Part, size: int) -> bool:
-    return part.dim is not None and parameter.shape[part.dim] % (size * part.pieces) != 0
+    return part.dim is not None and parameter.shape[part.dim] % size != 0
 
 
 def _check_width(key: str, parameter: Tensor, part: Part, word: str, size: int) -> None:
     if part.dim is not None and _does_not_divide(parameter, part, size):
-        pieces = f" in {part.pieces} pieces" if part.pieces > 1 else ""
         raise ParallelError(
-            f"{key} is {tuple(parameter.shape)}: {parameter.shape[part.dim]}{pieces} cannot be divided ({word}) over "
-            f"{size} processes. Use a number of processes that divides it"
+            f"{key} is {tuple(parameter.shape)}: {parameter.shape[part.dim]} cannot be divided ({word}) over {size} "
+            "processes. Use a number of processes that divides it"
+        )
+    if word in PIECES and parameter.shape[0] % (PIECES[word] * size):
+        raise ParallelError(
+            f"{key} is {tuple(parameter.shape)}: {parameter.shape[0]} in {PIECES[word]} pieces cannot be divided "
+            f"({word}) over {size} processes. Use a number of processes that divides a piece"
         )
 
 

@@ -106,12 +106,9 @@ class OwnParts:
             stored: mapped.
         """
         ways = [self._part(name) for name in step.ours]
-        if isinstance(step.row, Stack) and ways[0].dim is not None:
-            (way,) = ways
-            if way.dim:
-                return list(step.row.read([self._own(one, Part(way.dim - 1, way.pieces)) for one in stored]))
-            spans = way.spans(len(stored), rank=self._mesh.get_local_rank(), size=self._mesh.size())
-            return list(step.row.read([one for first, count in spans for one in stored[first : first + count]]))
+        if isinstance(step.row, Stack) and ways[0].dim:
+            below = Part(ways[0].dim - 1)  # a stack of parts is the part of the stack: what is stacked is whole
+            return list(step.row.read([self._own(one, below) for one in stored]))
         views = step.row.read(stored) if all(way.dim is None for way in ways) else step.row.views(stored)
         return [self._own(view, way) for view, way in zip(views, ways, strict=True)]
 
@@ -120,8 +117,7 @@ class OwnParts:
         return part_of(tensor.placements[0]) if isinstance(tensor, DTensor) else Part()
 
     def _own(self, whole: Tensor, way: Part) -> Tensor:
-        parts = way.own(whole, rank=self._mesh.get_local_rank(), size=self._mesh.size())
-        return parts[0].contiguous() if way.dim is None or len(parts) == 1 else torch.cat(parts, way.dim)
+        return way.own(whole, rank=self._mesh.get_local_rank(), size=self._mesh.size()).contiguous()
 
     def whole(self, name: str, local: Tensor) -> Tensor:
         """A tensor of the model, of which this process has `local`."""

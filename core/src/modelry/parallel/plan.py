@@ -6,7 +6,7 @@ A pattern is a dotted name in which `*` stands for one part ("layers.*.mlp.up_pr
                                    weights (experts): the last dimension but one
     rowwise                        its inputs are divided, and the processes' results added up. Of stacked weights: the
                                    last dimension
-    packed_colwise                 as colwise, of two layers that lie one behind the other: each is divided by itself
+    packed_colwise                 as colwise, of two layers that lie in one: each one's outputs are divided
     qkv_colwise                    the same of three, queries, keys and values
     colwise_gather_output          as colwise, and each process has all outputs; older name: colwise_rep
     embedding_rowwise              an embedding's rows (the vocabulary) are divided, and the results added up
