@@ -1,0 +1,1 @@
+"""Looking for good arguments of a training: many trainings, and the best of them."""
