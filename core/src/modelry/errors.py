@@ -11,7 +11,7 @@ ModelryError
 ├── CheckpointError     ValueError          truncated or lying file; missing, unexpected, mis-shaped tensors
 │   └── UnsafeCheckpoint                    only pickled files, or an index that points outside its folder
 ├── PlacementError      ValueError          the model does not fit on the devices, or device_map is incomplete
-├── ParallelError       ValueError          a model cannot be divided over processes: no plan, or numbers that do not fit
+├── ParallelError       ValueError          a model cannot be divided over processes: no plan, numbers that do not fit
 ├── QuantizationError   ValueError          a scheme cannot quantize this model, or its parameters are wrong
 ├── PreprocessorError   ValueError          tokenizer or processor files missing or invalid; wrong inputs
 │   └── TemplateError                       a chat template fails, escapes or loops

@@ -10,6 +10,20 @@ from pydantic import Field, model_validator
 
 from modelry.configuration import ModelConfig
 
+STACKS_PLAN: Mapping[str, str] = {
+    "*.embed_tokens": "embedding_rowwise",
+    "*.layers.*.self_attn.q_proj": "colwise",
+    "*.layers.*.self_attn.k_proj": "colwise",
+    "*.layers.*.self_attn.v_proj": "colwise",
+    "*.layers.*.self_attn.out_proj": "rowwise",
+    "*.layers.*.encoder_attn.q_proj": "colwise",
+    "*.layers.*.encoder_attn.k_proj": "colwise",
+    "*.layers.*.encoder_attn.v_proj": "colwise",
+    "*.layers.*.encoder_attn.out_proj": "rowwise",
+    "*.layers.*.fc1": "colwise",
+    "*.layers.*.fc2": "rowwise",
+}
+
 
 class StacksConfig(ModelConfig):
     """Sizes and rates of the layers of an encoder and of a decoder, whatever the encoder reads.
@@ -18,20 +32,7 @@ class StacksConfig(ModelConfig):
         ConfigError: a value is impossible; the message has the two numbers.
     """
 
-    base_model_tp_plan: ClassVar[Mapping[str, str]] = {
-        "shared": "embedding_rowwise",
-        "*.embed_tokens": "embedding_rowwise",
-        "*.layers.*.self_attn.q_proj": "colwise",
-        "*.layers.*.self_attn.k_proj": "colwise",
-        "*.layers.*.self_attn.v_proj": "colwise",
-        "*.layers.*.self_attn.out_proj": "rowwise",
-        "*.layers.*.encoder_attn.q_proj": "colwise",
-        "*.layers.*.encoder_attn.k_proj": "colwise",
-        "*.layers.*.encoder_attn.v_proj": "colwise",
-        "*.layers.*.encoder_attn.out_proj": "rowwise",
-        "*.layers.*.fc1": "colwise",
-        "*.layers.*.fc2": "rowwise",
-    }
+    base_model_tp_plan: ClassVar[Mapping[str, str]] = STACKS_PLAN
 
     d_model: int = Field(1024, gt=0, description="D, width of the residual stream")
     encoder_layers: int = Field(12, gt=0)
@@ -93,6 +94,8 @@ class EncoderDecoderConfig(StacksConfig):
     Raises:
         ConfigError: a value is impossible; the message has the two numbers.
     """
+
+    base_model_tp_plan: ClassVar[Mapping[str, str]] = {"shared": "embedding_rowwise", **STACKS_PLAN}
 
     vocab_size: int = Field(50265, gt=0, description="V, tokens")
     max_position_embeddings: int = Field(1024, gt=0, description="of the input and of the answer")

@@ -73,7 +73,7 @@ def _parts(name: str, word: str, module: nn.Module | None, owned: Mapping[str, n
             raise ParallelError(f"{name} is a parameter, and the plan says {word} of it: colwise or rowwise is needed")
         (parameter,) = owned.values()
         return {name: Part(parameter.dim() - (2 if word == "colwise" else 1))}
-    if word in ("moe_tp_experts", "replicated_with_grad_allreduce"):
+    if word in ("moe_tp_experts", "replicated", "replicated_with_grad_allreduce"):
         return {}
     needed: type[nn.Module] = nn.Embedding if word.startswith("embedding") else nn.Linear
     if not isinstance(module, needed):

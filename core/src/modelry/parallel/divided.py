@@ -115,6 +115,7 @@ WAYS: Mapping[str, Way] = {
     "embedding_rowwise": embedding_rowwise,
     "embedding_colwise": as_it_is,
     "moe_tp_experts": summed,
+    "replicated": as_it_is,
     "replicated_with_grad_allreduce": as_it_is,
 }
 """A plan's word, or none, to how a layer works."""

@@ -12,9 +12,10 @@ A pattern is a dotted name in which `*` stands for one part ("layers.*.mlp.up_pr
     embedding_rowwise              an embedding's rows (the vocabulary) are divided, and the results added up
     embedding_colwise              an embedding's columns are divided
     moe_tp_experts                 experts whose own weights are divided: their results are added up
+    replicated                     whole in each process, as what no pattern names is
     replicated_with_grad_allreduce whole in each process, and applied to what the process has for itself alone
 
-What no pattern names is whole in each process. A vocabulary that the processes do not divide stays whole.
+A vocabulary that the processes do not divide stays whole.
 """
 
 import re
@@ -37,6 +38,7 @@ WORDS = frozenset(
         "embedding_rowwise",
         "embedding_colwise",
         "moe_tp_experts",
+        "replicated",
         "replicated_with_grad_allreduce",
     ]
 )

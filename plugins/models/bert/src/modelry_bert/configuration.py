@@ -7,6 +7,13 @@ from pydantic import Field, model_validator
 
 from modelry.nn.encoder_config import EncoderConfig
 
+CROSS_ATTENTION_PLAN: Mapping[str, str] = {
+    "encoder.layer.*.crossattention.self.query": "colwise",
+    "encoder.layer.*.crossattention.self.key": "colwise",
+    "encoder.layer.*.crossattention.self.value": "colwise",
+    "encoder.layer.*.crossattention.output.dense": "rowwise",
+}
+
 
 class BertConfig(EncoderConfig):
     """Field names are the published ones; defaults are those of BERT base, as old files leave them out.
@@ -21,10 +28,6 @@ class BertConfig(EncoderConfig):
         "encoder.layer.*.attention.self.key": "colwise",
         "encoder.layer.*.attention.self.value": "colwise",
         "encoder.layer.*.attention.output.dense": "rowwise",
-        "encoder.layer.*.crossattention.self.query": "colwise",
-        "encoder.layer.*.crossattention.self.key": "colwise",
-        "encoder.layer.*.crossattention.self.value": "colwise",
-        "encoder.layer.*.crossattention.output.dense": "rowwise",
         "encoder.layer.*.intermediate.dense": "colwise",
         "encoder.layer.*.output.dense": "rowwise",
     }
@@ -35,6 +38,11 @@ class BertConfig(EncoderConfig):
     is_decoder: bool = Field(False, description="a position sees only those before it, and there is a cache")
     add_cross_attention: bool = Field(False, description="each layer of the decoder looks at an encoder's output")
     position_embedding_type: Literal["absolute"] = "absolute"  # relative positions are refused, not ignored
+
+    @property
+    def tp_plan(self) -> Mapping[str, str]:
+        """`base_model_tp_plan`, and the attention to an encoder where there is one."""
+        return {**self.base_model_tp_plan, **(CROSS_ATTENTION_PLAN if self.add_cross_attention else {})}
 
     @property
     def head_dim(self) -> int:

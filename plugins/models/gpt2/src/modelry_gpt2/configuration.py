@@ -8,6 +8,11 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from modelry.configuration import ModelConfig
 from modelry.nn.activation_names import ActivationName
 
+CROSS_ATTENTION_PLAN: Mapping[str, str] = {
+    "h.*.crossattention.q_attn": "colwise",
+    "h.*.crossattention.c_attn": "packed_colwise",
+    "h.*.crossattention.c_proj": "rowwise",
+}
 STANDARD = {
     "hidden_size": "n_embd",
     "num_hidden_layers": "n_layer",
@@ -28,9 +33,6 @@ class GPT2Config(ModelConfig):
         "wte": "embedding_rowwise",
         "h.*.attn.c_attn": "qkv_colwise",
         "h.*.attn.c_proj": "rowwise",
-        "h.*.crossattention.q_attn": "colwise",
-        "h.*.crossattention.c_attn": "packed_colwise",
-        "h.*.crossattention.c_proj": "rowwise",
         "h.*.mlp.c_fc": "colwise",
         "h.*.mlp.c_proj": "rowwise",
     }
@@ -75,6 +77,11 @@ class GPT2Config(ModelConfig):
         if self.n_embd % self.n_head:
             raise ValueError(f"n_embd {self.n_embd} is not a multiple of n_head {self.n_head}")
         return self
+
+    @property
+    def tp_plan(self) -> Mapping[str, str]:
+        """`base_model_tp_plan`, and the attention to an encoder where there is one."""
+        return {**self.base_model_tp_plan, **(CROSS_ATTENTION_PLAN if self.add_cross_attention else {})}
 
     @property
     def hidden_size(self) -> int:

@@ -1,5 +1,6 @@
 """What a Qwen2-VL config.json means: the encoder of pictures, the language model, and the tokens that join them."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, model_validator
@@ -82,6 +83,13 @@ class Qwen2VLVisionConfig(ModelConfig):
     Raises:
         ConfigError: a value is impossible; the message has the two numbers.
     """
+
+    base_model_tp_plan: ClassVar[Mapping[str, str]] = {
+        "blocks.*.attn.qkv": "qkv_colwise",
+        "blocks.*.attn.proj": "rowwise",
+        "blocks.*.mlp.fc1": "colwise",
+        "blocks.*.mlp.fc2": "rowwise",
+    }
 
     model_type: Literal["qwen2_vl_vision"] = "qwen2_vl_vision"
     depth: PositiveInt = Field(32, description="layers")

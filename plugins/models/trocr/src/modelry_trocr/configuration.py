@@ -1,11 +1,13 @@
 """What the config.json of a TrOCR decoder means. Plain data: it reads and checks, and builds nothing."""
 
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from modelry.configuration import ModelConfig
 from modelry.nn.activation_names import ActivationName
+from modelry.nn.encoder_decoder_config import STACKS_PLAN
 
 
 class TrOCRConfig(ModelConfig):
@@ -14,6 +16,8 @@ class TrOCRConfig(ModelConfig):
     Raises:
         ConfigError: a value is impossible; the message has the two numbers.
     """
+
+    base_model_tp_plan: ClassVar[Mapping[str, str]] = STACKS_PLAN
 
     model_type: Literal["trocr"] = "trocr"
     vocab_size: int = Field(50265, gt=0, description="V, tokens")

@@ -12,6 +12,7 @@ from modelry_testing.contract import PluginContract, check
 from modelry_testing.models import (
     caching,
     configs,
+    dividing,
     generating,
     padding,
     precision,
@@ -154,6 +155,11 @@ class ModelContract(PluginContract):
     def test_tied_weights(self) -> None:
         """Tied tensors are one, stored once."""
         weights.tied(self.subject())
+
+    @check(after=(*_READ, "test_meta_init"))
+    def test_tensor_parallel_plan(self) -> None:
+        """The tensor-parallel plan, where there is one, names modules that exist and every linear layer of theirs."""
+        dividing.plan(self.subject())
 
     # Running
 
