@@ -17,6 +17,7 @@ from benchmarks.parts import (
     second_question,
     sentences,
     speech,
+    training,
 )
 
 PARTS: dict[str, Part] = {
@@ -32,6 +33,7 @@ PARTS: dict[str, Part] = {
     "sentences": sentences.PART,
     "generate": generate.PART,
     "memory": memory.PART,
+    "training": training.PART,
     "gguf": gguf.PART,
     "imports": imports.PART,
     "compiled": compiled.PART,
