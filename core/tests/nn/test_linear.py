@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from modelry.nn.fuse import fuse_projections
-from modelry.nn.linear import Linear, linear, project, project_jointly
+from modelry.nn.linear import Linear, linear, project, project_jointly, weight_leads
 from modelry.packed import Int4Linear, Int8Linear, PackedLinear
 from modelry.packed.int4_packing import pack_groups
 from modelry.packed.int8_packing import pack_rows
@@ -46,6 +46,22 @@ def test_linear(shape: tuple[int, ...], bias: bool, dtype: torch.dtype) -> None:
     assert layer.weight.grad is not None
 
 
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("shape", [(5, 64), (2, 1, 64), (1, 16, 64)])
+def test_the_weight_leads(shape: tuple[int, ...], bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a CPU with AMX: few bfloat16 rows."""
+    layer, x = Linear(64, 24, bias=bias, dtype=torch.bfloat16), torch.randn(shape, dtype=torch.bfloat16)
+    monkeypatch.setattr("modelry.nn.linear._has_tiles", lambda: True)
+    assert weight_leads(x, layer.weight)
+    found, expected = layer(x), copy.deepcopy(layer).float()(x.float())
+    assert found.is_contiguous()
+    torch.testing.assert_close(found.float(), expected, atol=2e-2, rtol=2e-2)
+    found.sum().backward()
+    assert layer.weight.grad is not None
+    assert not weight_leads(torch.randn(17, 64, dtype=torch.bfloat16), layer.weight)
+    assert not weight_leads(x.float(), layer.weight)
+
+
 def test_another_dtype_is_torch_s_business() -> None:
     with pytest.raises(RuntimeError, match="dtype"):
         linear(torch.randn(1, 4), torch.randn(2, 4, dtype=torch.bfloat16), None)
@@ -65,6 +81,19 @@ def test_together(bias: bool) -> None:
         agree(block, x)
         block.k_proj.weight.mul_(2)  # training in place reaches the joint tensor
         assert project_jointly(x, block.layers) is not None
+        agree(block, x)
+
+
+def test_together_where_one_has_no_bias() -> None:
+    block, x = Block(bias=True), torch.randn(2, 3, 6)
+    block.k_proj = Linear(6, 4, bias=False)
+    before = {name: tensor.clone() for name, tensor in block.state_dict().items()}
+    assert fuse_projections(block) == 1
+    assert all(torch.equal(block.state_dict()[name], tensor) for name, tensor in before.items())
+    with torch.no_grad():
+        assert project_jointly(x, block.layers) is not None
+        agree(block, x)
+        block.v_proj.bias.add_(1)  # training in place reaches the joint tensor
         agree(block, x)
 
 

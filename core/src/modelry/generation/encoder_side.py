@@ -10,6 +10,7 @@ from torch import Tensor
 
 from modelry.generation.input_side import InputSide
 from modelry.generation.prompt import Prompt
+from modelry.inference import PreparedStep, prepared_step
 from modelry.outputs import BaseModelOutput
 
 
@@ -31,6 +32,7 @@ class EncoderDecoderInput(InputSide):
         self._fed = start[:, :0]
         self._sources = torch.arange(source.rows, device=start.device)
         """(R,) the prompt whose answer a row is."""
+        self._prepared: tuple[PreparedStep | None] | None = None
 
     def prefill(self) -> Any:
         inputs = dict(self.prompt.extras)
@@ -49,16 +51,33 @@ class EncoderDecoderInput(InputSide):
         if self._cache is None:
             ids = torch.cat((self._fed, ids), dim=1)
             self._fed = ids
-        output = self._model(
-            encoder_outputs=BaseModelOutput(last_hidden_state=self._encoded),
-            attention_mask=self._mask,
-            decoder_input_ids=ids,
-            past_key_values=self._cache,
-            use_cache=self._cache is not None,
-            **self.flags,
-        )
+
+        def forward() -> Any:
+            return self._model(
+                encoder_outputs=BaseModelOutput(last_hidden_state=self._encoded),
+                attention_mask=self._mask,
+                decoder_input_ids=ids,
+                past_key_values=self._cache,
+                use_cache=self._cache is not None,
+                **self.flags,
+            )
+
+        prepared = self._prepared_step() if new == 1 else None
+        if prepared is None:
+            output = forward()
+        else:
+            positions = torch.full((1, 1), self.seen, device=ids.device)
+            output = prepared(ids, positions, self._mask, self._cache, forward)
         self.seen += new
         return output
+
+    def _prepared_step(self) -> PreparedStep | None:
+        """The fast way for one new position, found out when it is first asked for."""
+        if self._cache is None or self.flags or self.seen == 0 or torch.is_grad_enabled():
+            return None
+        if self._prepared is None:
+            self._prepared = (prepared_step(self._model),)
+        return self._prepared[0]
 
     def keep(self, rows: Tensor) -> None:
         assert self._encoded is not None

@@ -58,7 +58,7 @@ class DecoderParts:
 
 def decoder_parts(model: nn.Module) -> DecoderParts | None:
     """The parts of a model that is made of bricks only, stands on the CPU, and is not in training; else None."""
-    if not isinstance(model, CausalLM) or type(model).forward is not CausalLM.forward or not _is_untouched(model):
+    if not isinstance(model, CausalLM) or type(model).forward is not CausalLM.forward or not is_untouched(model):
         return None
     config = model.config
     base = model.base_model
@@ -128,7 +128,7 @@ def _has_tensors(module: nn.Module) -> bool:
     return bool(module._parameters or module._buffers)
 
 
-def _is_untouched(model: nn.Module) -> bool:
+def is_untouched(model: nn.Module) -> bool:
     """Whether nothing stands between the modules and their own forward, and everything is on the CPU."""
     if torch_modules._global_forward_hooks or torch_modules._global_forward_pre_hooks:
         return False

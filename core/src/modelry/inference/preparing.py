@@ -4,15 +4,18 @@ R rows   V vocabulary
 """
 
 from collections.abc import Callable
-from typing import Any, final
+from functools import partial
+from typing import Any, Protocol, final
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 
 from modelry.cache import Cache
+from modelry.inference.answer_parts import answer_parts
+from modelry.inference.answer_step import AnswerStep
 from modelry.inference.decoder_step import DecoderStep
-from modelry.inference.parts import DecoderParts, decoder_parts
+from modelry.inference.parts import decoder_parts
 from modelry.outputs import CausalLMOutputWithPast
 
 ROUNDING = {torch.float32: 1e-3, torch.float16: 3e-2, torch.bfloat16: 1e-1}
@@ -27,22 +30,34 @@ def prepared_step(model: nn.Module) -> "PreparedStep | None":
     """A faster decode step of a model, for one generation; None where there is none."""
     if _PROVEN.get(model) is False:
         return None
-    parts = decoder_parts(model)
-    return None if parts is None else PreparedStep(model, parts)
+    alone = decoder_parts(model)
+    if alone is not None:
+        return PreparedStep(model, partial(DecoderStep, alone))
+    looking = answer_parts(model)
+    return None if looking is None else PreparedStep(model, partial(AnswerStep, looking))
+
+
+class Step(Protocol):
+    """A step of so many rows; see `DecoderStep` and `AnswerStep`."""
+
+    rows: int
+
+    def __call__(self, ids: Tensor, positions: Tensor, attention_mask: Tensor | None, cache: Cache) -> Tensor | None:
+        """(R, 1, V) logits, or None where nothing has happened."""
 
 
 @final
 class PreparedStep:
-    """Decode steps of one generation, by `DecoderStep`.
+    """Decode steps of one generation.
 
     Args:
         model: whose first step ever is computed both ways.
-        parts: of this model.
+        make: a step of so many rows.
     """
 
-    def __init__(self, model: nn.Module, parts: DecoderParts) -> None:
-        self._model, self._parts = model, parts
-        self._step: DecoderStep | None = None
+    def __init__(self, model: nn.Module, make: Callable[..., Step]) -> None:
+        self._model, self._make = model, make
+        self._step: Step | None = None
 
     def __call__(
         self,
@@ -56,8 +71,9 @@ class PreparedStep:
 
         Args:
             ids: (R, 1).
-            positions: (R, 1).
-            attention_mask: (R, S + 1), or None where nothing is padded.
+            positions: (R or 1, 1).
+            attention_mask: (R, S + 1), of the encoder's input (R, S) where there is an encoder; or None where nothing
+                is padded.
             cache: written to, and advanced by one.
             forward: the model's own forward for the same input.
 
@@ -67,7 +83,7 @@ class PreparedStep:
         if _PROVEN.get(self._model) is False:
             return forward()
         if self._step is None or self._step.rows != ids.shape[0]:
-            self._step = DecoderStep(self._parts, rows=ids.shape[0])
+            self._step = self._make(rows=ids.shape[0])
         logits = self._step(ids, positions, attention_mask, cache)
         if logits is None:
             return forward()

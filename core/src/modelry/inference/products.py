@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from modelry.nn.linear import Joint, Linear
+from modelry.nn.linear import Joint, Linear, weight_leads
 from modelry.packed.packed_linear import PackedLinear
 
 Work = Callable[[], object]
@@ -43,6 +43,9 @@ def _into(layer: nn.Linear, x: Tensor, out: Tensor) -> Work:
         outputs = _bound(layer, x)
         return lambda: out.copy_(outputs())
     if x.shape[0] > 1:
+        if weight_leads(x, weight):
+            outputs = _led(layer, x)
+            return lambda: out.copy_(outputs())
         turned = weight.detach().t()
         if bias is None:
             return lambda: torch.mm(x, turned, out=out)
@@ -60,15 +63,31 @@ def product_onto(layer: nn.Linear, x: Tensor, stream: Tensor) -> Work:
         x: (R, I).
         stream: (R, O), changed by the work.
     """
-    weight = layer.weight
-    if not _is_float(layer, x) or layer.bias is not None:
+    weight, bias = layer.weight, layer.bias
+    if not _is_float(layer, x):
         outputs = _bound(layer, x)
         return lambda: stream.add_(outputs())
     if x.shape[0] > 1:
+        if weight_leads(x, weight):
+            outputs = _led(layer, x)
+            return lambda: stream.add_(outputs())
         turned = weight.detach().t()
-        return lambda: stream.addmm_(x, turned)
+        if bias is None:
+            return lambda: stream.addmm_(x, turned)
+        return lambda: stream.add_(torch.addmm(bias, x, turned))
     row, result = x.view(-1), stream.view(-1)
-    return lambda: result.addmv_(weight, row)
+    if bias is None:
+        return lambda: result.addmv_(weight, row)
+    return lambda: result.add_(torch.addmv(bias, weight, row))
+
+
+def _led(layer: nn.Linear, x: Tensor) -> Callable[[], Tensor]:
+    """(R, O) outputs by the product that `modelry.nn.linear.weight_leads` speaks of."""
+    weight, turned = layer.weight.detach(), x.t()
+    if layer.bias is None:
+        return lambda: torch.mm(weight, turned).t()
+    bias = layer.bias.detach()[:, None].expand(-1, x.shape[0]).contiguous()
+    return lambda: torch.addmm(bias, weight, turned).t()
 
 
 def _bound(layer: nn.Linear, x: Tensor) -> Callable[[], Tensor]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from modelry.nn.linear import Joint, Linear
+from modelry.nn.linear import Joint, Linear, joined_bias
 from modelry.packed.packed_linear import PackedLinear
 
 GROUPS: tuple[tuple[str, ...], ...] = (
@@ -74,7 +74,6 @@ def _is_plain(layer: nn.Linear, first: nn.Linear, uses: Counter[int]) -> bool:
         weight.is_floating_point()
         and type(weight.data) is Tensor  # not sharded over devices, nor packed
         and (weight.dtype, weight.shape[1]) == (other.dtype, other.shape[1])
-        and (layer.bias is None) == (first.bias is None)
         and uses[id(weight)] == 1
     )
 
@@ -104,14 +103,11 @@ def _lay_together(layers: list[nn.Linear]) -> bool:
 def _joined(layers: Sequence[nn.Linear]) -> Linear:
     """One layer with the outputs of all; each parameter becomes a view of its rows."""
     first = layers[0]
-    outputs = sum(layer.out_features for layer in layers)
-    whole = Linear(first.in_features, outputs, bias=first.bias is not None, device="meta")
-    for name, _ in first.named_parameters():
-        parameters = [layer.get_parameter(name) for layer in layers]
-        joint = torch.cat([parameter.detach() for parameter in parameters])
-        for parameter, rows in zip(
-            parameters, torch.split_with_sizes(joint, [one.shape[0] for one in parameters]), strict=True
-        ):
-            parameter.data = rows
-        whole._parameters[name] = nn.Parameter(joint, requires_grad=False)
+    outputs = [layer.out_features for layer in layers]
+    whole = Linear(first.in_features, sum(outputs), bias=False, device="meta")
+    joint = torch.cat([layer.weight.detach() for layer in layers])
+    for layer, rows in zip(layers, torch.split_with_sizes(joint, outputs), strict=True):
+        layer.weight.data = rows
+    whole.weight = nn.Parameter(joint, requires_grad=False)
+    whole._parameters["bias"] = joined_bias(layers)
     return whole

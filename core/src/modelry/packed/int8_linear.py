@@ -77,10 +77,13 @@ class Int8Linear(PackedLinear):
     def bound(self, x: Tensor) -> Callable[[], Tensor]:
         rows, width = x.shape
         fits = x.is_cpu and x.is_contiguous() and 0 < rows <= MOST_ROWS_OF_KERNEL and width % KERNEL_WIDTH == 0
-        if not fits or self.bias is not None:
+        if not fits:
             return super().bound(x)
         kernel, weight, scale = torch._weight_int8pack_mm, self.integers, self.weight_scale.to(x.dtype)
-        return lambda: kernel(x, weight, scale)
+        if self.bias is None:
+            return lambda: kernel(x, weight, scale)
+        bias = self.bias.detach().to(x.dtype)
+        return lambda: kernel(x, weight, scale).add_(bias)
 
     def dequantized(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """(O, I) float weight."""

@@ -6,16 +6,14 @@ I input width   O output width
 import copy
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
 from modelry.errors import QuantizationError
+from modelry.nn.linear import Joint, joined_bias
 from modelry.packed.packed_integers import PackedIntegers
-
-if TYPE_CHECKING:
-    from modelry.nn.linear import Joint
 
 
 class _Product(torch.autograd.Function):
@@ -43,7 +41,7 @@ class PackedLinear(nn.Linear):
     output_dims: ClassVar[Mapping[str, int]] = {}
     """Buffers whose rows along one dimension belong to the outputs in order: name to dimension. A layer whose every
     buffer is among them or the shared ones can be laid together with others."""
-    joint: "Joint | None" = None
+    joint: Joint | None = None
     """On the first of several layers that `modelry.nn.fuse` has laid together."""
 
     def __init__(self, in_features: int, out_features: int, *, bias: Tensor | None) -> None:
@@ -94,11 +92,7 @@ class PackedLinear(nn.Linear):
 
     def same_kind(self, other: "PackedLinear") -> bool:
         """Whether another layer of this class is packed alike, so that the outputs of both can be one layer's."""
-        return (
-            self.in_features == other.in_features
-            and (self.bias is None) == (other.bias is None)
-            and self._dtypes() == other._dtypes()
-        )
+        return self.in_features == other.in_features and self._dtypes() == other._dtypes()
 
     def _dtypes(self) -> dict[str, torch.dtype | None]:
         return {name: None if one is None else one.dtype for name, one in self._buffers.items()}
@@ -119,9 +113,7 @@ class PackedLinear(nn.Linear):
         whole.out_features = sum(layer.out_features for layer in layers)
         for name, dim in self.output_dims.items():
             whole._buffers[name] = _laid_together([layer._buffers for layer in layers], name, dim)
-        if self.bias is not None:
-            bias = _laid_together([layer._parameters for layer in layers], "bias", 0)
-            whole._parameters["bias"] = nn.Parameter(bias, requires_grad=False)
+        whole._parameters["bias"] = joined_bias(layers)
         return whole
 
     def _apply(self, fn: Any, recurse: bool = True) -> Self:
@@ -156,13 +148,8 @@ def _laid_together(places: Sequence[dict[str, Any]], name: str, dim: int) -> Ten
     """Tensors of one name as one tensor, each of them then a view of it."""
     parts = [place[name] for place in places]
     whole = torch.cat([part.detach() for part in parts], dim)
-    for place, part, rows in zip(
-        places, parts, torch.split_with_sizes(whole, [one.shape[dim] for one in parts], dim), strict=True
-    ):
-        if isinstance(part, nn.Parameter):
-            part.data = rows
-        else:
-            place[name] = rows
+    for place, rows in zip(places, torch.split_with_sizes(whole, [one.shape[dim] for one in parts], dim), strict=True):
+        place[name] = rows
     return whole
 
 

@@ -86,9 +86,15 @@ class WhisperForConditionalGeneration(PreTrainedModel):
             output_hidden_states=output_hidden_states,
             output_attentions=output_attentions,
         )
-        logits = self.proj_out(out.last_hidden_state)
+        assert out.last_hidden_state is not None
+        logits = self.scored(out.last_hidden_state)
         loss = None if labels is None else cross_entropy(logits.flatten(0, 1), labels.flatten())
         return Seq2SeqLMOutput(loss, logits, *beside_states(out))
+
+    def scored(self, hidden: Tensor) -> Tensor:
+        """Scores (B, T, V) of the decoder's states (B, T, D)."""
+        logits: Tensor = self.proj_out(hidden)
+        return logits
 
     def generate(
         self,

@@ -1,0 +1,79 @@
+"""One decode step of a decoder that looks at an encoder's output: a token id for each row in, logits out.
+
+R rows   W keys offered   S positions of the encoder's output   V vocabulary   D width of the residual stream
+"""
+
+from typing import final
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from modelry.cache import Cache
+from modelry.inference.answer_layer import AnswerBuffers, AnswerMoment, answer_layer
+from modelry.inference.answer_parts import AnswerParts
+from modelry.nn.masks import Mask, bidirectional_mask
+
+
+@final
+class AnswerStep:
+    """Runs steps of one generation; its buffers are not for two at a time.
+
+    Args:
+        parts: what the model is made of.
+        rows: R.
+    """
+
+    def __init__(self, parts: AnswerParts, *, rows: int) -> None:
+        self.rows = rows
+        self._parts = parts
+        first = parts.layers[0]
+        self._buffers = AnswerBuffers.make(first, rows=rows, dtype=first.self_attn_layer_norm.weight.dtype)
+        self._layers = [answer_layer(layer, self._buffers) for layer in parts.layers]
+        self._source: tuple[Tensor | None, Mask] = (None, Mask())
+
+    def __call__(self, ids: Tensor, positions: Tensor, attention_mask: Tensor | None, cache: Cache) -> Tensor | None:
+        """Run one position, without counting it as remembered: `cache.advance` is the caller's.
+
+        Args:
+            ids: (R, 1).
+            positions: (R or 1, 1).
+            attention_mask: (R, S) of the encoder's input, or None where nothing is padded.
+
+        Returns:
+            (R, 1, V) logits; None where the cache keeps its positions another way, or has not seen the encoder's output
+            yet: nothing has happened then.
+        """
+        x, parts, slot = self._buffers.x, self._parts, cache.seen
+        sources = [(one.keys, one.values) for one in cache.cross_layers()]
+        if not 0 < slot < parts.positions or len(sources) != len(self._layers):
+            return None
+        texts: list[tuple[Tensor, Tensor]] = []
+        looks: list[tuple[Tensor, Tensor]] = []
+        for part, (keys, values) in zip(cache.layers, sources, strict=True):
+            text = part.reserve(1) if part.window is None else None
+            if text is None or keys is None or values is None or not self._fits(text[0]) or not self._fits(keys):
+                return None
+            texts.append(text)
+            looks.append((keys, values))
+        tail = torch.zeros(1, 1, 1, texts[0][0].shape[2], dtype=x.dtype, device="cpu")
+        tail[..., slot + 1 :] = float("-inf")
+        now = AnswerMoment(slot, tail, self._mask(attention_mask, looks[0][0]))
+        decoder = parts.decoder
+        tokens = decoder.embed_tokens(ids) + decoder.embed_positions(positions).to(x.dtype)
+        x.copy_(decoder.layernorm_embedding(tokens).squeeze(1))
+        for layer, text, source in zip(self._layers, texts, looks, strict=True):
+            layer(text, source, now)
+        norm, states = parts.norm, x
+        if norm is not None:
+            states = F.layer_norm(x, norm.normalized_shape, norm.weight, norm.bias, norm.eps)
+        return parts.scored(states.unsqueeze(1))
+
+    def _fits(self, held: Tensor) -> bool:
+        return held.shape[0] == self.rows and held.dtype is self._buffers.x.dtype
+
+    def _mask(self, attention_mask: Tensor | None, keys: Tensor) -> Mask:
+        """Of the encoder's output; one mask is looked at once."""
+        if self._source[0] is not attention_mask:
+            self._source = (attention_mask, bidirectional_mask(attention_mask, keys=keys.shape[2]))
+        return self._source[1]
