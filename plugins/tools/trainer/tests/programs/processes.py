@@ -1,14 +1,19 @@
-"""Trainings of a tiny Llama, one after the other, as one of several processes that torchrun starts; the first tells."""
+"""Trainings of a tiny Llama, one after the other, in one of several processes that torchrun starts; the first tells."""
 
 import json
+import os
+import signal
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from modelry import AutoConfig, AutoModelForCausalLM
-from modelry_trainer import Trainer, TrainingArguments
+from modelry_trainer import Trainer, TrainingArguments, resuming
+from modelry_trainer.errors import TrainingError
 
 CONFIG: dict[str, Any] = {
     "vocab_size": 96,
@@ -24,6 +29,7 @@ VALUES: dict[str, Any] = {
     "max_steps": 5,
     "learning_rate": 1e-2,
     "logging_steps": 1,
+    "per_device_eval_batch_size": 2,
     "save_strategy": "no",
     "report_html": False,
     "max_grad_norm": 0.5,
@@ -31,55 +37,76 @@ VALUES: dict[str, Any] = {
 }
 
 
-def rows(count: int) -> list[dict[str, torch.Tensor]]:
-    """Ids of several lengths, of some of which many labels do not count."""
-    generator = torch.Generator().manual_seed(1)
-    made = []
-    for number in range(count):
-        ids = torch.randint(0, 90, (10,), generator=generator)
-        labels = ids.clone()
-        labels[: 1 + 3 * (number % 3)] = -100
-        made.append({"input_ids": ids, "labels": labels})
-    return made
+class Rows:
+    """Ids, of some of which many labels do not count."""
+
+    def __init__(self, count: int, bad: int | None = None) -> None:
+        generator = torch.Generator().manual_seed(1)
+        self.bad, self.made = bad, []
+        for number in range(count):
+            ids = torch.randint(0, 90, (10,), generator=generator)
+            labels = ids.clone()
+            labels[: 1 + 3 * (number % 3)] = -100
+            self.made.append({"input_ids": ids, "labels": labels})
+
+    def __len__(self) -> int:
+        return len(self.made)
+
+    def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
+        if number == self.bad:
+            raise OSError("the disk has a scratch there")
+        return self.made[number]
 
 
-def model(seed: int, **values: Any) -> Any:
-    """Random weights."""
-    torch.manual_seed(seed)
-    return AutoModelForCausalLM.from_config(AutoConfig.for_model("llama", **{**CONFIG, **values}))
+class Stream:
+    """The same without numbers."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+
+    def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
+        return iter(self.rows.made)
+
+
+def kill_in_save(rank: int, step: int) -> None:
+    """Have one process killed in the middle of writing a checkpoint."""
+    real = resuming.write_tree
+
+    def write(folder: Path, name: str, tree: Any, **more: Any) -> None:
+        if f"checkpoint-{step}." in str(folder) and name == "optimizer" and int(os.environ["RANK"]) == rank:
+            os.kill(os.getpid(), signal.SIGKILL)
+        real(folder, name, tree, **more)
+
+    resuming.write_tree = write
 
 
 def train(job: dict[str, Any]) -> None:
     """Train as a job says; what comes of it is written where it says."""
     folder = Path(job["folder"])
     args = TrainingArguments(folder / "run", **{**VALUES, **job.get("values", {})})
-    made = model(job.get("seed", 0), **job.get("config", {}))
-    data: Any = rows(job.get("rows", 13))
-    if job.get("stream"):
-        from torch.utils.data import IterableDataset
-
-        class Stream(IterableDataset[Any]):
-            def __init__(self, rows: Any) -> None:
-                self.rows = rows
-
-            def __iter__(self) -> Any:
-                return iter(self.rows)
-
-        data = Stream(data)
+    torch.manual_seed(job.get("seed", 0))
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model("llama", **{**CONFIG, **job.get("config", {})}))
+    if "kill" in job:
+        kill_in_save(*job["kill"])
+    data: Any = Rows(13, job.get("bad"))
     trainer = Trainer(
-        made,
+        model,
         args,
-        train_dataset=data,
-        eval_dataset=rows(7),
+        train_dataset=Stream(data) if job.get("stream") else data,
+        eval_dataset=Rows(7),
         compute_metrics=lambda found: {"sum": float(found.predictions.sum()), "rows": len(found.label_ids)},
     )
     trainer.train(resume_from_checkpoint=job.get("resume", False))
-    told: dict[str, Any] = {"losses": [line["loss"] for line in trainer.state.log_history if "loss" in line]}
-    told["norms"] = [line["grad_norm"] for line in trainer.state.log_history if "grad_norm" in line]
-    told["metrics"] = {name: value for name, value in trainer.evaluate().items() if "second" not in name}
-    predicted = trainer.predict(rows(5))
-    told["labels"] = predicted.label_ids.tolist()
-    told["first"] = predicted.predictions[:, 0, 0].tolist()
+    logs = [line for line in trainer.state.log_history if "loss" in line]
+    metrics = {name: value for name, value in trainer.evaluate().items() if "second" not in name and "time" not in name}
+    predicted = trainer.predict(Rows(5))
+    told = {
+        "losses": [line["loss"] for line in logs],
+        "norms": [line["grad_norm"] for line in logs],
+        "metrics": list(metrics.values()),
+        "labels": predicted.label_ids.tolist(),
+        "predictions": predicted.predictions[:, -1].tolist(),
+    }
     trainer.save_model(folder / "model")
     if trainer.is_world_process_zero():
         (folder / "told.json").write_text(json.dumps(told))
@@ -88,7 +115,12 @@ def train(job: dict[str, Any]) -> None:
 def main(jobs: list[dict[str, Any]]) -> None:
     """All jobs."""
     for job in jobs:
-        train(job)
+        try:
+            train(job)
+        except TrainingError:
+            if job.get("stays") != os.environ["RANK"]:
+                raise
+            time.sleep(600)  # as in a notebook: the process lives on, and the others must not wait for it
 
 
 if __name__ == "__main__":

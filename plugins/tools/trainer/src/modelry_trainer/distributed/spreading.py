@@ -5,6 +5,7 @@ left (FSDP2). Gradients are summed over all that see different rows: a process's
 """
 
 import math
+import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
@@ -53,14 +54,17 @@ def wrapped(model: nn.Module, args: "TrainingArguments", world: World) -> nn.Mod
     unused = args.ddp_find_unused_parameters
     if unused is None:  # as published trainers decide
         unused = not args.checkpoints_activations and not args.ddp_static_graph
-    copies = DistributedDataParallel(
-        model,
-        device_ids=[world.device] if world.device.type == "cuda" else None,
-        find_unused_parameters=unused,
-        bucket_cap_mb=args.ddp_bucket_cap_mb,
-        broadcast_buffers=True if args.ddp_broadcast_buffers is None else args.ddp_broadcast_buffers,
-        static_graph=bool(args.ddp_static_graph),
-    )
+    buffers = {} if args.ddp_broadcast_buffers is None else {"broadcast_buffers": args.ddp_broadcast_buffers}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)  # the name of before 2.13
+        copies = DistributedDataParallel(
+            model,
+            device_ids=[world.device] if world.device.type == "cuda" else None,
+            find_unused_parameters=unused,
+            bucket_cap_mb=args.ddp_bucket_cap_mb,
+            static_graph=bool(args.ddp_static_graph),
+            **buffers,
+        )
     copies.register_comm_hook(None, _summed)
     return copies
 
@@ -97,7 +101,7 @@ def one_by_one(optimizer: Any) -> None:
                     group[name] = False
 
 
-def _summed(state: object, bucket: Any) -> torch.futures.Future[torch.Tensor]:
+def _summed(state: object, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:  # type: ignore[name-defined]  # torch does not list it
     work: Any = dist.all_reduce(bucket.buffer(), async_op=True)
     summed: torch.futures.Future[torch.Tensor] = work.get_future().then(lambda done: done.value()[0])
     return summed
@@ -148,6 +152,7 @@ def _shard(model: nn.Module, args: "TrainingArguments", sharding: Sharding, worl
     }
     for unit in units(model, sharding):
         fully_shard(unit, **options)
+    options["reshard_after_forward"] = False  # what is outside of layers is the first that the backward pass needs
     fully_shard(model, **options)
     for module in model.modules():
         if isinstance(module, FSDPModule):

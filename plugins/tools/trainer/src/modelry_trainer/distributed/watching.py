@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, final
 
-from torch.distributed.distributed_c10d import TCPStore  # type: ignore[attr-defined]  # torch does not list it
+from torch.distributed import TCPStore  # type: ignore[attr-defined]  # torch does not list it
 
 from modelry_trainer.distributed.environment import Launched
 from modelry_trainer.errors import ProcessLost
