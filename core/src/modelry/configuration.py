@@ -26,6 +26,7 @@ from modelry.config_file import (
 from modelry.errors import BrokenPlugin, ConfigError, ModelryWarning
 from modelry.hub import Reference, split_hub_options
 from modelry.uploading import push_saved
+from modelry.wrong_values import in_words
 from modelry_registry import get_registry, resolve
 
 __all__ = ["ModelConfig", "Nested", "SubConfig", "config_class"]
@@ -109,7 +110,7 @@ class ModelConfig(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise ConfigError(_in_words(type(self).__name__, error)) from error
+            raise ConfigError(in_words(type(self).__name__, error)) from error
         finally:
             _inside_another.reset(token)
         self._attn_implementation = attention
@@ -381,19 +382,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
     return value
-
-
-def _in_words(name: str, error: ValidationError) -> str:
-    """A pydantic error as one line per wrong value, with the value that was found."""
-    lines = []
-    for one in error.errors(include_url=False):
-        key = ".".join(str(part) for part in one["loc"])
-        reason = one["msg"].removeprefix("Value error, ")
-        if one["type"] == "missing":
-            lines.append(f"{key} is missing")
-        elif one["type"] == "value_error":
-            lines.append(f"{key}: {reason}" if key else reason)
-        else:
-            shown = repr(one["input"])
-            lines.append(f"{key} is {shown if len(shown) <= 80 else shown[:77] + '...'}: {reason}")
-    return f"{name}: " + "; ".join(lines)
