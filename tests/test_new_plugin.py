@@ -9,8 +9,20 @@ from typing import Any
 
 import pytest
 
-PLUGINS = {"model": "tiny-tide", "task": "text-odds", "decoder": "mass-draw", "quantizer": "row-bytes"}
-KINDS = {"model": "models", "task": "tasks", "decoder": "decoders", "quantizer": "quantizers"}
+PLUGINS = {
+    "model": "tiny-tide",
+    "task": "text-odds",
+    "decoder": "mass-draw",
+    "quantizer": "row-bytes",
+    "attention": "plain-gaze",
+}
+KINDS = {
+    "model": "models",
+    "task": "tasks",
+    "decoder": "decoders",
+    "quantizer": "quantizers",
+    "attention": "attention",
+}
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +33,7 @@ def environment(make_environment: Callable[[Sequence[str | Path]], Any]) -> Any:
 
 @pytest.fixture(scope="module")
 def written(environment: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The four packages, written by the environment's own command, built and installed."""
+    """The packages, written by the environment's own command, built and installed."""
     folders = {}
     for kind, name in PLUGINS.items():
         environment.run("modelry", "plugins", "new", kind, name)

@@ -49,9 +49,9 @@ def test_a_name_that_is_taken(monkeypatch):
 
 
 def test_a_kind_that_is_none():
-    with pytest.raises(PackageError, match="choose model, task, decoder, quantizer"):
+    with pytest.raises(PackageError, match="choose model, task, decoder, quantizer, attention"):
         placeholders("widget", "x")
-    assert set(KINDS.values()) == {"models", "tasks", "decoders", "quantizers"}
+    assert set(KINDS.values()) == {"models", "tasks", "decoders", "quantizers", "attention"}
 
 
 def test_an_existing_folder_is_left_alone(templates, tmp_path):

@@ -27,6 +27,7 @@ class SwinTransformer(PreTrainedModel):
     main_input_name = "pixel_values"
     input_embeddings_name = "embeddings.patch_embeddings"
     optional_parts = ("embeddings.mask_token",)
+    attention_needs = ("biases",)
 
     def __init__(
         self, config: SwinTransformerConfig, *, pooling: bool = True, masking: bool = False, normed: bool = True

@@ -22,7 +22,13 @@ from modelry_registry.errors import PackageError
 from modelry_registry.known import known_distribution
 from modelry_registry.naming import quoted
 
-KINDS: Mapping[str, str] = {"model": "models", "task": "tasks", "decoder": "decoders", "quantizer": "quantizers"}
+KINDS: Mapping[str, str] = {
+    "model": "models",
+    "task": "tasks",
+    "decoder": "decoders",
+    "quantizer": "quantizers",
+    "attention": "attention",
+}
 """What a person says to what the registry says."""
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", re.ASCII)
@@ -60,7 +66,7 @@ def write_package(kind: str, name: str, folder: Path, *, templates: Path | None 
     """Write `folder/modelry-plugin-<name>`, whole or not at all.
 
     Args:
-        kind: "model", "task", "decoder" or "quantizer".
+        kind: "model", "task", "decoder", "quantizer" or "attention".
         name: kebab-case.
         folder: an existing folder.
         templates: where the folders of templates are; those of this package when None.

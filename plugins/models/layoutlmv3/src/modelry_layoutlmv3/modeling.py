@@ -41,6 +41,7 @@ class LayoutLMv3Model(PreTrainedModel):
     config_class = LayoutLMv3Config
     base_model_prefix = "layoutlmv3"
     input_embeddings_name = "embeddings.word_embeddings"
+    attention_needs = ("biases",)
     padding_sides = ("right",)  # on the left it would move a text away from its page
     weight_table = WeightTable(Ignore("embeddings.position_ids"), Ignore("visual_bbox"))
 

@@ -76,6 +76,7 @@ class Mask2FormerModel(PreTrainedModel):
     config_class = Mask2FormerConfig
     base_model_prefix = "model"
     main_input_name = "pixel_values"
+    attention_needs = ("patterns",)
     optional_parts = ("pixel_level_module.encoder.layernorm.",)  # older files do not have it, and nothing uses it
     weight_table = WeightTable(
         *(

@@ -47,6 +47,7 @@ class SwinBackbone(Backbone):
     base_model_prefix = "swin"
     input_embeddings_name = "embeddings.patch_embeddings"
     optional_parts = ("hidden_states_norms.", "layernorm.", "embeddings.mask_token")
+    attention_needs = ("biases",)
     weight_table = WeightTable(
         Rename("swin.layernorm.weight", "layernorm.weight"),
         Rename("swin.layernorm.bias", "layernorm.bias"),

@@ -40,6 +40,7 @@ class T5Stack(PreTrainedModel):
     """
 
     config_class = T5Config
+    attention_needs = ("biases",)
 
     def __init__(self, config: T5Config, *, decoder: bool) -> None:
         super().__init__(config)

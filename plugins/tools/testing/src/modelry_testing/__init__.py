@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from modelry_testing.attention_contract import AttentionContract
     from modelry_testing.contract import Contract
     from modelry_testing.decoder_contract import DecoderContract
     from modelry_testing.errors import ContractBroken
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from modelry_testing.video_processor_contract import VideoProcessorContract
 
 __all__ = [
+    "AttentionContract",
     "Contract",
     "ContractBroken",
     "DecoderContract",
@@ -37,6 +39,7 @@ __all__ = [
 ]
 
 _ROOMS = {
+    "AttentionContract": "attention_contract",
     "Contract": "contract",
     "ContractBroken": "errors",
     "DecoderContract": "decoder_contract",

@@ -1,6 +1,7 @@
 """Which contracts a plugin of a kind has to keep, for running them by name."""
 
 from modelry_registry import ModelFamily, Registry, UnknownName
+from modelry_testing.attention_contract import AttentionContract
 from modelry_testing.contract import Contract, PluginContract
 from modelry_testing.decoder_contract import DecoderContract
 from modelry_testing.feature_extractor_contract import FeatureExtractorContract
@@ -16,7 +17,7 @@ KINDS: dict[str, type[Contract]] = {
     "tasks": TaskContract,
     "decoders": DecoderContract,
     "quantizers": QuantizerContract,
-    "attention": PluginContract,
+    "attention": AttentionContract,
     "checkpoints": PluginContract,
     "commands": PluginContract,
     "hooks": PluginContract,

@@ -1,0 +1,62 @@
+"""A flash attention package: where its two functions are, and what they can do."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kernel:
+    """One generation of the package."""
+
+    name: str
+    """Of the backend, for messages."""
+    module: str
+    """Where `flash_attn_func` and `flash_attn_varlen_func` are."""
+    drops: bool
+    """Whether the functions drop weights."""
+    devices: tuple[str, ...] = ("cuda",)
+    dtypes: tuple[torch.dtype, ...] = (torch.float16, torch.bfloat16)
+    largest_head: int = 256
+
+    @property
+    def rectangular(self) -> Callable[..., Any]:
+        """For rows of one length: (B, T, H, E), (B, W, K, E), (B, W, K, E) -> (B, T, H, E)."""
+        found: Callable[..., Any] = import_module(self.module).flash_attn_func
+        return found
+
+    @property
+    def ragged(self) -> Callable[..., Any]:
+        """For texts one behind the other: (N, H, E), (M, K, E), (M, K, E), their ends -> (N, H, E)."""
+        found: Callable[..., Any] = import_module(self.module).flash_attn_varlen_func
+        return found
+
+    def refuse(self, q: Tensor) -> None:
+        """Refuse tensors that the functions cannot read.
+
+        Args:
+            q: (B, H, T, E).
+
+        Raises:
+            ValueError: another device or dtype, or too wide heads.
+        """
+        if q.device.type not in self.devices:
+            raise ValueError(
+                f"{self.name} computes on {' or '.join(self.devices)}, and the queries are on {q.device}: move the "
+                "model there, or call model.set_attn_implementation('sdpa')"
+            )
+        if q.dtype not in self.dtypes:
+            can = " or ".join(str(one).removeprefix("torch.") for one in self.dtypes)
+            raise ValueError(
+                f"{self.name} computes in {can}, and the queries are {str(q.dtype).removeprefix('torch.')}: load with "
+                "dtype='bfloat16', train with bf16=True, or call model.set_attn_implementation('sdpa')"
+            )
+        if q.shape[3] > self.largest_head:
+            raise ValueError(
+                f"{self.name} computes heads up to a width of {self.largest_head}, and these have {q.shape[3]}: call "
+                "model.set_attn_implementation('sdpa')"
+            )
