@@ -136,6 +136,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._lfs(path.removeprefix("/lfs/"), body)
         elif path.endswith(".git/info/lfs/objects/batch"):
             self._batch(json.loads(body))
+        elif path == "/api/validate-yaml":  # of a README.md
+            self._say(200, {"errors": [], "warnings": []})
         elif path == "/api/repos/create":
             self._create(json.loads(body))
         elif path.startswith("/api/models/"):
@@ -221,7 +223,8 @@ class _Handler(BaseHTTPRequestHandler):
         owner = values.get("organization") or "tester"
         name = f"{owner}/{values['name']}"
         known = name in self.hub.repositories
-        self.hub.repositories.setdefault(name, Repository(private=bool(values.get("private"))))
+        private = bool(values.get("private")) or values.get("visibility") == "private"
+        self.hub.repositories.setdefault(name, Repository(private=private))
         if not known:
             self.hub.repositories[name].commit({".gitattributes": b""})
         self._say(409 if known else 200, {"url": f"{self.hub.url}/{name}", "name": name})

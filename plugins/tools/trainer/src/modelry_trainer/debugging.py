@@ -73,6 +73,7 @@ def _tensors(value: Any) -> list[Tensor]:
 
 
 def _range(value: Tensor) -> str:
+    value = value.detach()
     wrong = int((~torch.isfinite(value)).sum())
     sizes = value[torch.isfinite(value)].abs()
     told = f"{float(sizes.min()):.2e} to {float(sizes.max()):.2e}" if sizes.numel() else "no number"

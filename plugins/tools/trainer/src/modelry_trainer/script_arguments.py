@@ -74,9 +74,11 @@ class ScriptArguments(BaseModel):
         max_steps: int = -1,
         gradient_accumulation_steps: int = 1,
         seed: int = 42,
-        gradient_checkpointing: bool = False,
+        activation_checkpointing: bool = False,
+        gradient_checkpointing: bool | None = None,
     ) -> Self:
         """What is trained, and how long."""
+        saves = activation_checkpointing if gradient_checkpointing is None else gradient_checkpointing
         return self._with(
             do_train=True,
             learning_rate=learning_rate,
@@ -86,8 +88,8 @@ class ScriptArguments(BaseModel):
             max_steps=max_steps,
             gradient_accumulation_steps=gradient_accumulation_steps,
             seed=seed,
-            gradient_checkpointing=gradient_checkpointing,
-            activation_checkpointing=gradient_checkpointing,
+            gradient_checkpointing=saves,
+            activation_checkpointing=saves,
         )
 
     def set_evaluate(

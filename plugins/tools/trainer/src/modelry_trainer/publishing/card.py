@@ -108,7 +108,7 @@ def _table(history: Sequence[Mapping[str, Any]]) -> list[str]:
     for line in history:
         loss = line.get("loss", loss)
         if "eval_loss" in line:
-            names = names or [name for name in line if _is_result(name)]
+            names = names or sorted(filter(_is_result, line), key="eval_loss".__ne__)  # which comes first
             told = "" if loss is None else _number(loss)
             found = [_number(line.get(name, "")) for name in names]
             rows.append([str(line["step"]), _number(line.get("epoch", "")), told, *found])

@@ -21,7 +21,8 @@ class OptunaStudy:
             ) from error
         self._states: Any = optuna.trial.TrialState
         options.setdefault("sampler", optuna.samplers.TPESampler(seed=seed))
-        self._study: Any = optuna.create_study(direction=direction, **options)
+        create: Any = optuna.create_study
+        self._study: Any = create(direction=direction, **options)
 
     def ask(self) -> Any:
         """The next trial."""
