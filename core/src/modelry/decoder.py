@@ -16,6 +16,7 @@ from modelry.nn.masks import Mask, causal_mask
 from modelry.nn.norm import RMSNorm
 from modelry.nn.positions import count_positions
 from modelry.nn.rope import RotaryEmbedding
+from modelry.nn.texts import numbered_texts
 from modelry.outputs import BaseModelOutputWithPast
 
 
@@ -61,14 +62,16 @@ class RotaryDecoder(PreTrainedModel):
 
         Args:
             input_ids: (B, T) int64; or `inputs_embeds`, (B, T, D).
-            attention_mask: (B, S), 1 for real tokens and 0 for padding; None where nothing is padded.
-            position_ids: (B, T); counted from each row's first real token when None.
+            attention_mask: (B, S), 1 for real tokens and 0 for padding, or numbers of texts; None where nothing is
+                padded.
+            position_ids: (B, T); counted from each text's first token when None. Without a mask and a cache, those
+                that do not go on by one begin a text.
             past_key_values: what came before; extended by T.
             use_cache: return a cache, a new one where none is given. When None, as the configuration says, but not
                 in training.
             output_hidden_states: also return the residual stream, (B, T, D), before each layer and at the end.
             output_attentions: also return each layer's weights, (B, H, T, W); needs the eager attention.
-            more: for every layer.
+            more: for every layer; and where the texts of one row end (`modelry.nn.texts`).
 
         Raises:
             ValueError: not exactly one of input_ids and inputs_embeds, or a mask of another shape.
@@ -80,6 +83,9 @@ class RotaryDecoder(PreTrainedModel):
         if cache is None and (use_cache or (use_cache is None and self.config.use_cache and not self.training)):
             cache = self.make_cache()
         seen = 0 if cache is None else cache.seen
+        attention_mask = numbered_texts(
+            attention_mask, position_ids, more, shape=(x.shape[0], new), seen=seen, device=x.device
+        )
         if position_ids is None:
             position_ids = count_positions(attention_mask, new=new, seen=seen, device=x.device)
         weights: list[Tensor] | None = [] if output_attentions or self.config.output_attentions else None

@@ -18,6 +18,13 @@ def test_padding_on_either_side() -> None:
     assert count_positions(mask, new=2, seen=3, device=CPU).tolist() == [[1, 2], [2, 2], [0, 0]]
 
 
+def test_texts_in_one_row() -> None:
+    mask = torch.tensor([[1, 1, 1, 2, 2, 3, 0], [0, 2, 2, 0, 2, 1, 1], [1, 1, 1, 1, 1, 1, 1]])
+    expected = [[0, 1, 2, 0, 1, 0, 0], [0, 0, 1, 1, 2, 0, 1], [0, 1, 2, 3, 4, 5, 6]]
+    assert count_positions(mask, new=7, device=CPU).tolist() == expected
+    assert count_positions(mask, new=2, seen=5, device=CPU).tolist() == [row[-2:] for row in expected]
+
+
 def test_more_positions_than_a_table_has() -> None:
     check_length(8, limit=8)
     with pytest.raises(ValueError, match="the text has 9 positions and the model 8: truncate it"):

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from modelry.nn.parts import CALL, CALL_ELSEWHERE, Part, Stretch, spans, stretches, texts_of
 from modelry.nn.sight import Sight
+from modelry.nn.texts import holds_several
 
 FEW = 16
 """Up to so many new positions, calls of attention are saved; with more, each row's own length is."""
@@ -172,8 +173,7 @@ def causal_mask(
     eager = not torch.compiler.is_compiling()
     several = False
     if padding is not None and new > 1:
-        # Compiled programs cannot look at values: there, numbers are always taken for numbers of texts.
-        several = _holds_several(attention_mask) if eager else not _only_padding(attention_mask)
+        several = holds_several(attention_mask)
         whole = eager and not several and bool(padding.all())  # one look now saves a mask in every layer
         padding = None if whole else padding
     if padding is None and (window is None or window >= end):
@@ -192,11 +192,6 @@ def causal_mask(
     return Mask(weights=weights, sight=sight, parts=_parts_of if falls_apart else None)
 
 
-def _only_padding(attention_mask: Tensor | None) -> bool:
-    """Whether a mask can say no more than real or not, whatever its values."""
-    return attention_mask is None or attention_mask.dtype is torch.bool or attention_mask.is_floating_point()
-
-
 def _parts_of(mask: Mask) -> list[Part] | None:
     """A mask of causal attention in pieces; None where that is no gain."""
     sight = mask.sight
@@ -213,11 +208,6 @@ def _parts_of(mask: Mask) -> list[Part] | None:
         Part((row, 1), (at, count), (at, count), causal_mask(new=count, window=window, device=sight.device))
         for row, at, count in texts_of(texts)
     ]
-
-
-def _holds_several(attention_mask: Tensor | None) -> bool:
-    """Whether texts lie one behind the other in some row."""
-    return attention_mask is not None and attention_mask.dtype is not torch.bool and bool((attention_mask > 1).any())
 
 
 def _parts(

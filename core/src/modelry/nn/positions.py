@@ -5,13 +5,17 @@ B batch   T new positions   S all positions, cached ones included
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
+
+from modelry.nn.texts import holds_several
 
 
 def count_positions(attention_mask: Tensor | None, *, new: int, seen: int = 0, device: torch.device) -> Tensor:
-    """Positions of the new tokens, counted from the first real one of each row.
+    """Positions of the new tokens, counted from the first real one of each row, or of each text in a row.
 
     Args:
-        attention_mask: (B, S), 1 for real tokens and 0 for padding; None where nothing is padded.
+        attention_mask: (B, S), 1 for real tokens and 0 for padding, or a number for each text of a row; None where
+            nothing is padded.
         new: T.
         seen: positions in the cache; S = seen + T.
 
@@ -20,7 +24,14 @@ def count_positions(attention_mask: Tensor | None, *, new: int, seen: int = 0, d
     """
     if attention_mask is None or attention_mask.dim() != 2:
         return torch.arange(seen, seen + new, device=device)[None]
-    return (attention_mask.long().cumsum(-1) - 1).clamp(min=0)[:, -new:]
+    real = attention_mask != 0
+    count = real.long().cumsum(-1)
+    if holds_several(attention_mask):
+        columns = torch.arange(real.shape[1], device=device)
+        latest = attention_mask.gather(1, (real * columns).cummax(-1).values)  # text of the last real token so far
+        begins = F.pad(latest.diff(dim=1) != 0, (1, 0), value=True) & real
+        count = count - (begins * (count - 1)).cummax(-1).values
+    return (count - 1).clamp(min=0)[:, -new:]
 
 
 def check_length(end: int, *, limit: int, what: str = "the input") -> None:

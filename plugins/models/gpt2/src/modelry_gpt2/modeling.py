@@ -19,6 +19,7 @@ from modelry.nn.linear import Linear
 from modelry.nn.masks import Mask, bidirectional_mask, causal_mask
 from modelry.nn.positions import count_positions, row_positions
 from modelry.nn.sdpa import sdpa_attention
+from modelry.nn.texts import numbered_texts
 from modelry.outputs import BaseModelOutputWithPastAndCrossAttentions
 from modelry_gpt2.configuration import GPT2Config
 
@@ -184,7 +185,8 @@ class GPT2Model(PreTrainedModel):
 
         Args:
             input_ids: (B, T) int64; or `inputs_embeds`, (B, T, D).
-            attention_mask: (B, S), 1 for real tokens and 0 for padding; None where nothing is padded.
+            attention_mask: (B, S), 1 for real tokens and 0 for padding, or numbers of texts (`modelry.nn.texts`); None
+                where nothing is padded.
             token_type_ids: (B, T), tokens whose embeddings are added.
             position_ids: (B, T); counted from each row's first real token when None.
             past_key_values: what came before; extended by T.
@@ -210,6 +212,9 @@ class GPT2Model(PreTrainedModel):
         if cache is None and (use_cache or (use_cache is None and config.use_cache and not self.training)):
             cache = self.make_cache()
         seen = 0 if cache is None else cache.seen
+        attention_mask = numbered_texts(
+            attention_mask, position_ids, shape=(words.shape[0], new), seen=seen, device=device
+        )
         if position_ids is None:
             position_ids = count_positions(attention_mask, new=new, seen=seen, device=device)
         x = words + self.wpe(row_positions(position_ids, new=new, limit=config.n_positions, device=device))
