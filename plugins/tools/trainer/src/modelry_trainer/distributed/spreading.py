@@ -6,6 +6,7 @@ left (FSDP2). Gradients are summed over all that see different rows: a process's
 
 import math
 import warnings
+import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
@@ -150,6 +151,8 @@ def _shard(model: nn.Module, args: "TrainingArguments", sharding: Sharding, worl
         if sharding.cpu_offload
         else OffloadPolicy(),
     }
+    # Scores are a view of the product they come from, and nobody here writes into them.
+    warnings.filterwarnings("ignore", r"FSDP2-wrapped module \(\w+\) returned a view tensor", UserWarning)
     for unit in units(model, sharding):
         fully_shard(unit, **options)
     options["reshard_after_forward"] = False  # what is outside of layers is the first that the backward pass needs

@@ -162,8 +162,12 @@ class Processes:
         Raises:
             ProcessLost: in place of the error that a lost process has caused here.
         """
-        with self._watch.over():
-            yield
+        try:
+            with self._watch.over():
+                yield
+        except BaseException:
+            atexit.unregister(_leave)  # which could wait for the lost one
+            raise
 
     def broadcast(self, value: Tensor) -> Tensor:
         """What the first process has in the place of a tensor; where it was, and of the same shape."""
