@@ -1,6 +1,6 @@
-"""What the registry reads: the names that `from modelry import ...` has, the optimizers and the schedules."""
+"""What the registry reads: names for `from modelry import ...`, optimizers, schedules and the command `train`."""
 
-from modelry_registry import Optimizer, PublicName, Registrar, Schedule, hookimpl
+from modelry_registry import Command, Optimizer, PublicName, Registrar, Schedule, hookimpl
 
 _NAMES = {
     "DataCollatorForCompletionOnly": "modelry_trainer.collators.completion",
@@ -74,3 +74,6 @@ def modelry_register(registrar: Registrar) -> None:
     for name, (function, said) in _SCHEDULES.items():
         make = f"modelry_trainer.schedules.{function}"
         registrar.schedule(Schedule(name=name, make=make, follows_metric=name == "reduce_lr_on_plateau", help=said))
+    registrar.command(
+        Command(name="train", command="modelry_trainer.command.train:train", help="Train a model as a YAML file says.")
+    )
