@@ -75,5 +75,12 @@ def modelry_register(registrar: Registrar) -> None:
         make = f"modelry_trainer.schedules.{function}"
         registrar.schedule(Schedule(name=name, make=make, follows_metric=name == "reduce_lr_on_plateau", help=said))
     registrar.command(
+        Command(
+            name="scale",
+            command="modelry_trainer.scale.command:scale",
+            help="Show what a training would take on each of many devices.",
+        )
+    )
+    registrar.command(
         Command(name="train", command="modelry_trainer.command.train:train", help="Train a model as a YAML file says.")
     )

@@ -6,7 +6,6 @@ left (FSDP2). Gradients are summed over all that see different rows: a process's
 
 import math
 import warnings
-import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
