@@ -239,3 +239,21 @@ def test_only_what_scores_next_tokens_generates() -> None:
 def test_transition_scores_by_the_ecosystems_name() -> None:
     found = NoteForCausalLM(NoteConfig()).compute_transition_scores(torch.tensor([[4, 1]]), (torch.arange(3.0)[None],))
     assert found.tolist() == [[1.0]]
+
+
+def test_one_layer_in_two_is_recomputed() -> None:
+    model = NoteForCausalLM.from_config(NoteConfig())
+    model.activation_checkpointing_enable(every_n_layers=2)
+    assert model.is_gradient_checkpointing
+    assert ["forward" in layer.__dict__ for layer in model.model.layers] == [True, False]
+    model.gradient_checkpointing_disable()
+    assert not model.is_activation_checkpointing
+    with pytest.raises(ConfigError, match="recomputed and not kept on the CPU"):
+        model.activation_checkpointing_enable(offload=True)
+
+
+def test_tags_are_remembered() -> None:
+    model = NoteForCausalLM.from_config(NoteConfig())
+    model.add_model_tags(["sft"])
+    model.add_model_tags("lora")
+    assert model.model_tags == ["sft", "lora"]

@@ -169,8 +169,12 @@ class ModelConfig(BaseModel):
         """`base_model_tp_plan`, as these values need it."""
         return self.base_model_tp_plan
 
-    def get_text_config(self) -> "ModelConfig":
-        """The part that describes the text model: `text_config` where there is one, else self."""
+    def get_text_config(self, decoder: bool | None = None, encoder: bool | None = None) -> "ModelConfig":
+        """The part that describes the text model: `text_config` where there is one, else self.
+
+        Args:
+            decoder, encoder: packages say which one they mean; there is one.
+        """
         inner = self.__dict__.get("text_config")
         return inner if isinstance(inner, ModelConfig) else self
 

@@ -1,7 +1,7 @@
 """Trading time for memory in training: layers recompute their activations in the backward pass."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,49 @@ if TYPE_CHECKING:
 _HANDLE = "_gradient_checkpointing_handle"
 
 
-def enable(model: "PreTrainedModel", options: dict[str, Any]) -> None:
-    """Recompute every layer of every nn.ModuleList of the model.
+def gradient_checkpointing_enable(
+    self: "PreTrainedModel", gradient_checkpointing_kwargs: Mapping[str, Any] | None = None
+) -> None:
+    """Recompute each layer in the backward pass instead of keeping its activations: less memory, a third slower."""
+    enable(self, dict(gradient_checkpointing_kwargs or {}))
+
+
+def activation_checkpointing_enable(
+    self: "PreTrainedModel",
+    activation_checkpointing_kwargs: Mapping[str, Any] | None = None,
+    every_n_layers: int = 1,
+    offload: bool = False,
+) -> None:
+    """The same by its newer name.
+
+    Args:
+        activation_checkpointing_kwargs: of torch.utils.checkpoint.checkpoint.
+        every_n_layers: recompute one layer of so many, and keep the others'.
+        offload: must be False: what is recomputed is not kept anywhere.
+
+    Raises:
+        ConfigError: offload, or less than one layer.
+    """
+    if offload or every_n_layers < 1:
+        raise ConfigError(
+            f"activation checkpointing with offload={offload} and every_n_layers={every_n_layers}: activations are "
+            "recomputed and not kept on the CPU, of one layer in 1 or more"
+        )
+    enable(self, dict(activation_checkpointing_kwargs or {}), every=every_n_layers)
+
+
+def gradient_checkpointing_disable(self: "PreTrainedModel") -> None:
+    """Keep activations again."""
+    disable(self)
+
+
+def is_recomputed(model: "PreTrainedModel") -> bool:
+    """Whether some layer recomputes its activations."""
+    return any("forward" in layer.__dict__ for layer in layers_of(model))
+
+
+def enable(model: "PreTrainedModel", options: dict[str, Any], *, every: int = 1) -> None:
+    """Recompute every layer of every nn.ModuleList of the model, or one of so many.
 
     While it trains, a model that has a cache is called with use_cache=False: a recomputed layer would extend it twice.
 
@@ -32,7 +73,7 @@ def enable(model: "PreTrainedModel", options: dict[str, Any]) -> None:
     if not layers or not model.supports_gradient_checkpointing:
         raise ConfigError(f"{type(model).__name__} cannot recompute its layers (gradient checkpointing)")
     disable(model)
-    for layer in layers:
+    for layer in layers[::every]:
         layer.__dict__["forward"] = partial(_recomputed, layer, {"use_reentrant": False, **options})
     if "use_cache" in inspect.signature(type(model).forward).parameters:
         model.__dict__[_HANDLE] = model.register_forward_pre_hook(_without_cache, with_kwargs=True)

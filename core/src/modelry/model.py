@@ -14,13 +14,16 @@ import torch
 from torch import Tensor, nn
 
 from modelry import embeddings
+from modelry import gradient_checkpointing as recomputing
 from modelry.allocation import keep_freed_memory
 from modelry.attention_choice import Choice, choose_attention
 from modelry.checkpoint.dtypes import DtypeLike, as_dtype
+from modelry.checkpoint.parts import layer_classes
 from modelry.checkpoint.refusal import refuse_to_move
 from modelry.configuration import ModelConfig
 from modelry.errors import ConfigError
 from modelry.foreign_caches import with_own_cache
+from modelry.foreign_hooks import computing_device
 from modelry.hub import Reference
 from modelry.output_trees import let_torch_know
 from modelry.tying import tie
@@ -102,6 +105,7 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
     """Path of a part to a GPU's number, "cpu" or "disk"; there only where device_map was given, as packages expect."""
     offloaded: "Offloaded | None" = None
     """The parts that stay on disk."""
+    _no_split_modules = property(layer_classes)
     hf_quantizer: "Quantizer | None" = None
     """What packed the layers. The ecosystem's name: models have parts that are called `quantizer`."""
 
@@ -242,7 +246,7 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
     @property
     def device(self) -> torch.device:
         """Where the first parameter is; of a model partly on disk, what computes that part."""
-        return self.offloaded.device if self.offloaded is not None else next(self.parameters()).device
+        return self.offloaded.device if self.offloaded is not None else computing_device(self)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -341,17 +345,16 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
         """Give the vocabulary another size; returns the input embedding. New rows start as a new model's do."""
         return embeddings.resize(self, count, pad_to_multiple_of=pad_to_multiple_of)
 
-    def gradient_checkpointing_enable(self, gradient_checkpointing_kwargs: Mapping[str, Any] | None = None) -> None:
-        """Recompute each layer in the backward pass instead of keeping its activations: less memory, a third slower."""
-        from modelry.gradient_checkpointing import enable
+    gradient_checkpointing_enable = recomputing.gradient_checkpointing_enable
+    gradient_checkpointing_disable = recomputing.gradient_checkpointing_disable
+    activation_checkpointing_enable = recomputing.activation_checkpointing_enable
+    activation_checkpointing_disable = recomputing.gradient_checkpointing_disable
+    is_gradient_checkpointing = is_activation_checkpointing = property(recomputing.is_recomputed)
 
-        enable(self, dict(gradient_checkpointing_kwargs or {}))
-
-    def gradient_checkpointing_disable(self) -> None:
-        """Keep activations again."""
-        from modelry.gradient_checkpointing import disable
-
-        disable(self)
+    def add_model_tags(self, tags: Sequence[str] | str) -> None:
+        """Remember words for a model card, as trainers of other packages do."""
+        found = [tags] if isinstance(tags, str) else list(tags)
+        self.model_tags = [*(getattr(self, "model_tags", None) or []), *found]
 
     # Running
 

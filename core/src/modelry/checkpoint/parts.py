@@ -73,6 +73,13 @@ def blocks(model: nn.Module, path: str = "") -> Iterator[tuple[str, bool]]:
             yield prefix + name, False
 
 
+def layer_classes(model: nn.Module) -> list[str]:
+    """Names of the classes of layers, which stay whole: packages that place or shard a model ask for them."""
+    lists = {path for path, module in model.named_modules() if isinstance(module, nn.ModuleList)}
+    whole = (path for path, _ in blocks(model) if path.rpartition(".")[0] in lists)
+    return sorted({type(model.get_submodule(path)).__name__ for path in whole})
+
+
 def owner_of(name: str, known: Collection[str]) -> str:
     """The path among `known` that a tensor is under."""
     path = name

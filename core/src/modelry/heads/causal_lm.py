@@ -29,6 +29,8 @@ class CausalLM(PreTrainedModel):
     head_name: ClassVar[str] = "lm_head"
     lm_head: Linear
     """Of the families that have nothing else in `head_name`."""
+    loss_type: ClassVar[str] = "ForCausalLM"
+    """The ecosystem's word for a loss that compares each position with the next label: trainers count labels by it."""
     tied_weights: ClassVar[Mapping[str, str]] = {"lm_head.weight": "model.embed_tokens.weight"}
 
     def __init__(self, config: ModelConfig) -> None:

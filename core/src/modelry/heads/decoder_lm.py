@@ -33,6 +33,8 @@ class DecoderLM(PreTrainedModel):
 
     base_class: ClassVar[type[PreTrainedModel]]
     input_embeddings_name = "decoder.embed_tokens"
+    loss_type: ClassVar[str] = "ForCausalLM"
+    """The ecosystem's word for a loss that compares each position with the next label: trainers count labels by it."""
     tied_weights: ClassVar[Mapping[str, str]] = {"lm_head.weight": "model.decoder.embed_tokens.weight"}
     weight_table: ClassVar[WeightTable | None] = WeightTable(
         Former("model.shared.weight", "model.decoder.embed_tokens.weight")

@@ -14,7 +14,11 @@ NAMES = ["local_choices", "local_writing", "local_rolling"]
 @pytest.fixture(autouse=True)
 def _at_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     import datasets
+    import lm_eval.evaluator
 
+    monkeypatch.setattr(
+        lm_eval.evaluator, "add_env_info", lambda found: None
+    )  # it starts programs that ask the machine
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path_factory.mktemp("cache"))
     monkeypatch.setattr(datasets.config, "HF_DATASETS_OFFLINE", True)
 
@@ -78,23 +82,22 @@ def test_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert get_model("modelry") is ModelryLM
 
 
-def test_a_model_that_is_there_with_an_adapter(checkpoint: Path, tasks: Path, tmp_path: Path) -> None:
+def test_a_model_that_is_there_with_an_adapter(checkpoint: Path, tmp_path: Path) -> None:
     from peft import LoraConfig, get_peft_model
 
     from modelry import AutoModelForCausalLM, AutoTokenizer
     from modelry_lm_eval import ModelryLM
 
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
-    get_peft_model(
-        AutoModelForCausalLM.from_pretrained(checkpoint),
-        LoraConfig(r=4, init_lora_weights=False, task_type="CAUSAL_LM"),
-    ).save_pretrained(tmp_path)
-    own = ModelryLM(AutoModelForCausalLM.from_pretrained(checkpoint), tokenizer=tokenizer, peft=str(tmp_path))
-    found = figures(own, checkpoint, tasks)
-    named = figures("modelry", checkpoint, tasks, peft=str(tmp_path), max_gen_toks=3)
-    assert found["results"]["local_choices"] == named["results"]["local_choices"]
-    plain = figures("modelry", checkpoint, tasks)
-    assert answers(found, "local_choices") != answers(plain, "local_choices")
+    config = LoraConfig(r=4, init_lora_weights=False, task_type="CAUSAL_LM")
+    get_peft_model(AutoModelForCausalLM.from_pretrained(checkpoint), config).save_pretrained(tmp_path)
+    adapted = ModelryLM(AutoModelForCausalLM.from_pretrained(checkpoint), tokenizer=tokenizer, peft=str(tmp_path))
+    named = ModelryLM(str(checkpoint), peft=str(tmp_path), device="cpu")
+    plain = ModelryLM(str(checkpoint), device="cpu")
+    asked = [(None, [5, 6], [7]), (None, [8], [9, 10])]
+    answers = [one._loglikelihood_tokens(asked, disable_tqdm=True) for one in (adapted, named, plain)]
+    assert answers[0] == answers[1] != answers[2]
+    assert adapted.get_model_info()["model_num_parameters"] > plain.get_model_info()["model_num_parameters"]
 
 
 def test_chats(checkpoint: Path) -> None:

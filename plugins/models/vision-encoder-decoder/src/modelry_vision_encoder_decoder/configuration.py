@@ -21,7 +21,7 @@ class VisionEncoderDecoderConfig(ModelConfig):
     is_encoder_decoder: bool = True
     decoder_start_token_id: int | None = None
 
-    def get_text_config(self) -> ModelConfig:
+    def get_text_config(self, decoder: bool | None = None, encoder: bool | None = None) -> ModelConfig:
         """The decoder's."""
         return self.decoder
 
