@@ -39,6 +39,21 @@ def test_a_model_says_the_same(name: str, more: dict, stand_in: list[str]) -> No
     assert {"ragged", "rectangular"} >= set(stand_in) != set()
 
 
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("more", [{"model_type": "llama"}, {"model_type": "mistral", "sliding_window": 3}])
+def test_texts_in_one_row_are_read_as_they_lie(more: dict, stand_in: list[str]) -> None:
+    torch.manual_seed(0)
+    values = {**SIZES, **more}
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(values.pop("model_type"), **values)).train()
+    texts = [IDS[0, :4], IDS[1, :2], IDS[0, 3:]]
+    alone = [model(input_ids=text[None]).logits for text in texts]
+    positions = torch.cat([torch.arange(text.numel()) for text in texts])[None]
+    model.set_attn_implementation("flash-2-here")
+    packed = model(input_ids=torch.cat(texts)[None], position_ids=positions)
+    torch.testing.assert_close(packed.logits, torch.cat(alone, dim=1), atol=1e-5, rtol=1e-5)
+    assert stand_in == ["ragged"] * 2
+
+
 @pytest.mark.parametrize("name", ["flash_attention_2", "flash_attention_3"])
 def test_what_is_not_installed_is_said_before_any_work(name: str) -> None:
     config = AutoConfig.for_model("llama", **SIZES)
