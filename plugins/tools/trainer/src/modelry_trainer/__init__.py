@@ -8,6 +8,8 @@ if TYPE_CHECKING:  # for readers of types, who do not run __getattr__
     from modelry_trainer.arguments import TrainingArguments as TrainingArguments
     from modelry_trainer.callbacks.early_stopping import EarlyStoppingCallback as EarlyStoppingCallback
     from modelry_trainer.callbacks.events import TrainerCallback as TrainerCallback
+    from modelry_trainer.callbacks.printing import PrinterCallback as PrinterCallback
+    from modelry_trainer.callbacks.progress import ProgressCallback as ProgressCallback
     from modelry_trainer.collators.completion import DataCollatorForCompletionOnly as DataCollatorForCompletionOnly
     from modelry_trainer.collators.default import DefaultDataCollator as DefaultDataCollator
     from modelry_trainer.collators.default import default_data_collator as default_data_collator
@@ -34,6 +36,8 @@ _ROOMS = {
     "arguments": "TrainingArguments",
     "callbacks.early_stopping": "EarlyStoppingCallback",
     "callbacks.events": "TrainerCallback",
+    "callbacks.printing": "PrinterCallback",
+    "callbacks.progress": "ProgressCallback",
     "collators.completion": "DataCollatorForCompletionOnly",
     "collators.default": "DefaultDataCollator default_data_collator",
     "collators.flattening": "DataCollatorWithFlattening",

@@ -1,7 +1,9 @@
 """One pass over a data set without learning: the loss, predictions, labels and metrics."""
 
 import copy
+import math
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,7 +12,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from modelry.errors import ModelryWarning, OutOfMemory
+from modelry.generation.failing import is_out_of_memory
 from modelry_trainer.accumulation import rows_of
+from modelry_trainer.blaming import blame
 from modelry_trainer.distributed.spreading import let_go
 from modelry_trainer.distributed.world import World
 from modelry_trainer.errors import ArgumentsError, MetricFailed
@@ -41,6 +46,8 @@ def evaluate_over(trainer: "Trainer", loader: Any, *, prefix: str, loss_only: bo
 
     Raises:
         MetricFailed: compute_metrics raised.
+        BadRow: one row cannot be run.
+        OutOfMemory: a batch does not fit.
     """
     args, started = trainer.args, time.monotonic()
     kept = {
@@ -52,9 +59,10 @@ def evaluate_over(trainer: "Trainer", loader: Any, *, prefix: str, loss_only: bo
     metrics: dict[str, float] = {}
     measure = trainer.compute_metrics
     with _resting(trainer.model, trainer.optimizer, args, trainer.world) as model:
-        for inputs, counts, last in _and_whether_last(loader):
-            steps += 1
-            loss, logits, labels = trainer.prediction_step(model, inputs, loss_only, ignore_keys=ignore_keys)
+        for fed, last in _and_whether_last(loader):
+            steps, inputs, counts = steps + 1, fed.batch, fed.counts
+            with _named(trainer, fed, loader):
+                loss, logits, labels = trainer.prediction_step(model, inputs, loss_only, ignore_keys=ignore_keys)
             if logits is not None and trainer.preprocess_logits_for_metrics is not None:
                 logits = trainer.preprocess_logits_for_metrics(logits, labels)
             seen = inputs.get(trainer.main_input_name) if "inputs" in args.include_for_metrics else None
@@ -75,7 +83,7 @@ def evaluate_over(trainer: "Trainer", loader: Any, *, prefix: str, loss_only: bo
         given = EvalPrediction(predictions, label_ids, kept["inputs"].all(), _losses(trainer, losses))
         metrics = _measured(trainer, given)
     if losses:
-        metrics[f"{prefix}_loss"] = float(np.concatenate(losses).mean())
+        metrics[f"{prefix}_loss"] = _mean(np.concatenate(losses), finite_only=args.logging_nan_inf_filter)
     metrics = {name if name.startswith(f"{prefix}_") else f"{prefix}_{name}": value for name, value in metrics.items()}
     seconds = max(time.monotonic() - started, 1e-9)
     metrics[f"{prefix}_runtime"] = round(seconds, 4)
@@ -122,13 +130,43 @@ def _of_all(trainer: "Trainer", part: tuple[Any, ...]) -> list[Any]:
     return [one for one in trainer.world.gathered(to_device(part, torch.device("cpu"))) if one[0]]
 
 
-def _and_whether_last(loader: Any) -> Iterator[tuple[Any, bool, bool]]:
-    """Batches, whether they count, and whether they are the last ones."""
+@contextmanager
+def _named(trainer: "Trainer", fed: Fed, loader: Any) -> Iterator[None]:
+    """What goes wrong inside is brought home to its row."""
+    try:
+        yield
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise OutOfMemory(
+                f"memory ran out on a batch of {rows_of(fed.batch)} rows in an evaluation: a smaller "
+                "per_device_eval_batch_size, eval_accumulation_steps or preprocess_logits_for_metrics take less "
+                f"({' '.join(str(error).split())[:200]})"
+            ) from error
+        blame(trainer, [fed], error, what=getattr(loader, "what", "eval data set"), where="in an evaluation")
+        raise
+
+
+def _mean(losses: np.ndarray, *, finite_only: bool) -> float:
+    """Over all rows; of those whose loss is a number, where there are some."""
+    finite = losses[np.isfinite(losses)]
+    if not finite_only or not 0 < len(finite) < len(losses):
+        return float(losses.mean())
+    warnings.warn(
+        f"the loss of {len(losses) - len(finite)} of {len(losses)} rows is no number: the mean is that of the others; "
+        "logging_nan_inf_filter=False counts them",
+        ModelryWarning,
+        stacklevel=4,
+    )
+    return float(finite.mean())
+
+
+def _and_whether_last(loader: Any) -> Iterator[tuple[Fed, bool]]:
+    """Batches, and whether they are the last ones."""
     batches = loader.epoch(0) if isinstance(loader, BatchLoader) else (Fed([], batch) for batch in loader)
     held = next(batches, None)
     while held is not None:
         following = next(batches, None)
-        yield held.batch, held.counts, following is None
+        yield held, following is None
         held = following
 
 
@@ -151,6 +189,10 @@ def _measured(trainer: "Trainer", given: EvalPrediction, **more: Any) -> dict[st
         except Exception as error:
             cause.append(error)
             return f"compute_metrics raised {type(error).__name__}: {error}"
+        if found is not None and not isinstance(found, Mapping):
+            return (
+                f"compute_metrics returns a {type(found).__name__}: return names and their values, {{'accuracy': 0.9}}"
+            )
         return {
             name: value.item() if isinstance(value, np.generic | torch.Tensor) else value
             for name, value in (found or {}).items()
@@ -169,6 +211,8 @@ def is_best(trainer: "Trainer", metrics: Mapping[str, float]) -> bool:
     if args.metric_for_best_model is None:
         return False
     value, best = watched(args, metrics), state.best_metric
+    if math.isnan(value):
+        return False
     if best is not None and not (value > best if args.greater_is_better else value < best):
         return False
     state.best_metric, state.best_global_step = value, state.global_step

@@ -67,7 +67,7 @@ class BatchLoader:
         dealing: Dealing,
         device: torch.device,
     ) -> None:
-        self.dataset, self.order, self.dealing = data, order, dealing
+        self.dataset, self.what, self.order, self.dealing = data, what, order, dealing
         self.batch_size = dealing.batch_size
         self._seed = args.order_seed
         self._draws = torch.Generator()  # of its own: iterating takes nothing from the training's random numbers
@@ -80,6 +80,7 @@ class BatchLoader:
             "persistent_workers": args.dataloader_persistent_workers,
             "prefetch_factor": args.dataloader_prefetch_factor,
             "multiprocessing_context": args.dataloader_multiprocessing_context,
+            "in_order": args.dataloader_in_order,
             "generator": self._draws,
         }
         if order is None:

@@ -14,10 +14,10 @@ from torch import Tensor
 from modelry.errors import ModelryWarning, OutOfMemory
 from modelry.generation.failing import is_out_of_memory
 from modelry_trainer.accumulation import counted, divided, rows_of, shifts_labels
+from modelry_trainer.blaming import blame
 from modelry_trainer.checkpoints.randomness import random_states, set_random_states
-from modelry_trainer.distributed.gathering import is_divided
 from modelry_trainer.distributed.spreading import holding_gradients
-from modelry_trainer.errors import BadRow, TrainingError
+from modelry_trainer.errors import TrainingError
 from modelry_trainer.feeding import Fed
 from modelry_trainer.memory import release
 from modelry_trainer.state import Place
@@ -71,6 +71,8 @@ class Gradients:
             release(trainer.device)
             set_random_states(before)
         seen = sum(self._tokens(fed.batch) for fed in group if fed.counts)
+        operations = sum(trainer.floating_point_ops(fed.batch) for fed in group if fed.counts)
+        trainer.state.total_flos += operations * trainer.world.data_size
         loss, tokens = trainer.world.total(loss, seen)
         trainer.state.num_input_tokens_seen += int(tokens)
         return loss
@@ -111,29 +113,16 @@ class Gradients:
         return main.numel() if isinstance(main, Tensor) else 0
 
     def _blame(self, group: Sequence[Fed], error: Exception) -> None:
-        """Run rows one by one; name the one that fails where others do not.
+        """Name the row of the step that cannot be run.
 
         Raises:
-            BadRow: exactly one row of the step fails alone.
+            BadRow: there is one.
         """
-        trainer, failing, fine = self.trainer, [], 0
-        step = trainer.state.global_step + 1
-        alone = group if trainer.world.mesh is None or not is_divided(trainer.model) else ()
-        for rows, batch, _ in alone:  # a divided model runs in all processes or in none
-            for number, row in zip(rows, divided(batch, rows_of(batch)), strict=False):
-                try:
-                    with torch.no_grad():
-                        trainer.compute_loss(trainer.model, trainer.prepare_inputs(row))
-                    fine += 1
-                except Exception as caught:
-                    failing.append((number, caught))
-        trainer.model.zero_grad()
-        if len(failing) == 1 and fine:
-            number, why = failing[0]
-            message = f"row {number} of the train data set cannot be run, in step {step}: {type(why).__name__}: {why}"
-            raise BadRow(message) from error
-        named = ", ".join(str(row) for fed in group for row in fed.rows) or "unknown"
-        error.add_note(f"in step {step} of the training, rows {named} of the train data set")
+        step = self.trainer.state.global_step + 1
+        try:
+            blame(self.trainer, group, error, what="train data set", where=f"in step {step}")
+        finally:
+            self.trainer.model.zero_grad()
 
 
 def _advice(rows: int, parts: int, *, asked: bool, error: Exception) -> str:

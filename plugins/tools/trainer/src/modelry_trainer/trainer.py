@@ -18,7 +18,7 @@ from modelry_trainer.arguments import TrainingArguments
 from modelry_trainer.beginning import begin_in, switch_on
 from modelry_trainer.callbacks.events import CallbackHandler
 from modelry_trainer.callbacks.standard import standard_callbacks
-from modelry_trainer.checkpoints.folders import checkpoints, rotate, write_checkpoint
+from modelry_trainer.checkpoints.folders import checkpoints, rotate, saving_to, write_checkpoint
 from modelry_trainer.checkpoints.weights import save_weights
 from modelry_trainer.columns import label_columns
 from modelry_trainer.distributed.spreading import one_by_one, spread, wrapped
@@ -303,9 +303,13 @@ class Trainer(Surroundings):
     # Saving
 
     def save_model(self, output_dir: str | Path | None = None, _internal_call: bool = False) -> None:
-        """Write the model and its preprocessor to where `from_pretrained` reads them; output_dir of the arguments."""
+        """Write the model and its preprocessor to where `from_pretrained` reads them; output_dir of the arguments.
+
+        Raises:
+            SaveFailed: the disk is full.
+        """
         folder = Path(self.args.output_dir if output_dir is None else output_dir).expanduser()
-        with self.world.together(), at_rest(self.optimizer):
+        with self.world.together(), saving_to(folder), at_rest(self.optimizer):
             save_weights(self.model, folder, self.world)
             if self.world.leads:
                 self.save_preprocessor(folder)

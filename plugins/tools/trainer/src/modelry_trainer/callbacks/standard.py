@@ -1,10 +1,13 @@
 """The callbacks that a training has without being asked: flow, progress, the report, and the reporters of report_to."""
 
+import logging
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from modelry_registry import get_registry, resolve
 from modelry_trainer.callbacks.flow import DefaultFlowCallback
+from modelry_trainer.callbacks.printing import PrinterCallback
 from modelry_trainer.callbacks.progress import ProgressCallback
 from modelry_trainer.callbacks.report import ReportCallback
 from modelry_trainer.debugging import NumbersCallback
@@ -25,8 +28,8 @@ def standard_callbacks(args: "TrainingArguments", world: World) -> Iterator[Any]
         yield NumbersCallback()
     if not world.speaks:
         return
-    if not args.disable_tqdm:
-        yield ProgressCallback()
+    if args.get_process_log_level() <= logging.WARNING:
+        yield ProgressCallback() if sys.stderr.isatty() and not args.disable_tqdm else PrinterCallback()
     if not world.is_first:
         return
     registry = get_registry()

@@ -3,13 +3,14 @@
 A folder "checkpoint-<step>" has a list of its files with their sizes and sums, written last.
 """
 
+import errno
 import json
 import re
 import shutil
 import warnings
 import zlib
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -58,10 +59,32 @@ def _saying(folder: Path, act: Callable[[], T]) -> Callable[[], T]:
         except OSError as error:
             raise SaveFailed(
                 f"{folder} could not be written ({error}): {_room(folder)}. Nothing of it is left; checkpoints before "
-                "it are whole. Make room, or set save_total_limit, and resume with resume_from_checkpoint=True"
+                f"it are whole. {_what_helps(error)}, and resume with resume_from_checkpoint=True"
             ) from error
 
     return acting
+
+
+@contextmanager
+def saving_to(folder: Path) -> Iterator[None]:
+    """A model is written here, at once or not at all.
+
+    Raises:
+        SaveFailed: the disk is full, or not writable.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise SaveFailed(
+            f"the model could not be written to {folder} ({error}): {_room(folder)}. What was there before is as it "
+            f"was. {_what_helps(error)}, and call save_model again: the trainer still has the model"
+        ) from error
+
+
+def _what_helps(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return "Make room, or set save_total_limit"
+    return "Name a folder that can be written in output_dir"
 
 
 def checkpoints(output: Path) -> list[Path]:

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from modelry_trainer.collators.labels import values_tensor
+from modelry.errors import ParameterError
+from modelry_trainer.collators.labels import no_text, values_tensor
 
 
 class DefaultDataCollator:
@@ -17,12 +18,14 @@ class DefaultDataCollator:
         Args:
             features: mappings, or objects with attributes, with the same columns, each of one shape.
         """
-        rows: list[Mapping[str, Any]] = [row if isinstance(row, Mapping) else vars(row) for row in features]
+        rows = [_columns(row) for row in features]
         batch: dict[str, Any] = {}
         for name in ("label", "label_ids"):
             if "labels" not in batch and rows[0].get(name) is not None:
                 batch["labels"] = values_tensor([row[name] for row in rows])
         for name, first in rows[0].items():
+            if name == "labels" and isinstance(first, str):
+                raise ParameterError(no_text(first))
             if name in ("label", "label_ids") or first is None or isinstance(first, str):
                 continue
             column = [row[name] for row in rows]
@@ -33,6 +36,14 @@ class DefaultDataCollator:
             else:
                 batch[name] = torch.tensor(column)
         return batch
+
+
+def _columns(row: Any) -> Mapping[str, Any]:
+    if isinstance(row, Mapping):
+        return row
+    if hasattr(row, "__dict__"):
+        return vars(row)
+    raise ParameterError(f"a row is a {type(row).__name__}: rows are names of columns and their values")
 
 
 default_data_collator = DefaultDataCollator()

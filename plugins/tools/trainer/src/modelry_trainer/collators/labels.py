@@ -35,10 +35,22 @@ def plain(value: Any) -> Any:
 
 
 def values_tensor(values: Sequence[Any]) -> Tensor:
-    """One value, or a list of values of one length, for each row: whole numbers as int64, others as float32."""
+    """One value, or a list of values of one length, for each row: whole numbers as int64, others as float32.
+
+    Raises:
+        ParameterError: a value is a text.
+    """
     lists = [plain(value) for value in values]
+    for value in lists:
+        if isinstance(value, str):
+            raise ParameterError(no_text(value))
     found = torch.tensor(lists)
     return found.float() if found.is_floating_point() else found.long()
+
+
+def no_text(label: str) -> str:
+    """The message about a label that is a text."""
+    return f"a label is the text {label!r}: labels are numbers; config.label2id may say which number it is"
 
 
 def filled(labels: Sequence[Any], width: int, *, fill: int, side: str) -> Tensor:

@@ -1,0 +1,117 @@
+"""What users give that cannot be: each is named, early, and nothing that was there is lost."""
+
+import math
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from modelry.errors import ModelryWarning, OutOfMemory
+from modelry_trainer import Trainer, TrainingArguments
+from modelry_trainer.checkpoints import folders
+from modelry_trainer.errors import BadRow, MetricFailed, SaveFailed
+
+Make = Callable[..., Trainer]
+
+
+@contextmanager
+def disk_of(most: int) -> Iterator[None]:
+    """No file can become larger than so many bytes: writes fail as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_is_full(make_toy: Any, texts: list[Any], train: Make, tmp_path: Path) -> None:
+    values = {"max_steps": 2, "save_strategy": "steps", "save_steps": 1}
+    trainer = train(make_toy(), texts, run=False, **values)
+    trainer.save_model(tmp_path / "model")
+    kept = (tmp_path / "model/model.safetensors").read_bytes()
+    with (
+        disk_of(20_000),
+        pytest.raises(SaveFailed, match=r"could not be written to .*Make room.*call save_model again"),
+    ):
+        trainer.save_model(tmp_path / "model")
+    assert (tmp_path / "model/model.safetensors").read_bytes() == kept
+    assert {path.name for path in (tmp_path / "model").iterdir()} >= {"config.json", "model.safetensors"}
+    trainer.train()
+    again = train(make_toy(), texts, run=False, **values)
+    with disk_of(20_000), pytest.raises(SaveFailed, match=r"checkpoint-1 could not be written .*Make room"):
+        again.train()
+    whole = [path for path in folders.checkpoints(tmp_path / "out") if path.name == "checkpoint-2"]
+    folders.verify(whole[0])
+    assert again.train(resume_from_checkpoint=True).global_step == 2
+
+
+def test_a_row_that_cannot_be_evaluated(make_toy: Any, texts: list[Any], train: Make) -> None:
+    texts[4] = {**texts[4], "labels": torch.full((9,), 999)}
+    trainer = train(make_toy(), texts[:4], run=False)
+    with pytest.raises(BadRow, match=r"row 4 of the eval data set cannot be run, in an evaluation.*a label is 999"):
+        trainer.evaluate(texts)
+    with pytest.raises(BadRow, match="row 4 of the test data set"):
+        trainer.predict(texts)
+
+
+def test_memory_that_runs_out_in_an_evaluation(slope: nn.Module, points: list[Any], train: Make) -> None:
+    class Small(type(slope)):  # type: ignore[misc]  # a class that conftest has
+        def forward(self, x: torch.Tensor, labels: torch.Tensor | None = None) -> Any:
+            if not self.training:
+                raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+            return super().forward(x, labels)
+
+    with pytest.raises(OutOfMemory, match="a smaller per_device_eval_batch_size"):
+        train(Small(), points, run=False).evaluate(points)
+
+
+def test_a_metric_that_is_no_mapping(slope: nn.Module, points: list[Any], train: Make) -> None:
+    more = {"eval_dataset": points, "compute_metrics": lambda given: 0.5}
+    with pytest.raises(MetricFailed, match=r"returns a float: return names and their values"):
+        train(slope, points, run=False, more=more).evaluate()
+
+
+def test_a_metric_that_is_no_number_is_never_the_best(slope: nn.Module, points: list[Any], train: Make) -> None:
+    values = iter([math.nan, 0.5, math.nan, 0.4])
+    more = {"eval_dataset": points, "compute_metrics": lambda given: {"hits": next(values)}}
+    trainer = train(
+        slope, points, max_steps=4, eval_strategy="steps", eval_steps=1, metric_for_best_model="hits", more=more
+    )
+    assert (trainer.state.best_metric, trainer.state.best_global_step) == (0.5, 2)
+
+
+def test_evaluated_rows_whose_loss_is_no_number(slope: nn.Module, points: list[Any], tmp_path: Path) -> None:
+    points[0] = {**points[0], "labels": torch.tensor(math.nan)}
+    trainer = Trainer(slope, TrainingArguments(tmp_path, per_device_eval_batch_size=4))
+    with pytest.warns(ModelryWarning, match="the loss of 4 of 24 rows is no number"):
+        assert trainer.evaluate(points)["eval_loss"] > 0
+    trainer.args.logging_nan_inf_filter = False
+    assert math.isnan(trainer.evaluate(points)["eval_loss"])
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("a text", "row 3 .* a row is a str: rows are names of columns"),
+        (None, "row 3 .* a row is a NoneType"),
+        ({"x": torch.zeros(3), "labels": "cat"}, "a label is the text 'cat': labels are numbers"),
+        ({"x": torch.zeros(3), "label": "cat"}, "row 3"),
+    ],
+)
+def test_rows_that_are_none(row: Any, words: str, slope: nn.Module, points: list[Any], train: Make) -> None:
+    rows = [*points[:3], row, *points[4:8]]
+    with pytest.raises(BadRow, match=words):
+        train(slope, rows, per_device_train_batch_size=1, train_sampling_strategy="sequential")
+
+
+def test_output_that_is_a_file(slope: nn.Module, points: list[Any], train: Make, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(SaveFailed, match="Name a folder that can be written in output_dir"):
+        train(slope, points, max_steps=1, save_strategy="steps", save_steps=1)
+    assert (tmp_path / "out").read_text() == "mine"
