@@ -190,9 +190,7 @@ def _measured(trainer: "Trainer", given: EvalPrediction, **more: Any) -> dict[st
             cause.append(error)
             return f"compute_metrics raised {type(error).__name__}: {error}"
         if found is not None and not isinstance(found, Mapping):
-            return (
-                f"compute_metrics returns a {type(found).__name__}: return names and their values, {{'accuracy': 0.9}}"
-            )
+            return f"compute_metrics returns a {type(found).__name__}: return names and their values, a mapping"
         return {
             name: value.item() if isinstance(value, np.generic | torch.Tensor) else value
             for name, value in (found or {}).items()

@@ -42,7 +42,8 @@ def _columns(row: Any) -> Mapping[str, Any]:
     if isinstance(row, Mapping):
         return row
     if hasattr(row, "__dict__"):
-        return vars(row)
+        columns: Mapping[str, Any] = vars(row)
+        return columns
     raise ParameterError(f"a row is a {type(row).__name__}: rows are names of columns and their values")
 
 
