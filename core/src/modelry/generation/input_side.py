@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from modelry.generation.compiling import CompiledStep
-from modelry.generation.other_inputs import inputs_of_rows
+from modelry.generation.other_inputs import inputs_of_rows, inputs_of_unread
 from modelry.generation.packing import can_pack, lengths_of, read_packed
 from modelry.generation.prompt import Prompt
 from modelry.inference import PreparedStep, prepared_step
@@ -81,10 +81,11 @@ class DecoderInput(InputSide):
     ) -> None:
         self.flags, self.lent, self._compiled = {}, lent, compiled
         self._prepared: tuple[PreparedStep | None] | None = None
-        self.seen = 0 if cache is None else cache.seen
+        self.seen = self._begin = 0 if cache is None else cache.seen
         self._model, self._cache, self._chunk, self.prompt = model, cache, chunk, prompt
         self._rows = prompt.rows
-        self._fed, self._extras = prompt.ids[:, :0], prompt.extras
+        self._fed = prompt.ids[:, :0]
+        self._extras = inputs_of_unread(model, prompt.extras, prompt.ids, prompt.cached)
         self._order: Tensor | None = None
         """(R,) the row that lies in each place of the model; None where they are the same."""
         self._places: Tensor | None = None
@@ -157,7 +158,7 @@ class DecoderInput(InputSide):
         if self._cache is None and ids is not None:
             ids, start = torch.cat((self._fed, ids), dim=1), 0
             self._fed = ids
-        extras = self._extras if self.seen == 0 or self._cache is None else {}
+        extras = self._extras if self._cache is None or self.seen == self._begin else {}
         if embeds is not None:
             extras = {**extras, "inputs_embeds": embeds}
         mask = None if self._mask is None else self._mask[:, :end]

@@ -61,6 +61,23 @@ def test_a_second_question_does_not_look_at_the_image_again(
 
 
 @torch.inference_mode()
+@pytest.mark.parametrize("given", ["all pictures", "the new one"])
+@pytest.mark.parametrize("alone", [True, False], ids=["whole conversation", "new tokens"])
+def test_a_second_question_with_another_image(model: LlavaForConditionalGeneration, given: str, alone: bool) -> None:
+    cache, wanted = model.make_cache(), {"max_new_tokens": 4, "min_new_tokens": 4, "do_sample": False}
+    first = model.generate(IDS, pixel_values=PIXELS, past_key_values=cache, **wanted)
+    whole, both = torch.cat((first, IDS), dim=1), torch.cat((PIXELS, PIXELS.flip(-1)))
+    expected = model.generate(whole, pixel_values=both, **wanted)
+    assert expected.tolist() != model.generate(whole, pixel_values=both.flip(0), **wanted).tolist()
+    named: dict[str, Any] = {"past_key_values": cache, "attention_mask": torch.ones_like(whole), **wanted}
+    if not alone:
+        whole, given = whole[:, cache.seen :], "the new one"
+    pixels = both if given == "all pictures" else both[1:]
+    found = model.generate(whole, pixel_values=pixels, **named)
+    assert found[:, -4:].tolist() == expected[:, -4:].tolist()
+
+
+@torch.inference_mode()
 def test_files_of_older_writers_load(model: LlavaForConditionalGeneration, tmp_path: Path) -> None:
     model.save_pretrained(tmp_path)
     path = tmp_path / "model.safetensors"

@@ -11,6 +11,7 @@ from modelry_qwen2_vl import Qwen2VLForConditionalGeneration
 
 WANTED: dict[str, Any] = {"max_new_tokens": 6, "do_sample": False, "eos_token_id": None, "pad_token_id": 0}
 Inputs = dict[str, Tensor]
+IMAGE, VIDEO = 90, 91
 
 
 @pytest.mark.parametrize(
@@ -63,6 +64,30 @@ def test_a_second_question(model: Qwen2VLForConditionalGeneration, inputs: Input
     expected = model.generate(**inputs, **WANTED).tolist()
     named = {"attention_mask": inputs["attention_mask"], "past_key_values": cache}
     assert model.generate(whole, **named, **WANTED).tolist() == expected  # no picture is looked at again
+
+
+@pytest.mark.parametrize("given", ["all pictures", "the new ones"])
+def test_a_second_question_with_the_same_pictures_again(
+    model: Qwen2VLForConditionalGeneration, inputs: Inputs, given: str
+) -> None:
+    cache, wanted = model.make_cache(), {**WANTED, "suppress_tokens": [IMAGE, VIDEO]}
+    first = model.generate(**inputs, **wanted, past_key_values=cache)
+    again = inputs["input_ids"].masked_fill(inputs["input_ids"] == 0, 11)
+    whole = torch.cat((first, again), dim=1)
+    more = torch.ones(2, whole.shape[1] - 13, dtype=torch.long)
+    named = {"attention_mask": torch.cat((inputs["attention_mask"], more), dim=1), **wanted}
+    a, b, c = inputs["pixel_values"].split([8, 8, 12])
+    every = {
+        "pixel_values": torch.cat((a, b, a, b, c, c)),
+        "image_grid_thw": inputs["image_grid_thw"][[0, 1, 0, 1, 2, 2]],
+        "pixel_values_videos": inputs["pixel_values_videos"].repeat(2, 1),
+        "video_grid_thw": inputs["video_grid_thw"].repeat(2, 1),
+    }
+    expected = model.generate(whole, **every, **named).tolist()
+    pictures = every if given == "all pictures" else {name: inputs[name] for name in every}
+    types = (whole == IMAGE).long() + 2 * (whole == VIDEO).long()
+    found = model.generate(whole, **pictures, mm_token_type_ids=types, **named, past_key_values=cache)
+    assert found.tolist() == expected
 
 
 def test_no_prepared_step_is_taken(model: Qwen2VLForConditionalGeneration) -> None:

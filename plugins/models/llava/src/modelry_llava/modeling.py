@@ -209,6 +209,13 @@ class LlavaForConditionalGeneration(CausalLM):
             out.loss, out.logits, out.past_key_values, out.hidden_states, out.attentions, image_features
         )
 
+    def _parts_of_an_image(self) -> int | None:
+        """N, where the encoder has a position for each part."""
+        positions = getattr(getattr(self.model.vision_tower, "embeddings", None), "position_embedding", None)
+        if not isinstance(positions, nn.Embedding):
+            return None
+        return positions.num_embeddings - (self.config.vision_feature_select_strategy == "default")
+
     def inputs_of_rows(self, inputs: Mapping[str, Any], ids: Tensor, rows: Tensor) -> dict[str, Any]:
         """See `modelry.generation.other_inputs`: images of all rows lie one behind the other."""
         places = (ids == self.config.image_token_index).sum(-1).tolist()
@@ -216,6 +223,7 @@ class LlavaForConditionalGeneration(CausalLM):
         for name in ("pixel_values", "image_features"):
             if inputs.get(name) is not None and inputs[name].dim() > 2:
                 count = inputs[name].shape[0]
-                order = pictures_of_rows(places, [sum(places) // count] * count, rows.tolist())
+                each = self._parts_of_an_image() if name == "pixel_values" else inputs[name].shape[1]
+                order = pictures_of_rows(places, [each or sum(places) // count] * count, rows.tolist())
                 found[name] = inputs[name][order]
         return found
