@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from modelry.errors import ConfigError, QuantizationError
+from modelry.parallel.state import is_divided
 
 if TYPE_CHECKING:
     from modelry.model import PreTrainedModel
@@ -55,12 +56,16 @@ def resize(model: "PreTrainedModel", count: int | None, *, pad_to_multiple_of: i
         pad_to_multiple_of: round up to a multiple of it.
 
     Raises:
-        ConfigError: count is below 1, or the embedding is none of plain rows.
+        ConfigError: count is below 1, the embedding is none of plain rows, or it is spread over processes.
         QuantizationError: the projection is packed; nothing has been changed.
     """
     old = input_embeddings(model)
     if not isinstance(old, nn.Embedding):
         raise ConfigError(f"{type(model).__name__} embeds with a {type(old).__name__}, which cannot be resized")
+    if is_divided(model):
+        raise ConfigError(
+            f"{type(model).__name__} is spread over processes: resize the vocabulary before it is divided"
+        )
     rows = old.num_embeddings if count is None else count
     if pad_to_multiple_of is not None:
         rows = -(-rows // pad_to_multiple_of) * pad_to_multiple_of

@@ -78,7 +78,7 @@ def _parts(name: str, word: str, module: nn.Module | None, owned: Mapping[str, n
     needed: type[nn.Module] = nn.Embedding if word.startswith("embedding") else nn.Linear
     if not isinstance(module, needed):
         raise ParallelError(
-            f"the plan says {word} of {name}, and that is a {type(module).__name__}: it has to be a {needed.__name__}"
+            f"the plan says {word} of {name}, which is a {type(module).__name__} and no {needed.__name__}"
         )
     if word in ("rowwise", "embedding_colwise", *PIECES):
         return {f"{name}.weight": Part(1)}
