@@ -54,9 +54,27 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         row = torch.mv(weight, x.view(-1)) if bias is None else torch.addmv(bias, weight, x.view(-1))
         return row.view(*x.shape[:-1], -1)
     if weight_leads(x, weight):
-        led = torch.mm(weight, x.reshape(-1, weight.shape[1]).t()).t().contiguous()
-        return (led if bias is None else led.add_(bias)).view(*x.shape[:-1], -1)
+        few = x.reshape(-1, weight.shape[1]).t()
+        led = torch.mm(weight, few) if bias is None else torch.addmm(bias[:, None], weight, few)
+        return led.t().contiguous().view(*x.shape[:-1], -1)
+    if bias is not None and _takes_bias_along(x, weight):
+        many: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+        return many
     return F.linear(x, weight, bias)
+
+
+def _takes_bias_along(x: Tensor, weight: Tensor) -> bool:
+    """Whether oneDNN adds the bias in its own product of bfloat16: PyTorch's fills the result with it first.
+
+    7,500 rows, (1536, 384), one core with AMX: 12.2 to 8.3 milliseconds.
+    """
+    plain = weight.dtype is torch.bfloat16 and x.dtype is torch.bfloat16 and x.is_cpu and x.numel() > 0
+    return plain and not torch.is_grad_enabled() and not torch.compiler.is_compiling() and _has_onednn()
+
+
+@cache
+def _has_onednn() -> bool:
+    return bool(torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 class Linear(nn.Linear):

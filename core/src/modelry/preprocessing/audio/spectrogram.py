@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Logarithm = Literal["log", "log10", "dB"]
-FRAMES = 1024
-"""Frames transformed at once: 8 megabytes."""
+FRAMES = 128
+"""Frames transformed at once: about a megabyte, which stays in a core's cache (3,000 frames of 400 samples: 16
+milliseconds; 1,024 at once: 20 to 29)."""
 
 
 def hann(length: int, *, periodic: bool = True) -> Floats:
@@ -60,7 +61,7 @@ def mel_power(
         if preemphasis:
             part[:, 1:] -= preemphasis * part[:, :-1]  # numpy reads the right side before it writes
             part[:, 0] *= 1.0 - preemphasis
-        spectrum = np.abs(np.fft.rfft(part * window, n=fft_length))  # (up to FRAMES, K)
+        spectrum = np.abs(np.fft.rfft(np.multiply(part, window, out=part), n=fft_length))  # (up to FRAMES, K)
         summed[begin : begin + len(part)] = (np.square(spectrum) if power == 2.0 else spectrum**power) @ bank
     return summed
 

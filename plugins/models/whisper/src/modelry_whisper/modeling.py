@@ -93,8 +93,8 @@ class WhisperEncoder(PreTrainedModel):
                 "The feature extractor's feature_size and chunk_length must be the model's"
             )
         x = F.gelu(self.conv1(input_features.to(self.conv1.weight.dtype)))
-        x = F.gelu(self.conv2(x)).transpose(1, 2)  # (B, S, D)
-        x = self.dropout(x + self.embed_positions.weight)
+        x = F.gelu(self.conv2(x)).transpose(1, 2)  # (B, S, D), laid out as (B, D, S)
+        x = self.dropout((x + self.embed_positions.weight).contiguous())  # every layer adds to it
         weights: list[Tensor] | None = [] if output_attentions or self.config.output_attentions else None
         hidden: list[Tensor] | None = [] if output_hidden_states or self.config.output_hidden_states else None
         mask, drop = Mask(weights=weights), self.config.encoder_layerdrop
