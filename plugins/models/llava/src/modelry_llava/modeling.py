@@ -214,7 +214,8 @@ class LlavaForConditionalGeneration(CausalLM):
         positions = getattr(getattr(self.model.vision_tower, "embeddings", None), "position_embedding", None)
         if not isinstance(positions, nn.Embedding):
             return None
-        return positions.num_embeddings - (self.config.vision_feature_select_strategy == "default")
+        config: LlavaConfig = self.config
+        return positions.num_embeddings - (config.vision_feature_select_strategy == "default")
 
     def inputs_of_rows(self, inputs: Mapping[str, Any], ids: Tensor, rows: Tensor) -> dict[str, Any]:
         """See `modelry.generation.other_inputs`: images of all rows lie one behind the other."""
