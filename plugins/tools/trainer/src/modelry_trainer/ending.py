@@ -25,7 +25,6 @@ def finished(trainer: "Trainer", place: Place, first: int, seconds: float) -> Tr
         "train_runtime": round(seconds, 4),
         "train_samples_per_second": round(rows / max(seconds, 1e-9), 3),
         "train_steps_per_second": round(steps / max(seconds, 1e-9), 3),
-        "total_flos": trainer.state.total_flos,
         "train_loss": mean,
     }
     trainer.log(metrics)
