@@ -146,6 +146,14 @@ SEEDS = {
             ),
         ],
     ),
+    "plan-of-another": (
+        "test_tensor_parallel_plan",
+        [(CONFIGURATION, '"layers.*.self_attn.q_proj"', '"layers.*.self_attn.query"')],
+    ),
+    "half-a-plan": (
+        "test_tensor_parallel_plan",
+        [(CONFIGURATION, '        "layers.*.mlp.down_proj": "rowwise",\n', "")],
+    ),
     "silent-loss": (
         "test_heads",
         [
