@@ -50,13 +50,16 @@ def test_a_model_type_decides_first(tmp_path: Path) -> None:
     assert AutoConfig.from_pretrained(tmp_path).hidden_size == 8
 
 
-def test_a_pickle_of_the_same_name(tmp_path: Path) -> None:
+def test_a_pickle_of_the_same_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "config.json").write_text(THEIRS)
     (tmp_path / "box.bin").write_bytes(b"\x80\x04.")
-    assert locate(tmp_path).single is None
     with pytest.raises(UnsafeCheckpoint, match="pickled file"):
         format_of(tmp_path / "box.bin")
+    assert locate(tmp_path).single is None
     with pytest.raises(ConfigError, match="has no model_type"):
+        AutoModelForCausalLM.from_pretrained(tmp_path)
+    monkeypatch.setattr("modelry.checkpoint.formats.known_plugins", lambda: {"checkpoints": {"crate": "modelry-crate"}})
+    with pytest.raises(ConfigError, match=r"no model_type, so box\.bin .* crate \(pip install modelry-crate\)"):
         AutoModelForCausalLM.from_pretrained(tmp_path)
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelry.checkpoint.reader import CheckpointReader
-from modelry.errors import BrokenPlugin, CheckpointError, UnsafeCheckpoint
+from modelry.errors import BrokenPlugin, CheckpointError, ConfigError, UnsafeCheckpoint
 from modelry.hub import Reference, Source, resolve_reference
 from modelry_registry import get_registry, resolve
+from modelry_registry.known import known_plugins
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -81,7 +82,21 @@ def locate(ref: Reference, **options: "Unpack[HubOptions]") -> Source:
             if path is not None and _reader_of(spec).recognises(path):
                 source.files(spec.companions)  # a repository's are fetched
                 return Source(name=source.name, single=path, commit=source.commit)
+    _refuse_another_tools(source)
     return source
+
+
+def _refuse_another_tools(source: Source) -> None:
+    names = source.names()
+    looks_pickled = sorted(name for name in names if name.lower().endswith(PICKLED))
+    absent = known_plugins().get("checkpoints", {})
+    absent = {name: absent[name] for name in sorted(absent) if name not in get_registry().names("checkpoints")}
+    if "config.json" in names and looks_pickled and absent:
+        others = ", ".join(f"{name} (pip install {distribution})" for name, distribution in absent.items())
+        raise ConfigError(
+            f"{source.name}: config.json has no model_type, so {looks_pickled[0]} beside it may be another tool's "
+            f"format, and none that is installed reads it. Not installed: {others}"
+        )
 
 
 def _has_model_type(source: Source) -> bool:
