@@ -108,6 +108,20 @@ def test_the_first_module_that_gives_no_number_is_named(points: list[Any], tmp_p
         TrainingArguments(debug="tpu")
 
 
+def test_every_event_tells_of_the_loaders(trainer: Trainer, points: list[Any]) -> None:
+    class Listener(TrainerCallback):
+        def on_step_end(self, args: Any, state: Any, control: Any, train_dataloader: Any, **more: Any) -> None:
+            assert len(train_dataloader) == 3
+            assert more["eval_dataloader"] is None
+
+        def on_evaluate(self, args: Any, state: Any, control: Any, eval_dataloader: Any, **more: Any) -> None:
+            assert len(eval_dataloader) == 1
+
+    trainer.add_callback(Listener)
+    trainer.train()
+    assert trainer.evaluate(points[:4])["eval_loss"] > 0
+
+
 def test_listeners_come_and_go(trainer: Trainer) -> None:
     class Listener(TrainerCallback):
         pass

@@ -57,6 +57,8 @@ class CallbackHandler:
 
     def __init__(self, callbacks: Iterable[object]) -> None:
         self.callbacks: list[Any] = []
+        self.loaders: dict[str, Any] = {"train_dataloader": None, "eval_dataloader": None}
+        """Those that were made last, which every event tells of."""
         for one in callbacks:
             self.add(one)
 
@@ -76,10 +78,11 @@ class CallbackHandler:
         self, event: str, args: "TrainingArguments", state: TrainerState, control: TrainerControl, **more: Any
     ) -> TrainerControl:
         """Tell all listeners of an event; one that does not know it is passed over."""
+        self.loaders |= {name: value for name, value in more.items() if name in self.loaders}
         for one in self.callbacks:
             listen = getattr(one, event, None)
             if listen is not None:
-                answer = listen(args, state, control, **more)
+                answer = listen(args, state, control, **{**self.loaders, **more})
                 control = control if answer is None else answer
         return control
 
