@@ -98,12 +98,12 @@ def train(job: dict[str, Any]) -> None:
     )
     trainer.train(resume_from_checkpoint=job.get("resume", False))
     logs = [line for line in trainer.state.log_history if "loss" in line]
-    metrics = {name: value for name, value in trainer.evaluate().items() if "second" not in name and "time" not in name}
+    metrics = trainer.evaluate()
     predicted = trainer.predict(Rows(5))
     told = {
         "losses": [line["loss"] for line in logs],
         "norms": [line["grad_norm"] for line in logs],
-        "metrics": list(metrics.values()),
+        "metrics": [metrics[name] for name in ("eval_loss", "eval_sum", "eval_rows")],
         "labels": predicted.label_ids.tolist(),
         "predictions": predicted.predictions[:, -1].tolist(),
     }
