@@ -208,3 +208,20 @@ def test_packed_differently_stays_apart() -> None:
     assert fuse_projections(block) == 0
     block.up_proj = Int8Linear(64, 64, bias=None)
     assert fuse_projections(block) == 0
+
+
+def test_autocast_rounds_an_input_once() -> None:
+    layers = [Linear(8, 8, bias=False) for _ in range(3)]
+    x = torch.randn(2, 3, 8, requires_grad=True) * 2  # of a parameter torch itself would remember it
+    kept: dict[int, torch.Tensor] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept.setdefault(tensor.untyped_storage().data_ptr(), tensor)
+        return tensor
+
+    with torch.autocast("cpu", torch.bfloat16), torch.autograd.graph.saved_tensors_hooks(keep, lambda one: one):
+        found = project(x, *layers)
+        expected = [layer(x) for layer in layers]
+    assert all(one.equal(other) for one, other in zip(found, expected, strict=True))
+    inputs = [one for one in kept.values() if one.shape[-2:] == (6, 8) or one.shape[-2:] == (3, 8)]
+    assert len(inputs) == 1 + len(layers), "one for all, and one for each layer that was called alone"

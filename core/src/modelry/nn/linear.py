@@ -161,5 +161,7 @@ def project(x: Tensor, *linears: nn.Linear) -> tuple[Tensor, ...]:
     """
     joint = project_jointly(x, linears)
     if joint is None:
+        if x.dtype is torch.float32 and torch.is_autocast_enabled(x.device.type):  # each layer would, and keep its own
+            x = x.to(torch.get_autocast_dtype(x.device.type))
         return tuple(layer(x) for layer in linears)
     return torch.split_with_sizes(joint, [layer.out_features for layer in linears], dim=-1)
