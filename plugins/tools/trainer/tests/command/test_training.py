@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 import yaml
 
-from modelry import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer, pipeline
+from modelry import AutoModelForSequenceClassification, AutoTokenizer
 from modelry_trainer.command.kinds import KINDS
 from modelry_trainer.command.train import EXAMPLES
 
@@ -73,34 +72,6 @@ def test_chats_from_a_shell(
     assert (here / "out" / "model.safetensors").is_file()
 
 
-@pytest.mark.parametrize("quantization", [None, "int8"])
-def test_lora_is_saved_reloaded_and_merged(
-    quantization: str | None,
-    call: Callable[..., Any],
-    models: dict[str, Path],
-    quick: tuple[str, ...],
-    chats: Path,
-    here: Path,
-) -> None:
-    from peft import PeftModel
-
-    words = ["--task=chat", "--data", chats, "--model", models["chat"], "--peft=lora", "--peft.r=4", *quick]
-    words += [f"--quantization={quantization}"] if quantization else ["--peft.merge"]
-    done = call(*words)
-    assert done.exit_code == 0, done.output
-    base = AutoModelForCausalLM.from_pretrained(models["chat"], quantization=quantization)
-    ids = torch.tensor([[5, 6, 7, 8]])
-    plain = base(input_ids=ids).logits.detach()
-    again: Any = PeftModel.from_pretrained(base, here / "out")
-    assert not torch.equal(again(input_ids=ids).logits, plain)
-    layers = {name.split(".")[-4] for name, _ in again.named_parameters() if "lora_A" in name}
-    assert layers == {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
-    if quantization is None:
-        merged = AutoModelForCausalLM.from_pretrained(here / "out" / "merged")
-        assert torch.allclose(merged(input_ids=ids).logits, again(input_ids=ids).logits, atol=1e-5)
-        assert AutoTokenizer.from_pretrained(here / "out" / "merged").chat_template is not None
-
-
 def test_overrides_resume_and_packing(
     call: Callable[..., Any], models: dict[str, Path], quick: tuple[str, ...], chats: Path, here: Path
 ) -> None:
@@ -138,8 +109,9 @@ def test_a_classifier_knows_its_labels(
     assert done.exit_code == 0, done.output
     model = AutoModelForSequenceClassification.from_pretrained(here / "out")
     assert model.config.id2label == {0: "bad", 1: "good"}
-    found = pipeline("text-classification", model=here / "out", device="cpu")(["the inn", "the rain"])
-    assert [one["label"] for one in found] == ["good", "bad"]
+    tokenizer = AutoTokenizer.from_pretrained(here / "out")
+    logits = model(**tokenizer(["the inn", "the rain"], return_tensors="pt", padding=True)).logits
+    assert logits.argmax(-1).tolist() == [1, 0]
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,8 @@ def _activations(job: Job, model: nn.Module) -> int | None:
     try:
         with torch.device("cpu"):
             batch = to_device(job.prepared.collator(model)(most), torch.device("meta"))
-        batch.pop("attention_mask", None)  # models look into it
+        for name in ("attention_mask", "position_ids"):  # models look into them
+            batch.pop(name, None)
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             model.train()(**batch)
     except Exception:  # models may look at values, which are not there: then nobody knows

@@ -1,6 +1,8 @@
 """From settings to rows and arguments, and to the model: what stands before the first step."""
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from modelry_registry import resolve
@@ -62,6 +64,11 @@ def prepare(settings: Settings, said: Said, *, name: str, resume: bool) -> Job:
             f"{said.get(('peft', 'merge'), name)}: nothing can be added to packed weights, so leave merge out; the "
             "adapter can be merged into the float model, and the result be packed (modelry quantize)"
         )
+    if settings.peft is not None and settings.peft.merge and os.environ.get("WORLD_SIZE", "1") != "1":
+        raise TrainFileError(
+            f"{said.get(('peft', 'merge'), name)}: the adapter is merged by one process: leave merge out, and merge it "
+            "after the training"
+        )
     arguments = _arguments(settings, said, kind, name=name)
     _refuse_mixing(arguments, resume=resume)
     train, evaluated = read_data(settings.data, said, pictures=kind.pictures)
@@ -86,8 +93,6 @@ def _arguments(settings: Settings, said: Said, kind: Kind, *, name: str) -> Trai
 
 
 def _refuse_mixing(arguments: TrainingArguments, *, resume: bool) -> None:
-    from pathlib import Path
-
     from modelry_trainer.checkpoints.folders import checkpoints
 
     folder = Path(arguments.output_dir)
@@ -101,11 +106,13 @@ def _refuse_mixing(arguments: TrainingArguments, *, resume: bool) -> None:
 
 def _prepared(settings: Settings, kind: Kind, train: Table, evaluated: Table | None) -> tuple[Any, Any]:
     from modelry.auto import AutoConfig, AutoImageProcessor, AutoTokenizer
+    from modelry.auto_model import model_class
     from modelry_trainer.command.kinds.preparing import Given
 
     model = settings.model
     which: dict[str, Any] = {} if model.revision is None else {"revision": model.revision}
     config = AutoConfig.from_pretrained(model.ref, **which)
+    model_class(kind.head, config)  # which fails, where the family has no such head
     made: Any = AutoImageProcessor if kind.pictures else AutoTokenizer
     preprocessor = made.from_pretrained(model.tokenizer or model.ref, **({} if model.tokenizer else which))
     fill: dict[str, Any] = {}

@@ -8,6 +8,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]  # it ships no types
 
 from modelry.atomic import write_text
+from modelry_trainer.callbacks.printing import PrinterCallback
 from modelry_trainer.command.preparation import Job, load_model
 from modelry_trainer.command.telling import LogLines, report_of, speaks, with_perplexity
 
@@ -54,10 +55,11 @@ def train(job: Job, *, resume: bool) -> Finished:
         preprocess_logits_for_metrics=prepared.kept,
         callbacks=[LogLines()],
     )
+    trainer.pop_callback(PrinterCallback)  # standard output is for the end
     done = trainer.train(resume_from_checkpoint=True if resume else None)
     metrics = dict(done.metrics)
     if prepared.evaluated is not None:
-        metrics |= trainer.evaluate()
+        metrics |= _evaluated_last(trainer) or trainer.evaluate()
     if job.kind.head in ("causal-lm", "masked-lm"):
         metrics = with_perplexity(metrics)
     folder = Path(args.output_dir)
@@ -73,6 +75,15 @@ def train(job: Job, *, resume: bool) -> Finished:
     if report is not None:
         places["Report"] = report
     return Finished(done.global_step, metrics, trainer.state.log_history, places)
+
+
+def _evaluated_last(trainer: Any) -> dict[str, float]:
+    """What the evaluation after the last step has found, where the weights are still those of that step."""
+    if trainer.args.load_best_model_at_end:
+        return {}
+    step = trainer.state.global_step
+    found = [line for line in trainer.state.log_history if line["step"] == step and "eval_loss" in line]
+    return {name: value for name, value in found[-1].items() if name.startswith("eval_")} if found else {}
 
 
 def _merged(model: Any, job: Job, folder: Path) -> Path:

@@ -156,8 +156,11 @@ def training_arguments(settings: Settings, said: Said, *, name: str, made: type[
             refuse_unknown([key], {*made.model_fields, *UNBUILT})
         except ArgumentsError as error:
             raise TrainFileError(f"{_place(('training', key), said, name)}: {error}") from None
+    values = dict(settings.training)
+    if "output_dir" in values:
+        values["output_dir"] = str(values["output_dir"])  # a folder may be called 7
     try:
-        return made(**settings.training)
+        return made(**values)
     except ArgumentsError as error:
         named = [key for key in settings.training if key in str(error)]
         path = ("training", named[0]) if named else ("training",)

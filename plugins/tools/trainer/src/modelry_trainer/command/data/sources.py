@@ -51,12 +51,18 @@ def _read(given: Any, data: DataSettings, key: str, split: str, said: Said, pict
         path = Path(given).expanduser()
         if path.is_dir():
             return read_pictures(path) if pictures else read_files(data_files(path))
-        if path.exists() or path.suffix.lower() in _SUFFIXES or not _OF_THE_HUB.fullmatch(given):
+        if path.exists() or _is_a_file(given):
             return read_files([path])
         return _from_hub(given, data, split)
     if isinstance(given[0], str):
         return read_files([Path(one).expanduser() for one in given])
     return _rows_of_the_file(given, key, said)
+
+
+def _is_a_file(given: str) -> bool:
+    """Whether a name that nothing here has is meant as a file and not as a data set of the hub."""
+    suffix = Path(given).suffix.lower()
+    return suffix in _SUFFIXES or (bool(suffix) and "/" not in given) or not _OF_THE_HUB.fullmatch(given)
 
 
 _SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".txt", ".parquet", ".gz", ".zip", ".arrow", ".yaml", ".yml")
