@@ -26,6 +26,10 @@ if TYPE_CHECKING:  # for readers of types, who do not run __getattr__
         DataCollatorForTokenClassification as DataCollatorForTokenClassification,
     )
     from modelry_trainer.packing import PackedRows as PackedRows
+    from modelry_trainer.results import EvalPrediction as EvalPrediction
+    from modelry_trainer.script_functions import get_last_checkpoint as get_last_checkpoint
+    from modelry_trainer.script_functions import get_scheduler as get_scheduler
+    from modelry_trainer.script_functions import set_seed as set_seed
     from modelry_trainer.seq2seq import Seq2SeqTrainer as Seq2SeqTrainer
     from modelry_trainer.seq2seq import Seq2SeqTrainingArguments as Seq2SeqTrainingArguments
     from modelry_trainer.state import TrainerControl as TrainerControl
@@ -49,6 +53,8 @@ _ROOMS = {
     "collators.speech": "DataCollatorForSpeech",
     "collators.token_classification": "DataCollatorForTokenClassification",
     "packing": "PackedRows",
+    "results": "EvalPrediction",
+    "script_functions": "get_last_checkpoint get_scheduler set_seed",
     "seq2seq": "Seq2SeqTrainer Seq2SeqTrainingArguments",
     "state": "TrainerControl TrainerState",
     "trainer": "Trainer",

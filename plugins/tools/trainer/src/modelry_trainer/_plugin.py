@@ -14,7 +14,10 @@ _NAMES = {
     "DataCollatorWithPadding": "modelry_trainer.collators.padding",
     "DefaultDataCollator": "modelry_trainer.collators.default",
     "EarlyStoppingCallback": "modelry_trainer.callbacks.early_stopping",
+    "EvalPrediction": "modelry_trainer.results",
     "PackedRows": "modelry_trainer.packing",
+    "PrinterCallback": "modelry_trainer.callbacks.printing",
+    "ProgressCallback": "modelry_trainer.callbacks.progress",
     "Seq2SeqTrainer": "modelry_trainer.seq2seq",
     "Seq2SeqTrainingArguments": "modelry_trainer.seq2seq",
     "Trainer": "modelry_trainer.trainer",
@@ -23,6 +26,9 @@ _NAMES = {
     "TrainerState": "modelry_trainer.state",
     "TrainingArguments": "modelry_trainer.arguments",
     "default_data_collator": "modelry_trainer.collators.default",
+    "get_last_checkpoint": "modelry_trainer.script_functions",
+    "get_scheduler": "modelry_trainer.script_functions",
+    "set_seed": "modelry_trainer.script_functions",
 }
 
 _ADAMW = ("https://arxiv.org/abs/1711.05101",)

@@ -20,7 +20,9 @@ class ScriptArguments(BaseModel):
         """Where this process computes: a torch.device."""
         from modelry_trainer.precision import training_device
 
-        return training_device(self)  # type: ignore[arg-type]  # which has the fields
+        found: Any = training_device(self)  # type: ignore[arg-type]  # which has the fields
+        several = found.type == "cuda" and self._of("world_size") > 1
+        return type(found)("cuda", self._of("local_process_index")) if several else found
 
     @property
     def n_gpu(self) -> int:

@@ -1,7 +1,9 @@
 """Where a training stands: what callbacks see, what they may ask for, and what only the loop needs to go on exactly."""
 
 import dataclasses
+import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 
@@ -35,6 +37,15 @@ class TrainerState:
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
         return dataclasses.asdict(self)
+
+    def save_to_json(self, json_path: str | Path) -> None:
+        """Write it as trainer_state.json is."""
+        Path(json_path).write_text(json.dumps(self.to_dict(), indent=2), encoding="utf-8")
+
+    @classmethod
+    def load_from_json(cls, json_path: str | Path) -> Self:
+        """Read a trainer_state.json."""
+        return cls.from_dict(json.loads(Path(json_path).read_text(encoding="utf-8")))
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:

@@ -219,6 +219,13 @@ class Surroundings:
 
     # Names that subclasses of the ecosystem call
 
+    @property
+    def accelerator(self) -> Any:
+        """backward, unwrap_model and others, by the trainer's own means."""
+        from modelry_trainer.acceleration import Acceleration
+
+        return Acceleration(_trainer(self))
+
     def _prepare_inputs(self, inputs: Any) -> Any:
         return _trainer(self).prepare_inputs(inputs)
 
