@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from modelry.nn.linear import project_jointly
+from modelry.nn.linear import project, project_jointly
 from modelry.nn.masks import Mask
 from modelry.nn.rope import Angles, rotate
 
@@ -93,7 +93,7 @@ def rotated_heads(
     """
     joint = project_jointly(x, layers)
     if joint is None:
-        q, k, v = layers[0](x), layers[1](x), layers[2](x)
+        q, k, v = project(x, *layers)
         q, k = split_heads(q, heads), split_heads(k, kv_heads)
         if norms is not None:
             q, k = norms[0](q), norms[1](k)
