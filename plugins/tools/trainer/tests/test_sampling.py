@@ -81,3 +81,20 @@ def test_refusals(changes: dict, words: str) -> None:
 def test_a_position_outside() -> None:
     with pytest.raises(ValueError, match="position 4 is outside of an epoch of 3 batches"):
         EpochOrder(5, seed=0, batch_size=2).at(0, 4)
+
+
+def test_rows_that_stand_in_do_not_count() -> None:
+    orders = [EpochOrder(9, seed=0, batch_size=2, world_size=4, rank=rank, shuffle=False) for rank in range(4)]
+    assert [list(order.at(0))[1] for order in orders] == [[8], [0], [1], [2]]
+    assert [order.stands_in(1) for order in orders] == [False, True, True, True]
+    assert not any(order.stands_in(0) for order in orders)
+
+
+def test_filled_batches_are_those_of_one_process() -> None:
+    alone = list(EpochOrder(7, seed=0, batch_size=2, shuffle=False).at(0))
+    orders = [
+        EpochOrder(7, seed=0, batch_size=2, world_size=3, rank=rank, shuffle=False, filled=True) for rank in range(3)
+    ]
+    read = [rows for step in zip(*(order.at(0) for order in orders), strict=True) for rows in step]
+    assert read[: len(alone)] == alone
+    assert [order.stands_in(1) for order in orders] == [False, True, True]

@@ -1,0 +1,63 @@
+"""Which parts of a model are gathered one after the other."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from modelry_trainer.distributed.options import Sharding
+from modelry_trainer.distributed.spreading import one_by_one, units
+from modelry_trainer.errors import ArgumentsError
+
+
+class Block(nn.Module):
+    """A layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(4, 4)
+
+
+@pytest.fixture
+def model() -> Any:
+    made: Any = nn.Module()
+    made.embed = nn.Embedding(8, 4)
+    made.layers = nn.ModuleList([Block(), Block()])
+    made.head = nn.Linear(4, 8)
+    return made
+
+
+def test_layers_of_lists(model: Any) -> None:
+    assert units(model, Sharding()) == list(model.layers)
+    assert units(model, Sharding(auto_wrap_policy="NO_WRAP")) == []
+
+
+def test_named_classes_inner_ones_first(model: Any) -> None:
+    named = units(model, Sharding(transformer_layer_cls_to_wrap=("Block", "Linear")))
+    assert named.index(model.layers[0].inner) < named.index(model.layers[0])
+    assert model.head in named
+    with pytest.raises(ArgumentsError, match="has no such part: it has Block"):
+        units(model, Sharding(transformer_layer_cls_to_wrap=("Layer",)))
+
+
+def test_by_size(model: Any) -> None:
+    large = units(model, Sharding(auto_wrap_policy="SIZE_BASED_WRAP", min_num_params=30))
+    assert large == [model.embed, model.head]
+
+
+def test_a_parameter_that_two_parts_have_stays_with_the_model(model: Any) -> None:
+    model.layers[1].inner.weight = model.layers[0].inner.weight
+    assert units(model, Sharding()) == []
+
+
+def test_parameters_of_two_dtypes_are_refused(model: Any) -> None:
+    model.layers[0].inner.to(torch.bfloat16)
+    with pytest.raises(ArgumentsError, match=r"bfloat16, torch.float32, and fsdp gathers"):
+        units(model, Sharding())
+
+
+def test_parameters_of_one_kind_move_together(model: Any) -> None:
+    optimizer = torch.optim.AdamW(model.parameters(), foreach=True)
+    one_by_one(optimizer)
+    assert optimizer.param_groups[0]["foreach"]
