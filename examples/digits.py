@@ -1,6 +1,6 @@
 """Train a small image model on handwritten digits, save it, and use it: `python examples/digits.py [vit|swin]`.
 
-A plain PyTorch loop; any family with an image-classification head would do. The 1,797 digits of 8 x 8 pixels come with
+By the Trainer; any family with an image-classification head would do. The 1,797 digits of 8 x 8 pixels come with
 scikit-learn, which only this example needs: pip install scikit-learn
 """
 
@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.datasets import load_digits
+from torch import Tensor
 from torch.nn import functional as F
 
-from modelry import AutoModelForImageClassification, ImageProcessor, pipeline
+from modelry import AutoModelForImageClassification, ImageProcessor, Trainer, TrainingArguments, pipeline
 from modelry.configuration import config_class
 
 DIGITS = {number: str(number) for number in range(10)}
@@ -40,16 +41,22 @@ SIZES: dict[str, dict[str, Any]] = {
 HELD_OUT, BATCH, EPOCHS = 360, 64, {"vit": 60, "swin": 30}
 
 
-def shifted(images: torch.Tensor) -> torch.Tensor:
-    """The images, moved by up to a pixel: what a reader of digits must not mind."""
+def shifted(image: Tensor) -> Tensor:
+    """An image (1, 8, 8), moved by up to a pixel: what a reader of digits must not mind."""
     down, right = torch.randint(0, 3, (2,)).tolist()
-    background = float(images.min())
-    return F.pad(images, (1, 1, 1, 1), value=background)[:, :, down : down + 8, right : right + 8]
+    return F.pad(image, (1, 1, 1, 1), value=float(image.min()))[:, down : down + 8, right : right + 8]
+
+
+def batch(rows: list[tuple[Tensor, int]]) -> dict[str, Tensor]:
+    """Images and labels of a step, every other image moved."""
+    images = [shifted(image) if number % 2 else image for number, (image, _) in enumerate(rows)]
+    return {"pixel_values": torch.stack(images), "labels": torch.tensor([label for _, label in rows])}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("family", nargs="?", default="vit", choices=sorted(SIZES))
+    parser.add_argument("--epochs", type=float, help="as many as the family needs otherwise")
     parser.add_argument("--folder", type=Path, help="where to save the model; a temporary folder otherwise")
     chosen = parser.parse_args()
     started = time.perf_counter()
@@ -61,31 +68,27 @@ def main() -> None:
     held_out, seen = order[:HELD_OUT], order[HELD_OUT:]
     processor = ImageProcessor(do_convert_rgb=False, do_normalize=True, image_mean=[0.3], image_std=[0.38])
     pixels = processor(list(pictures[seen]), return_tensors="pt")["pixel_values"]  # (1437, 1, 8, 8)
-    labels = torch.tensor(digits.target[seen])
+    rows = list(zip(pixels, digits.target[seen].tolist(), strict=True))
 
     config = config_class(chosen.family)(
         image_size=8, num_channels=1, id2label=DIGITS, initializer_range=0.1, **SIZES[chosen.family]
     )
-    model = AutoModelForImageClassification.from_config(config).train()
-    epochs = EPOCHS[chosen.family]
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.05)
-    steps = epochs * (len(labels) // BATCH + 1)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=3e-3, total_steps=steps)
-    for epoch in range(epochs):
-        total = 0.0
-        for number, rows in enumerate(torch.split(torch.randperm(len(labels)), BATCH)):
-            seen_as = shifted(pixels[rows]) if number % 2 else pixels[rows]
-            loss = model(pixel_values=seen_as, labels=labels[rows]).loss
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            total += loss.item() * len(rows)
-        if epoch % 5 == 4:
-            print(f"epoch {epoch + 1:3}  loss {total / len(labels):.4f}  {time.perf_counter() - started:.0f} s")
-
+    model = AutoModelForImageClassification.from_config(config)
     with tempfile.TemporaryDirectory() as temporary:
-        folder = chosen.folder or Path(temporary)
+        folder = chosen.folder or Path(temporary) / "model"
+        arguments = TrainingArguments(
+            Path(temporary) / "training",
+            num_train_epochs=EPOCHS[chosen.family] if chosen.epochs is None else chosen.epochs,
+            per_device_train_batch_size=BATCH,
+            learning_rate=3e-3,
+            weight_decay=0.05,
+            lr_scheduler_type="cosine",
+            warmup_steps=0.2,
+            logging_steps=100,
+            save_strategy="no",
+            use_cpu=True,
+        )
+        Trainer(model, arguments, data_collator=batch, train_dataset=rows, processing_class=processor).train()
         model.save_pretrained(folder)
         processor.save_pretrained(folder)
         classify = pipeline("image-classification", model=folder, batch_size=BATCH, device="cpu")
