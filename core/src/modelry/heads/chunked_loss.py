@@ -15,6 +15,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from modelry.heads.losses import IGNORED, refuse_outside, shifted_labels
+from modelry.nn.autocast import autocast_dtype
 from modelry.nn.linear import Linear
 
 CHUNK = 31 << 20
@@ -47,8 +48,7 @@ def chunked_next_token_loss(
     targets = shifted_labels(labels, hidden.shape[:-1]).flatten().to(hidden.device)  # (N,)
     weight: Any = head.weight
     refuse_outside(targets, count=weight.shape[0])
-    kind = hidden.device.type
-    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
+    dtype = autocast_dtype(hidden.device.type) or weight.dtype
     divisor = targets.ne(IGNORED).sum() if num_items_in_batch is None else num_items_in_batch
     loss: Tensor = _ChunkedLoss.apply(  # type: ignore[no-untyped-call]  # torch's is not annotated
         hidden.flatten(0, 1), weight, head.bias, targets, divisor, dtype, torch.is_grad_enabled()

@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from modelry.nn.autocast import autocast_dtype
 from modelry.nn.linear import project, project_jointly
 from modelry.nn.masks import Mask
 from modelry.nn.rope import Angles, rotate
@@ -45,10 +46,8 @@ def in_one_dtype(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tenso
 
     Where it is on, projections give its dtype and rotations widen it again, but not that of values.
     """
-    if torch.is_autocast_enabled(q.device.type):
-        dtype = torch.get_autocast_dtype(q.device.type)
-        return q.to(dtype), k.to(dtype), v.to(dtype)
-    return q, k, v
+    dtype = autocast_dtype(q.device.type)
+    return (q, k, v) if dtype is None else (q.to(dtype), k.to(dtype), v.to(dtype))
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:

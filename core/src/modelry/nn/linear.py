@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from modelry.nn.autocast import autocast_dtype
+
 MOST_ROWS_LED = 16
 """Rows of one tile of AMX: up to so many, the weight may lead a product."""
 
@@ -161,7 +163,8 @@ def project(x: Tensor, *linears: nn.Linear) -> tuple[Tensor, ...]:
     """
     joint = project_jointly(x, linears)
     if joint is None:
-        if x.dtype is torch.float32 and torch.is_autocast_enabled(x.device.type):  # each layer would, and keep its own
-            x = x.to(torch.get_autocast_dtype(x.device.type))
+        rounded = autocast_dtype(x.device.type)
+        if x.dtype is torch.float32 and rounded is not None:  # each layer would, and keep its own
+            x = x.to(rounded)
         return tuple(layer(x) for layer in linears)
     return torch.split_with_sizes(joint, [layer.out_features for layer in linears], dim=-1)
