@@ -148,7 +148,8 @@ def filled(shape: Sequence[int], dtype: torch.dtype, like: Any, fill: Callable[[
     """A new tensor, of which each part that is here is filled.
 
     Args:
-        like: a divided tensor, in whose division it is made where it has the same shape; else it is whole.
+        like: a divided tensor, in whose division it is made; where it has another shape (averages of rows), every
+            process has all of it; a single number, and what is like no divided tensor, is an ordinary tensor.
     """
     if is_piece(like) and tuple(like.shape) == tuple(shape):
         made: Any = torch.empty_like(like, dtype=dtype)
@@ -159,4 +160,12 @@ def filled(shape: Sequence[int], dtype: torch.dtype, like: Any, fill: Callable[[
         return divided
     whole = torch.empty(tuple(shape), dtype=dtype)
     fill(whole, Box((0,) * len(shape), tuple(shape)))
-    return whole
+    if not is_piece(like) or not shape:
+        return whole
+    from torch.distributed.tensor import DTensor, Replicate
+
+    place = like.to_local().device
+    everywhere: Tensor = DTensor.from_local(
+        whole.to(place), like.device_mesh, [Replicate()] * like.device_mesh.ndim, run_check=False
+    )
+    return everywhere
