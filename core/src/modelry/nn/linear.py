@@ -76,7 +76,8 @@ def _takes_bias_along(x: Tensor, weight: Tensor) -> bool:
 
 @cache
 def _has_onednn() -> bool:
-    return bool(torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    built = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]  # torch's is not annotated
+    return bool(built and torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 class Linear(nn.Linear):
