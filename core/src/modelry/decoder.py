@@ -4,14 +4,14 @@ B batch   T new positions   S all positions, cached ones included   W keys that 
 D width of the residual stream   H query heads
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
 from modelry.cache import Cache
 from modelry.model import PreTrainedModel
-from modelry.nn.decoder_config import SLIDING, RotaryDecoderConfig
+from modelry.nn.decoder_config import FULL, SLIDING, RotaryDecoderConfig
 from modelry.nn.masks import Mask, causal_mask
 from modelry.nn.norm import RMSNorm
 from modelry.nn.positions import count_positions
@@ -49,7 +49,7 @@ class RotaryDecoder(PreTrainedModel):
     def forward(
         self,
         input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
+        attention_mask: Tensor | Mapping[str, Tensor] | None = None,
         position_ids: Tensor | None = None,
         past_key_values: Cache | None = None,
         inputs_embeds: Tensor | None = None,
@@ -63,7 +63,7 @@ class RotaryDecoder(PreTrainedModel):
         Args:
             input_ids: (B, T) int64; or `inputs_embeds`, (B, T, D).
             attention_mask: (B, S), 1 for real tokens and 0 for padding, or numbers of texts; None where nothing is
-                padded.
+                padded; or a pattern (B or 1, 1, T, S) bool for the layers of each type, by the type's name.
             position_ids: (B, T); counted from each text's first token when None. Without a mask and a cache, those
                 that do not go on by one begin a text.
             past_key_values: what came before; extended by T.
@@ -83,8 +83,14 @@ class RotaryDecoder(PreTrainedModel):
         if cache is None and (use_cache or (use_cache is None and self.config.use_cache and not self.training)):
             cache = self.make_cache()
         seen = 0 if cache is None else cache.seen
+        patterns = attention_mask if isinstance(attention_mask, Mapping) else None
         attention_mask = numbered_texts(
-            attention_mask, position_ids, more, shape=(x.shape[0], new), seen=seen, device=x.device
+            None if isinstance(attention_mask, Mapping) else attention_mask,
+            position_ids,
+            more,
+            shape=(x.shape[0], new),
+            seen=seen,
+            device=x.device,
         )
         if position_ids is None:
             position_ids = count_positions(attention_mask, new=new, seen=seen, device=x.device)
@@ -98,8 +104,9 @@ class RotaryDecoder(PreTrainedModel):
             first, width = (0, new) if part is None else (part.first_after(new), part.width_after(new))
             mask = next((made for sees, made in masks if sees == (window, first, width)), None)  # some have no hash
             if mask is None:
+                given = attention_mask if patterns is None else patterns[FULL if window is None else SLIDING]
                 said = {"new": new, "seen": seen, "first": first, "width": width, "window": window}
-                mask = causal_mask(attention_mask, **said, device=x.device, weights=weights)  # type: ignore[arg-type]  # no weights in it
+                mask = causal_mask(given, **said, device=x.device, weights=weights)  # type: ignore[arg-type]  # no weights in it
                 masks.append(((window, first, width), mask))
             if hidden is not None:
                 hidden.append(x)

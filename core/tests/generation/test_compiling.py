@@ -142,8 +142,8 @@ def test_an_encoder_decoder_is_refused_by_generate():
 
 
 @pytest.mark.parametrize("types", [None, ["full_attention", "sliding_attention"]])
-def test_windows_shorter_than_the_text_are_refused(model, types):
-    """The pattern that a compiled step is given knows no window: it would see everything."""
+def test_windows_that_a_model_of_another_kind_cannot_be_told(model, types):
+    """It takes one pattern for all layers, and would see everything."""
     expected = run(model)
     model.config.sliding_window, model.config.layer_types = 16, types
     with pytest.raises(GenerationError, match=r"layers that see 16 positions, and the prompt and its answer .* 17"):

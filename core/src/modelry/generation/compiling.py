@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from modelry.cache import Cache, StaticLayerCache
-from modelry.cache.making import SLIDING
 from modelry.cache.stepping import stepping_cache
 from modelry.errors import GenerationError
 from modelry.generation.configuration import GenerationConfig
+from modelry.nn.decoder_config import FULL, SLIDING
 from modelry.outputs import CausalLMOutputWithPast
 
 _OPTIONS = ("backend", "dynamic", "fullgraph", "mode", "options")
@@ -60,8 +60,14 @@ def compile_options(config: GenerationConfig, model: Any) -> dict[str, Any] | No
     return options
 
 
+def _windows(model: Any) -> tuple[int | None, ...] | None:
+    """Positions that each layer sees, None for all; None where the model takes no pattern for each type of layer."""
+    found: tuple[int | None, ...] | None = getattr(model.base_model, "windows", None)
+    return found
+
+
 def refuse_short_windows(model: Any, *, positions: int) -> None:
-    """Refuse layers that see less than a text has: the pattern of a compiled step is one for all layers.
+    """Refuse layers that see less than a text has, of a model that takes one pattern for all layers.
 
     Args:
         positions: of the prompt and its answer.
@@ -69,13 +75,15 @@ def refuse_short_windows(model: Any, *, positions: int) -> None:
     Raises:
         GenerationError: a layer's window is shorter.
     """
+    if _windows(model) is not None:
+        return
     config = model.config.get_text_config()
     window = getattr(config, "sliding_window", None)  # families without windows have no such field
     types = getattr(config, "layer_types", None)
     if window is not None and window < positions and (types is None or SLIDING in types):
         raise GenerationError(
             f"compile=True: {type(model).__name__} has layers that see {window:,} positions, and the prompt and its "
-            f"answer have up to {positions:,}. Compiled steps know no window: leave compile out"
+            f"answer have up to {positions:,}. It takes no pattern for each type of layer: leave compile out"
         )
 
 
@@ -131,6 +139,8 @@ def _signature(model: nn.Module) -> tuple[Any, ...]:
 
 def _step_of(model: nn.Module) -> Function:
     """The function to be compiled. Each is code of its own: torch counts recompilations for each code apart."""
+    windows = _windows(model) or (None,)
+    window = next((one for one in windows if one is not None), None)
 
     def step(
         ids: Tensor,
@@ -141,10 +151,12 @@ def _step_of(model: nn.Module) -> Function:
         values: list[Tensor],
         flags: dict[str, bool],
     ) -> tuple[Tensor, Any, Any]:
-        before = torch.arange(real.shape[1], device=real.device) <= slot
+        places = torch.arange(real.shape[1], device=real.device)
+        before = (real & (places <= slot))[:, None, None]
+        pattern = before if window is None else {FULL: before, SLIDING: before & (places > slot - window)}
         out = model(
             input_ids=ids,
-            attention_mask=(real & before)[:, None, None],
+            attention_mask=pattern,
             position_ids=positions,
             past_key_values=stepping_cache(keys, values, slot),
             use_cache=True,
