@@ -19,8 +19,8 @@ TEXT = {
 SPEECH = {
     "vocab_size": 96,
     "d_model": 64,
-    "encoder_layers": 2,
-    "decoder_layers": 2,
+    "encoder_layers": 1,
+    "decoder_layers": 1,
     "encoder_attention_heads": 4,
     "decoder_attention_heads": 4,
     "encoder_ffn_dim": 96,
@@ -38,7 +38,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "bert": TEXT,
     "vit": {**{key: value for key, value in TEXT.items() if key != "vocab_size"}, "image_size": 32, "patch_size": 8},
     "whisper": SPEECH,
-    "t5": {"d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 2, "num_heads": 4, "vocab_size": 96},
+    "t5": {"d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 1, "num_heads": 4, "vocab_size": 96},
 }
 
 

@@ -86,7 +86,7 @@ def test_a_decoder_with_its_cache(tiny: Make) -> None:
 @torch.no_grad()
 def test_an_encoder_of_text(tiny: Make) -> None:
     """As long as its table of positions: with Dim.AUTO torch finds the limit by itself."""
-    model = tiny("ForSequenceClassification", "bert", num_labels=3)
+    model = tiny("ForSequenceClassification", "bert", num_labels=3, num_hidden_layers=1)
     program = program_of(model, text(2, 7, padded=2)).module()
     given = text(3, 12, padded=4)
     assert torch.allclose(program(**given).logits, model(**given).logits, atol=1e-5)
@@ -94,7 +94,7 @@ def test_an_encoder_of_text(tiny: Make) -> None:
 
 @torch.no_grad()
 def test_images(tiny: Make) -> None:
-    model = tiny("ForImageClassification", "vit")
+    model = tiny("ForImageClassification", "vit", num_hidden_layers=1)
     given = {"pixel_values": torch.randn(2, 3, 32, 32)}
     program = export(model, (), given, dynamic_shapes={"pixel_values": {0: FREE}}).module()
     images = torch.randn(5, 3, 32, 32)

@@ -28,8 +28,10 @@ def weight_leads(x: Tensor, weight: Tensor) -> bool:
         x: (..., I).
         weight: (O, I).
     """
-    few = weight.shape[1] < x.numel() <= MOST_ROWS_LED * weight.shape[1] and not torch.compiler.is_compiling()
-    return few and weight.dtype is torch.bfloat16 and x.dtype is torch.bfloat16 and x.is_cpu and _has_tiles()
+    if weight.dtype is not torch.bfloat16 or x.dtype is not torch.bfloat16 or torch.compiler.is_compiling():
+        return False  # first: a traced program that looked at the number of rows would be bound to it
+    few = weight.shape[1] < x.numel() <= MOST_ROWS_LED * weight.shape[1]
+    return few and x.is_cpu and _has_tiles()
 
 
 @cache

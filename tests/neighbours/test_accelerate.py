@@ -1,0 +1,122 @@
+"""accelerate on our models: placement by its hooks, empty weights, and its training loop."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from accelerate import (
+    Accelerator,
+    cpu_offload,
+    disk_offload,
+    dispatch_model,
+    infer_auto_device_map,
+    init_empty_weights,
+    load_checkpoint_and_dispatch,
+)
+from accelerate.hooks import ModelHook, add_hook_to_module, remove_hook_from_module
+from accelerate.utils import compute_module_sizes
+
+from modelry import AutoConfig, AutoModelForCausalLM
+
+Make = Callable[..., Any]
+IDS = torch.tensor([[1, 5, 9, 20], [7, 3, 2, 8]])
+
+
+def said(model: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits, and what it generates."""
+    with torch.no_grad():
+        logits = model(input_ids=IDS).logits
+    return logits, model.generate(IDS, max_new_tokens=4, do_sample=False, eos_token_id=None)
+
+
+@pytest.mark.parametrize("where", ["cpu", "disk", "cpu, tied", "dispatched"])
+def test_weights_that_come_when_they_are_needed(tiny: Make, where: str, tmp_path: Path) -> None:
+    expected = said(tiny("ForCausalLM", "llama", tie_word_embeddings=where == "cpu, tied"))
+    model = tiny("ForCausalLM", "llama", tie_word_embeddings=where == "cpu, tied")
+    if where == "disk":
+        disk_offload(model, str(tmp_path), execution_device=torch.device("cpu"))
+    elif where == "dispatched":
+        places = {"model.embed_tokens": "cpu", "model.norm": "cpu", "model.rotary_emb": "cpu", "lm_head": "cpu"}
+        places |= {"model.layers.0": "cpu", "model.layers.1": "disk"}
+        dispatch_model(model, places, main_device="cpu", offload_dir=str(tmp_path), force_hooks=True)
+        assert model.hf_device_map == places
+    else:
+        cpu_offload(model, execution_device=torch.device("cpu"))
+    assert model.model.layers[1].self_attn.q_proj.weight.is_meta
+    assert model.device == torch.device("cpu")
+    for ours, wanted in zip(said(model), expected, strict=True):
+        assert torch.equal(ours, wanted)
+
+
+def test_layers_stay_whole(tiny: Make) -> None:
+    model = tiny("ForCausalLM", "llama", num_hidden_layers=4)
+    assert model._no_split_modules == ["DecoderLayer"]
+    assert tiny("ForSeq2SeqLM", "t5")._no_split_modules == ["T5Block"]
+    sizes = compute_module_sizes(model)
+    room = sizes["model.embed_tokens"] + 2 * sizes["model.layers.0"] + 1000  # it keeps room for one layer that comes
+    places = infer_auto_device_map(
+        model, max_memory={"cpu": room, "disk": 1 << 30}, no_split_module_classes=model._no_split_modules
+    )
+    assert [places[f"model.layers.{number}"] for number in range(4)] == ["cpu", "disk", "disk", "disk"]
+    assert not [name for name in places if "self_attn" in name]
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_empty_weights(tiny: Make, tied: bool, tmp_path: Path) -> None:
+    full = tiny("ForCausalLM", "llama", tie_word_embeddings=tied)
+    full.save_pretrained(tmp_path)
+    with init_empty_weights():
+        empty = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(tmp_path))
+    assert all(parameter.is_meta for parameter in empty.parameters())
+    assert (empty.lm_head.weight is empty.model.embed_tokens.weight) == tied
+    empty.tie_weights()
+    filled = load_checkpoint_and_dispatch(empty, str(tmp_path), device_map={"": "cpu"}).eval()
+    for ours, wanted in zip(said(filled), said(full), strict=True):
+        assert torch.equal(ours, wanted)
+
+
+class Counting(ModelHook):  # type: ignore[misc]  # accelerate is not annotated
+    """Counts calls."""
+
+    calls = 0
+
+    def pre_forward(self, module: Any, *args: Any, **kwargs: Any) -> Any:
+        self.calls += 1
+        return args, kwargs
+
+
+def test_a_hook_is_called_at_every_step(tiny: Make) -> None:
+    model = tiny("ForCausalLM", "llama")
+    expected = said(model)
+    hook = Counting()
+    add_hook_to_module(model.model.layers[1], hook)
+    found = said(model)
+    assert hook.calls == 5
+    remove_hook_from_module(model, recurse=True)
+    assert said(model)[1].equal(found[1]) == expected[1].equal(found[1]) is True
+    assert hook.calls == 5
+
+
+def test_a_training_loop(tiny: Make, tmp_path: Path) -> None:
+    accelerator = Accelerator(cpu=True, gradient_accumulation_steps=2, mixed_precision="bf16")
+    rows = [{"input_ids": row, "labels": row} for row in torch.randint(0, 96, (8, 7))]
+    made = tiny("ForCausalLM", "llama")
+    optimizer = torch.optim.AdamW(made.parameters(), lr=1e-2)
+    model, optimizer, loader = accelerator.prepare(made, optimizer, torch.utils.data.DataLoader(rows, batch_size=2))
+    model.train()
+    losses = []
+    for _ in range(5):
+        for batch in loader:
+            with accelerator.accumulate(model):
+                loss = model(**batch).loss
+                accelerator.backward(loss)
+                accelerator.clip_grad_norm_(model.parameters(), 1.0)
+                optimizer.step()
+                optimizer.zero_grad()
+                losses.append(loss.item())
+    assert losses[-1] < losses[0] / 2
+    accelerator.unwrap_model(model).save_pretrained(tmp_path / "model")
+    again = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
+    assert torch.equal(again.lm_head.weight, made.lm_head.weight)
