@@ -58,4 +58,5 @@ def _head(model: PreTrainedModel, task: str | None) -> list[str]:
     """What stands beside the base model of a classifier: it is new, or has new classes."""
     if task in ("CAUSAL_LM", "SEQ_2_SEQ_LM") or model.base_model is model:
         return []
-    return [name for name, child in model.named_children() if child is not model.base_model and any(child.parameters())]
+    beside = [(name, child) for name, child in model.named_children() if child is not model.base_model]
+    return [name for name, child in beside if list(child.parameters())]
