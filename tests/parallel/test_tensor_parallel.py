@@ -40,6 +40,10 @@ def test_what_cannot_be_is_refused(found: Found) -> None:
     assert not found[2]["llama: refusals"], found[2]["llama: refusals"]
 
 
+def test_what_a_pass_exchanges(found: Found) -> None:
+    assert not found[2]["llama: traffic"], found[2]["llama: traffic"]
+
+
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
 def test_together_with_fully_sharded_data_parallelism(found: Found, family: str) -> None:
     said = found[4][f"{family}: with fully_shard"]

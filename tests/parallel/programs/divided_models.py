@@ -153,6 +153,33 @@ def recomputed(trial: Trial) -> None:
         near(one.grad.to_local(), other, name)
 
 
+def traffic(trial: Trial) -> None:
+    """A layer's processes add up twice on the way forth and twice on the way back, once more for the vocabulary."""
+    real, calls = dist.all_reduce, []
+
+    def counted(*inputs: Any, **named: Any) -> Any:
+        calls.append(inputs)
+        return real(*inputs, **named)
+
+    once = 2 * trial.whole.config.num_hidden_layers + 1
+    dist.all_reduce = counted
+    trial.divided.train()
+    try:
+        for recomputed in (False, True):
+            if recomputed:
+                trial.divided.gradient_checkpointing_enable()
+            calls.clear()
+            loss = trial.divided(input_ids=trial.inputs["input_ids"]).logits.square().mean()
+            assert len(calls) == once, f"{len(calls)} sums on the way forth"
+            calls.clear()
+            loss.backward()
+            assert once <= len(calls) <= (2 * once if recomputed else once), f"{len(calls)} sums on the way back"
+    finally:
+        dist.all_reduce = real
+        trial.divided.gradient_checkpointing_disable()
+        trial.divided.eval()
+
+
 def finished_model(trial: Trial) -> None:
     """A model with values, another in each process, becomes the first one's."""
     model = type(trial.whole)(trial.whole.config.model_copy())
@@ -206,7 +233,7 @@ def refusals(trial: Trial, wide: DeviceMesh) -> None:
     for said, attempt in {
         "('a', 'b')": lambda: load(tp_plan="auto", device_mesh=grid),
         "2 dimensions": lambda: parallelize(model, wide),
-        "quantized": lambda: load(tp_plan="auto", device_mesh=mesh, quantization="int8"),
+        "packed by int8": lambda: load(tp_plan="auto", device_mesh=mesh, quantization="int8"),
         "device_map": lambda: load(tp_plan="auto", device_mesh=mesh, device_map="cpu"),
         "give tp_plan": lambda: load(device_mesh=mesh),
         "'magic'": lambda: load(tp_plan="magic", device_mesh=mesh),
@@ -283,6 +310,8 @@ def run(folder: Path, rank: int, count: int) -> None:
     llama = trials["llama"]
     check("llama: caches", partial(caches, llama))
     check("llama: recomputed", partial(recomputed, llama))
+    if count == 2:
+        check("llama: traffic", partial(traffic, llama))
     check("llama: a finished model", partial(finished_model, llama))
     check("llama: new heads", partial(new_heads, llama, folder))
     check("llama: own plan", partial(own_plan, llama))

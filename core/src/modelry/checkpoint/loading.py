@@ -113,7 +113,7 @@ def load_pretrained(
     if load.tp_plan is not None or load.device_mesh is not None:
         from modelry.parallel.loading import begin
 
-        divided, device_map = begin(model, load, quantized=quantization is not None)
+        divided, device_map = begin(model, load, scheme=None if packing is None else packing.quantizer.method)
     with open_checkpoint(source) as checkpoint:
         assembled = assemble(
             model, checkpoint, dtype=load.dtype, device_map=device_map, max_memory=load.max_memory,

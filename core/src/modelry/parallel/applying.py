@@ -71,10 +71,11 @@ def _apply(model: nn.Module, decided: Decided, mesh: DeviceMesh) -> None:
     from modelry.model import PreTrainedModel  # late: it loads and saves through these rooms
 
     spread: dict[int, nn.Parameter] = {}
+    around = {name.rpartition(".")[0] for name in decided.words}  # in a pass of theirs, layers share an input
     for path, module in list(model.named_modules()):
         word = decided.words.get(path, "")
         owned = {name: value for name, value in module._parameters.items() if value is not None}
-        if not owned and not word and not isinstance(module, PreTrainedModel):
+        if not owned and not word and path not in around and not isinstance(module, PreTrainedModel):
             continue
         share = _share(path, word, owned, decided, mesh)
         for name, parameter in owned.items():

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.distributed import ProcessGroup
 from torch.distributed.tensor import DTensor, Replicate
@@ -54,6 +55,29 @@ Way = Callable[..., Any]
 """(share, layer, its own forward, inputs) to outputs."""
 
 
+class _Passes(threading.local):
+    """Of this thread."""
+
+    running = 0
+    """Forward passes of divided layers that it is in."""
+    entered: tuple[Tensor, ProcessGroup, Tensor] | None = None
+    """The last input of a layer whose outputs are divided, and what it became: layers that share one share this too,
+    so that its gradients are added up once."""
+
+
+_passes = _Passes()
+
+
+def _entered(x: Tensor, group: ProcessGroup) -> Tensor:
+    last = _passes.entered
+    if last is not None and last[0] is x and last[1] is group:
+        return last[2]
+    out = enter(x, group)
+    if out is not x and not torch.compiler.is_compiling():
+        _passes.entered = x, group, out
+    return out
+
+
 def as_it_is(share: Share, layer: nn.Module, inner: Inner, *inputs: Any, **named: Any) -> Any:
     """Each process has all of the layer, or goes on with what it has."""
     return inner(layer, *inputs, **named)
@@ -61,7 +85,7 @@ def as_it_is(share: Share, layer: nn.Module, inner: Inner, *inputs: Any, **named
 
 def colwise(share: Share, layer: nn.Module, inner: Inner, x: Tensor) -> Tensor:
     """(B, T, I) to this process's outputs, (B, T, O / processes)."""
-    own: Tensor = inner(layer, enter(x, share.group))
+    own: Tensor = inner(layer, _entered(x, share.group))
     return own
 
 
@@ -121,12 +145,6 @@ WAYS: Mapping[str, Way] = {
 """A plan's word, or none, to how a layer works."""
 
 
-class _Passes(threading.local):
-    running = 0
-    """Forward passes of divided layers that this thread is in."""
-
-
-_passes = _Passes()
 _made: dict[tuple[type, Way, tuple[str, ...]], type] = {}
 
 
@@ -153,6 +171,8 @@ def _class(kind: type, way: Way, names: tuple[str, ...]) -> type:
             return way(self.tp_share, self, inner, *inputs, **named)
         finally:
             _passes.running -= 1
+            if not _passes.running:
+                _passes.entered = None  # it would keep the graph
 
     def fill(space: dict[str, Any]) -> None:
         space.update({name: _reading(name) for name in names})

@@ -23,13 +23,13 @@ DIMENSION = "tp"
 """Name of the dimension of a mesh that a model is divided over."""
 
 
-def begin(model: "PreTrainedModel", load: "LoadOptions", *, quantized: bool) -> tuple["OwnParts", Any]:
+def begin(model: "PreTrainedModel", load: "LoadOptions", *, scheme: str | None) -> tuple["OwnParts", Any]:
     """Divide a model that has no values yet.
 
     Args:
         model: on the meta device.
         load: as the caller asked.
-        quantized: whether its layers will be packed.
+        scheme: name of the one that packs its layers; None: they stay float.
 
     Returns:
         What reads this process's parts, and the device they belong on.
@@ -46,8 +46,8 @@ def begin(model: "PreTrainedModel", load: "LoadOptions", *, quantized: bool) -> 
         raise ParallelError(
             "tp_plan divides every layer over the processes, device_map places whole ones: give one of them"
         )
-    if quantized:
-        raise ParallelError("packed layers are not divided: load with tp_plan or quantized, not both")
+    if scheme is not None:
+        raise ParallelError(f"layers packed by {scheme} are not divided: load with tp_plan or quantized, not both")
     mesh = mesh_of(load.device_mesh)
     parallelize(model, mesh, plan=None if isinstance(plan, str) else plan)
     return OwnParts(model, mesh), _device(mesh)
