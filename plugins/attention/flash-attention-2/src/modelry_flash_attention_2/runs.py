@@ -45,7 +45,7 @@ def runs_of(sight: Sight, *, rows: int, new: int, name: str) -> Runs:
     numbers = columns.long() if sight.several else columns.ne(0).long()
     most = int(numbers.max()) + 1 if sight.several else 2
     keys, names = _texts(numbers, most=most)
-    found, lengths = names.unique_consecutive(return_counts=True)
+    found, lengths = torch.unique_consecutive(names, return_counts=True)
     if not sight.causal:  # every row has real keys, and all its queries see them
         ends = torch.arange(rows + 1, device=columns.device, dtype=torch.int32) * new
         return Runs(None, _unless_all(keys, columns.numel()), ends, _ends(lengths), new, int(lengths.max()))

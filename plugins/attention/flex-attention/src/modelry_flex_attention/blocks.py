@@ -3,6 +3,8 @@
 B batch   T new positions   W keys offered
 """
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
@@ -53,6 +55,12 @@ def _by_sight(sight: Sight, rows: int) -> Any:
 
 
 def _made(sees: Any, rows: int | None, new: int, width: int, like: Tensor) -> BlockMask:
-    compiled = not like.is_cpu and not torch.compiler.is_compiling()  # uncompiled, a table of every pair is made
-    found: BlockMask = create_block_mask(sees, rows, None, new, width, device=like.device, _compile=compiled)
+    plain = like.is_cpu or torch.compiler.is_compiling()
+    make = create_block_mask if plain else _compiled()  # uncompiled, a table of every pair is made first
+    found: BlockMask = make(sees, rows, None, new, width, device=like.device)
     return found
+
+
+@cache
+def _compiled() -> Callable[..., BlockMask]:
+    return torch.compile(create_block_mask)
