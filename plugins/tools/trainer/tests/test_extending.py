@@ -57,6 +57,23 @@ def test_a_loss_of_ones_own_is_accumulated_exactly(
         torch.testing.assert_close(left, right, atol=1e-6, rtol=0)
 
 
+def test_an_order_of_ones_own(slope: nn.Module, points: list[Any], tmp_path: Path) -> None:
+    class Backwards(Trainer):
+        seen: list[torch.Tensor] = []  # noqa: RUF012  one trainer only
+
+        def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+            return list(reversed(range(len(self.train_dataset))))
+
+        def compute_loss(self, model: Any, inputs: Any, *more: Any, **named: Any) -> Any:
+            self.seen.append(inputs["labels"].clone())
+            return super().compute_loss(model, inputs, *more, **named)
+
+    arguments = TrainingArguments(tmp_path, num_train_epochs=1, report_html=False, save_strategy="no")
+    trainer = Backwards(slope, arguments, train_dataset=points)
+    trainer.train()
+    assert torch.cat(trainer.seen).tolist() == [float(row["labels"]) for row in reversed(points)]
+
+
 def test_a_loader_and_an_optimizer_of_ones_own(slope: nn.Module, points: list[Any], tmp_path: Path) -> None:
     class Loaded(Trainer):
         def get_train_dataloader(self) -> Any:

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from modelry import AutoModelForCausalLM
-from modelry_trainer import Trainer, TrainingArguments
+from modelry_trainer import Trainer, TrainerCallback, TrainingArguments
+from modelry_trainer.callbacks.events import EVENTS
 
 CONFIG = {
     "vocab_size": 64,
@@ -64,3 +65,82 @@ def test_losses_are_the_peers(tmp_path: Path) -> None:
         assert found == pytest.approx(wanted, abs=1e-5), name
     wanted_loss = peer.evaluate(rows)["eval_loss"]
     assert trainer.evaluate(rows)["eval_loss"] == pytest.approx(wanted_loss, abs=1e-5)
+
+
+@pytest.mark.filterwarnings("default")
+def test_events_and_logs_are_the_peers(tmp_path: Path) -> None:
+    """Every event in the same order at the same step, told the same names; the same values logged."""
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    transformers.LlamaForCausalLM(transformers.LlamaConfig(**CONFIG)).save_pretrained(tmp_path / "model")
+    ids = [torch.arange(8) * number % 60 for number in range(20)]
+    rows = [{"input_ids": one, "labels": one} for one in ids]
+    values: dict[str, Any] = {
+        "num_train_epochs": 2,
+        "per_device_train_batch_size": 4,
+        "per_device_eval_batch_size": 5,
+        "gradient_accumulation_steps": 2,
+        "learning_rate": 1e-3,
+        "logging_steps": 2,
+        "logging_first_step": True,
+        "eval_on_start": True,
+        "eval_strategy": "steps",
+        "eval_steps": 3,
+        "save_strategy": "steps",
+        "save_steps": 3,
+        "load_best_model_at_end": True,
+        "include_for_metrics": ["inputs"],
+        "use_cpu": True,
+        "dataloader_pin_memory": False,
+        "disable_tqdm": True,
+        "report_to": "none",
+    }
+    theirs = transformers.LlamaForCausalLM.from_pretrained(tmp_path / "model")
+    ours = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
+    sides = [
+        (transformers.Trainer, transformers.TrainingArguments, theirs, transformers.TrainerCallback, {}),
+        (Trainer, TrainingArguments, ours, TrainerCallback, {"report_html": False}),
+    ]
+    heard = [_heard(*side, rows=rows, folder=tmp_path, values=values) for side in sides]
+    assert len(heard[0][0]) == 64
+    assert heard[1][0] == heard[0][0]
+    for found, wanted in zip(heard[1][1], heard[0][1], strict=True):
+        assert found == pytest.approx(wanted, abs=1e-5)
+
+
+def _heard(
+    trainer_class: Any,
+    arguments_class: Any,
+    model: Any,
+    callback: Any,
+    more: Any,
+    *,
+    rows: Any,
+    folder: Path,
+    values: Any,
+) -> tuple[list[Any], list[Any]]:
+    events: list[Any] = []
+
+    def listener(name: str) -> Any:
+        def listen(self: Any, args: Any, state: Any, control: Any, **told: Any) -> None:
+            events.append((name, state.global_step, state.epoch, {key for key, value in told.items() if value}))
+
+        return listen
+
+    recorder = type("Recorder", (callback,), {name: listener(name) for name in EVENTS})
+    arguments = arguments_class(str(folder / trainer_class.__module__), **values, **more)
+    trainer = trainer_class(
+        model,
+        arguments,
+        train_dataset=rows,
+        eval_dataset=rows[:7],
+        compute_metrics=lambda given: {"rows": len(given.predictions), "inputs": len(given.inputs)},
+        preprocess_logits_for_metrics=lambda logits, labels: logits.argmax(-1),
+        callbacks=[recorder],
+    )
+    trainer.train()
+    trainer.evaluate({"few": rows[:3], "more": rows[3:9]})
+    trainer.predict(rows[:6])
+    own = ("runtime", "per_second", "memory_gb", "seconds_left", "model_preparation_time")
+    logs = [{key: value for key, value in line.items() if not key.endswith(own)} for line in trainer.state.log_history]
+    return events, logs

@@ -27,7 +27,9 @@ def finished(trainer: "Trainer", place: Place, first: int, seconds: float) -> Tr
         "train_steps_per_second": round(steps / max(seconds, 1e-9), 3),
         "train_loss": mean,
     }
-    trainer.log(metrics)
+    logged = {**metrics, "total_flos": trainer.state.total_flos}
+    trainer.log(logged)
+    metrics["epoch"] = logged["epoch"]
     if callable(getattr(trainer.optimizer, "eval", None)):
         trainer.optimizer.eval()  # what is left in the model are the weights to be used
     best = trainer.state.best_model_checkpoint

@@ -1,8 +1,11 @@
 """The loaders of a trainer: which collator, which columns, which order."""
 
+import inspect
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from torch.utils.data import DataLoader
 
 from modelry_trainer.columns import read_columns, without_unused
 from modelry_trainer.errors import ArgumentsError
@@ -24,7 +27,7 @@ def default_collator(processing_class: Any) -> Collate:
     return default_data_collator
 
 
-def training_loader(trainer: "Trainer", data: Any) -> BatchLoader:
+def training_loader(trainer: "Trainer", data: Any) -> Any:
     """Batches for learning.
 
     Raises:
@@ -37,6 +40,8 @@ def training_loader(trainer: "Trainer", data: Any) -> BatchLoader:
     if is_map_style(data):
         if len(data) == 0:
             raise ArgumentsError("train_dataset has no rows")
+        if hasattr(trainer, "_get_train_sampler"):
+            return _by_own_sampler(trainer, data)
         grouped = args.train_sampling_strategy == "group_by_length"
         column, main = args.length_column_name, trainer.main_input_name
         order = EpochOrder(
@@ -88,10 +93,31 @@ def evaluation_loader(trainer: "Trainer", data: Any, what: str) -> BatchLoader:
 
 
 def _loader(trainer: "Trainer", data: Any, what: str, order: EpochOrder | None, dealing: Dealing) -> BatchLoader:
-    collate = trainer.data_collator
-    if trainer.args.remove_unused_columns:
-        collate = without_unused(collate, read_columns(trainer.model, trainer.label_names))
+    collate = _collator(trainer)
     return BatchLoader(data, collate, trainer.args, what=what, order=order, dealing=dealing, device=trainer.device)
+
+
+def _by_own_sampler(trainer: Any, data: Any) -> DataLoader[Any]:
+    """In the order of a subclass: `_get_train_sampler`, as subclasses of the ecosystem say it."""
+    args, choose = trainer.args, trainer._get_train_sampler
+    if trainer.world.data_size > 1:
+        raise ArgumentsError(
+            "_get_train_sampler chooses the rows of one process, and several train: override get_train_dataloader"
+        )
+    return DataLoader(
+        data,
+        batch_size=args.per_device_train_batch_size,
+        sampler=choose(data) if inspect.signature(choose).parameters else choose(),
+        collate_fn=_collator(trainer),
+        drop_last=args.dataloader_drop_last,
+        num_workers=args.dataloader_num_workers,
+    )
+
+
+def _collator(trainer: "Trainer") -> Collate:
+    if not trainer.args.remove_unused_columns:
+        return trainer.data_collator
+    return without_unused(trainer.data_collator, read_columns(trainer.model, trainer.label_names))
 
 
 def save_preprocessor(preprocessor: Any, folder: Path) -> None:
