@@ -224,6 +224,7 @@ class ModelContract(PluginContract):
     def test_answering(self) -> None:
         """An encoder-decoder's answer through the cache equals that of one pass."""
         caching.answering(self.subject())
+        shortcuts.prepared_answer(self.subject())
 
     @check(after=("test_cached_decoding", "test_padded_decoding"))
     def test_packed_reading(self) -> None:

@@ -14,12 +14,16 @@ from modelry.generation.packing import read_packed
 from modelry.generation.prompt import Prompt
 from modelry.inference import prepared_step
 from modelry_testing.errors import ContractBroken
-from modelry_testing.models.caching import generative
+from modelry_testing.models.caching import ANSWERING, generative
 from modelry_testing.models.padding import padded, positions
 from modelry_testing.models.subject import Subject, same
 
 LENGTHS = (5, 7, 2)
 STEPS = 3
+MISTAKEN = (
+    "the kernel takes this decoder for one whose parts it knows, and its forward does something else: give what "
+    "differs a module of its own, or a class of its own to the part that it changes"
+)
 
 
 @torch.inference_mode()
@@ -69,11 +73,37 @@ def prepared(subject: Subject) -> None:
 
         found = step(new, where, mask, cache, forward)
         if number and calls:
-            raise ContractBroken(
-                "the kernel takes this decoder for one whose parts it knows, and its forward does something else: give "
-                "what differs a module of its own, or a class of its own to the part that it changes"
-            )
+            raise ContractBroken(MISTAKEN)
         same(found.logits, expected.logits, tolerance=10 * subject.tolerance, what=f"prepared step {number}")
+
+
+@torch.inference_mode()
+def prepared_answer(subject: Subject) -> None:
+    """The same of a decoder that looks at an encoder's output; nothing where the kernel does not know its parts."""
+    head = next((one for one in ANSWERING if one in subject.family.heads), None)
+    if head is None:
+        return
+    inputs: dict[str, Any] = dict(subject.inputs(3, 9, head=head))
+    model, ids = subject.model(head), inputs.pop("decoder_input_ids")
+    step = prepared_step(model)
+    if step is None:
+        return
+    whole, cache = model(**inputs, decoder_input_ids=ids), model.make_cache()
+    encoded, mask = (whole.encoder_last_hidden_state,), inputs.get("attention_mask")
+    given: dict[str, Any] = {"past_key_values": cache, "use_cache": True}
+    model(**inputs, decoder_input_ids=ids[:, :1], **given)
+    for place in range(1, ids.shape[1]):
+        new, calls = ids[:, place : place + 1], list[int]()
+
+        def forward(new: Tensor = new, calls: list[int] = calls) -> object:
+            calls.append(1)
+            return model(encoder_outputs=encoded, attention_mask=mask, decoder_input_ids=new, **given)
+
+        found = step(new, torch.tensor([[place]]), mask, cache, forward)
+        if place > 1 and calls:
+            raise ContractBroken(MISTAKEN)
+        expected, what = whole.logits[:, place : place + 1], f"prepared step {place} of an answer"
+        same(found.logits, expected, tolerance=10 * subject.tolerance, what=what)
 
 
 def _texts(subject: Subject) -> tuple[Tensor, Tensor, Tensor, Tensor]:
