@@ -4,6 +4,7 @@ B batch   T new positions   W keys offered   S slots in use, those of the new po
 A slot is a column of the attention mask: the count of positions before it, padding included.
 """
 
+from dataclasses import dataclass, replace
 from typing import final
 
 import torch
@@ -12,59 +13,35 @@ from torch.nn import functional as F
 
 
 @final
+@dataclass(eq=False, kw_only=True)
 class Sight:
     """What a mask's `allowed` says of every pair, said of the whole.
 
     Queries are the slots from `seen` on, keys those from `first` on; keys from `end` on are the unused tail of a cache.
     A slot of padding is seen by nobody else; what it sees itself is of no account, since nobody reads its result.
-
-    Args:
-        end: S.
-        first: slot of the first key.
-        width: W.
-        seen: slot of the first query.
-        causal: a query sees itself and what stands before it. Otherwise all keys, and queries have no slots.
-        window: positions that a query sees, itself included; None for all.
-        texts: (B, S), above 0 for real tokens and 0 for padding; None where nothing is padded.
-        several: whether `texts` are numbers of texts in one row, none of which sees another.
     """
 
-    def __init__(
-        self,
-        *,
-        end: int,
-        width: int,
-        device: torch.device,
-        first: int = 0,
-        seen: int = 0,
-        causal: bool = True,
-        window: int | None = None,
-        texts: Tensor | None = None,
-        several: bool = False,
-    ) -> None:
-        self.end = end
-        self.first = first
-        self.width = width
-        self.seen = seen
-        self.causal = causal
-        self.window = window
-        self.texts = texts
-        self.several = several
-        self.device = device
+    end: int
+    """S."""
+    width: int
+    """W."""
+    device: torch.device
+    first: int = 0
+    """Slot of the first key."""
+    seen: int = 0
+    """Slot of the first query."""
+    causal: bool = True
+    """A query sees itself and what stands before it. Otherwise all keys, and queries have no slots."""
+    window: int | None = None
+    """Positions that a query sees, itself included; None for all."""
+    texts: Tensor | None = None
+    """(B, S), above 0 for real tokens and 0 for padding; None where nothing is padded."""
+    several: bool = False
+    """Whether `texts` are numbers of texts in one row, none of which sees another."""
 
     def to(self, device: torch.device) -> "Sight":
         """The same on another device."""
-        return Sight(
-            end=self.end,
-            width=self.width,
-            device=device,
-            first=self.first,
-            seen=self.seen,
-            causal=self.causal,
-            window=self.window,
-            texts=None if self.texts is None else self.texts.to(device),
-            several=self.several,
-        )
+        return replace(self, device=device, texts=None if self.texts is None else self.texts.to(device))
 
     def columns(self) -> Tensor | None:
         """`texts` of the keys, (B, W), 0 in the tail."""
