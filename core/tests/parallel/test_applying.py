@@ -1,5 +1,6 @@
 """Dividing a model, here over one process; over several: tests/parallel of the repository."""
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,15 @@ def test_a_divided_model_is_the_same_model(small, mesh: DeviceMesh, tmp_path: Pa
     model.save_pretrained(tmp_path / "after")
     for file in ("model.safetensors", "config.json"):
         assert (tmp_path / "before" / file).read_bytes() == (tmp_path / "after" / file).read_bytes()
+
+
+def test_a_copy_is_divided_too(small, mesh: DeviceMesh) -> None:
+    model = small()
+    parallelize(model, mesh)
+    copied = copy.deepcopy(model).to(torch.bfloat16)
+    assert {one.dtype for one in copied.parameters()} == {torch.bfloat16}
+    assert {one.dtype for one in model.parameters()} == {torch.float32}
+    torch.testing.assert_close(copied(IDS).logits.float(), model(IDS).logits, rtol=0.1, atol=0.01)
 
 
 def test_several_files(small, mesh: DeviceMesh, tmp_path: Path) -> None:

@@ -37,6 +37,9 @@ class Share:
     pieces: int = 1
     """Layers that lie in this one, one behind the other."""
 
+    def __deepcopy__(self, memo: object) -> "Share":
+        return self  # the processes stay the same ones
+
     def read(self, name: str, parameter: Any) -> Any:
         """What the layer's own code sees of a parameter."""
         if not isinstance(parameter, DTensor):
