@@ -16,6 +16,7 @@ from modelry.errors import ModelryWarning, OutOfMemory
 from modelry.generation.failing import is_out_of_memory
 from modelry_trainer.accumulation import rows_of
 from modelry_trainer.blaming import blame
+from modelry_trainer.distributed.loaders_of_users import batches_of
 from modelry_trainer.distributed.spreading import let_go
 from modelry_trainer.distributed.world import World
 from modelry_trainer.errors import ArgumentsError, MetricFailed
@@ -59,7 +60,7 @@ def evaluate_over(trainer: "Trainer", loader: Any, *, prefix: str, loss_only: bo
     metrics: dict[str, float] = {}
     measure = trainer.compute_metrics
     with _resting(trainer.model, trainer.optimizer, args, trainer.world) as model:
-        for fed, last in _and_whether_last(loader):
+        for fed, last in _and_whether_last(loader, trainer.world):
             steps, inputs, counts = steps + 1, fed.batch, fed.counts
             with _named(trainer, fed, loader):
                 loss, logits, labels = trainer.prediction_step(model, inputs, loss_only, ignore_keys=ignore_keys)
@@ -160,9 +161,9 @@ def _mean(losses: np.ndarray, *, finite_only: bool) -> float:
     return float(finite.mean())
 
 
-def _and_whether_last(loader: Any) -> Iterator[tuple[Fed, bool]]:
+def _and_whether_last(loader: Any, world: World) -> Iterator[tuple[Fed, bool]]:
     """Batches, and whether they are the last ones."""
-    batches = loader.epoch(0) if isinstance(loader, BatchLoader) else (Fed([], batch) for batch in loader)
+    batches = loader.epoch(0) if isinstance(loader, BatchLoader) else batches_of(loader, world)
     held = next(batches, None)
     while held is not None:
         following = next(batches, None)

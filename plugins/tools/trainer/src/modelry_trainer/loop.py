@@ -18,10 +18,12 @@ import torch
 from modelry.errors import ModelryWarning
 from modelry_trainer.arguments import round_up
 from modelry_trainer.checkpoints.randomness import random_states, set_random_states
+from modelry_trainer.distributed.loaders_of_users import batches_of, number_of_batches, orders_rows
 from modelry_trainer.distributed.spreading import clip
+from modelry_trainer.distributed.world import World
 from modelry_trainer.errors import ArgumentsError, LossIsNaN, MetricFailed
 from modelry_trainer.evaluation import is_best, watched
-from modelry_trainer.feeding import BatchLoader, Fed, is_map_style
+from modelry_trainer.feeding import BatchLoader, Fed
 from modelry_trainer.gradients import Gradients
 from modelry_trainer.memory import peak_bytes
 from modelry_trainer.state import Place, TrainerControl, TrainerState
@@ -49,7 +51,7 @@ def plan(trainer: "Trainer", loader: Any) -> Plan:
     """
     args = trainer.args
     try:
-        batches: int | None = len(loader)
+        batches: int | None = number_of_batches(loader, trainer.world)
     except TypeError:
         batches = None
     if batches is None:
@@ -151,10 +153,10 @@ class Loop:
         """The rest of the epoch. What is read again on the way there draws what it drew, and disturbs nothing else."""
         place, now = self.place, random_states()
         if place.epoch_started is None:  # a stream that draws gives the same rows in every process, which keeps its own
-            streams = self.trainer.world.data_size > 1 and not is_map_style(self.trainer.train_dataset)
+            streams = self.trainer.world.data_size > 1 and not orders_rows(self.loader)
             place.epoch_started = self.trainer.world.told(random_states) if streams else now
         set_random_states(place.epoch_started)
-        batches = epoch_of(self.loader, place.epoch, place.batch)
+        batches = epoch_of(self.loader, place.epoch, place.batch, self.trainer.world)
         if place.batch:
             set_random_states(now)
         return batches
@@ -281,7 +283,7 @@ class Loop:
         trainer.log(logs)
 
 
-def epoch_of(loader: Any, epoch: int, position: int) -> Iterator[Fed]:
+def epoch_of(loader: Any, epoch: int, position: int, world: World) -> Iterator[Fed]:
     """The rest of an epoch; of a loader that a subclass made, whose rows nobody knows, by reading it from the start."""
     if isinstance(loader, BatchLoader):
         return loader.epoch(epoch, position)
@@ -289,7 +291,7 @@ def epoch_of(loader: Any, epoch: int, position: int) -> Iterator[Fed]:
         set_epoch = getattr(one, "set_epoch", None)
         if callable(set_epoch):
             set_epoch(epoch)
-    batches = iter(loader)
+    batches = batches_of(loader, world)
     for _ in range(position):
         next(batches, None)
-    return (Fed([], batch) for batch in batches)
+    return batches

@@ -21,12 +21,12 @@ from modelry_trainer.callbacks.standard import standard_callbacks
 from modelry_trainer.checkpoints.folders import checkpoints, rotate, saving_to, write_checkpoint
 from modelry_trainer.checkpoints.weights import save_weights
 from modelry_trainer.columns import label_columns
+from modelry_trainer.distributed.loaders_of_users import orders_rows
 from modelry_trainer.distributed.spreading import one_by_one, spread, wrapped
 from modelry_trainer.distributed.world import world_of
 from modelry_trainer.ending import finished
 from modelry_trainer.errors import ArgumentsError, TrainingError
 from modelry_trainer.evaluation import at_rest, evaluate_over
-from modelry_trainer.feeding import is_map_style
 from modelry_trainer.loaders import default_collator, evaluation_loader, save_preprocessor, training_loader
 from modelry_trainer.loop import Loop, new_state, plan
 from modelry_trainer.neftune import noisy_embeddings
@@ -150,7 +150,7 @@ class Trainer(Surroundings):
         length = plan(self, loader)
         self.state, self.control = self._stating(new_state(args, length)), TrainerControl()
         self.create_optimizer_and_scheduler(length.max_steps)
-        if world.data_rank and is_map_style(self.train_dataset):  # a stream that draws must draw the same everywhere
+        if world.data_rank and orders_rows(loader):  # a stream that draws must draw the same everywhere
             precision.seed_everything(args, shift=world.data_rank)
         place = Place() if source is None else read_training(self, Path(source))
         loop, first = Loop(self, loader, length, place), self.state.global_step

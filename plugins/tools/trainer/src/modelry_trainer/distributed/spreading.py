@@ -54,7 +54,9 @@ def wrapped(model: nn.Module, args: "TrainingArguments", world: World) -> nn.Mod
     unused = args.ddp_find_unused_parameters
     if unused is None:  # as published trainers decide
         unused = not args.checkpoints_activations and not args.ddp_static_graph
-    buffers = {} if args.ddp_broadcast_buffers is None else {"broadcast_buffers": args.ddp_broadcast_buffers}
+    buffers: dict[str, Any] = (
+        {} if args.ddp_broadcast_buffers is None else {"broadcast_buffers": args.ddp_broadcast_buffers}
+    )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)  # the name of before 2.13
         copies = DistributedDataParallel(
