@@ -1,12 +1,20 @@
 """Tiny models with random weights, of the sizes that the tests of all neighbours share."""
 
+import json
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from modelry import AutoConfig, auto
+
+REFERENCE = "folder-or-org/repo"
+"""What the document calls a checkpoint."""
+TURN = "{% for one in messages %}<s>{{one.role}}:{{one.content}}</s>{% endfor %}"
 
 TEXT = {
     "vocab_size": 96,
@@ -52,3 +60,41 @@ def tiny() -> Callable[..., Any]:
         return getattr(auto, f"AutoModel{head}").from_config(config).eval()
 
     return make
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory, tiny: Callable[..., Any]) -> Path:
+    """A saved Llama with a tokenizer of bytes that knows chats."""
+    folder = tmp_path_factory.mktemp("llama")
+    letters = ["<s>", "</s>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
+    tokenizer = Tokenizer(models.BPE(vocab={letter: number for number, letter in enumerate(letters)}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(["<s>", "</s>"])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    tokens = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "</s>", "chat_template": TURN}
+    said = {"tokenizer_class": "PreTrainedTokenizerFast", **tokens}
+    (folder / "tokenizer_config.json").write_text(json.dumps(said))
+    sizes = {"vocab_size": 258, "num_hidden_layers": 1, "bos_token_id": 0, "eos_token_id": 1}
+    tiny("ForCausalLM", "llama", **sizes).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def documented(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[[str, Path], dict[str, Any]]:
+    """A function: heading of docs/neighbours.md, a checkpoint -> the names that the examples under it have made."""
+
+    def run(heading: str, folder: Path) -> dict[str, Any]:
+        monkeypatch.chdir(tmp_path)
+        text = (repository / "docs" / "neighbours.md").read_text(encoding="utf-8")
+        (section,) = re.findall(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+        examples = re.findall(r"^```python\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+        assert examples, f"there is no example under {heading!r}"
+        names: dict[str, Any] = {"__name__": "example"}
+        for example in examples:
+            exec(compile(example.replace(REFERENCE, str(folder)), heading, "exec"), names)
+        return names
+
+    return run

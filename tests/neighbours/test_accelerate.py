@@ -120,3 +120,7 @@ def test_a_training_loop(tiny: Make, tmp_path: Path) -> None:
     accelerator.unwrap_model(model).save_pretrained(tmp_path / "model")
     again = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
     assert torch.equal(again.lm_head.weight, made.lm_head.weight)
+
+
+def test_the_document(documented: Callable[..., Any], checkpoint: Path) -> None:
+    assert documented("accelerate", checkpoint)["answer"].shape[0] == 1

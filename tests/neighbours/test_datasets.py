@@ -124,3 +124,7 @@ def test_sounds_without_torchcodec(tmp_path: Path) -> None:
     for held in (named, inside, arrays):
         assert list(hear(held["audio"])) == [expected]
         assert list(hear(held.to_iterable_dataset())) == [expected]
+
+
+def test_the_document(documented: Callable[..., Any], checkpoint: Path) -> None:
+    assert documented("datasets", checkpoint)["trainer"].state.global_step == 2

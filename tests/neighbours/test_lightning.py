@@ -55,3 +55,9 @@ def test_fit_checkpoint_and_reload(tiny: Make, tmp_path: Path) -> None:
     again.model.save_pretrained(tmp_path / "model")
     found = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
     assert torch.equal(found.lm_head.weight, taught.model.lm_head.weight)
+
+
+@pytest.mark.filterwarnings("ignore:.*isinstance.treespec, LeafSpec.:FutureWarning")
+@pytest.mark.filterwarnings("ignore:.*does not have many workers")
+def test_the_document(documented: Callable[..., Any], checkpoint: Path) -> None:
+    assert documented("Lightning", checkpoint)["trainer"].global_step == 2

@@ -10,8 +10,6 @@ import torch
 from torch import Tensor
 from torch.export import Dim
 
-from modelry.exporting import DecoderWithCache
-
 FREE = Dim.DYNAMIC
 Make = Callable[..., Any]
 pytestmark = [
@@ -60,32 +58,21 @@ def test_sound(tiny: Make, tmp_path: Path) -> None:
 
 
 @torch.no_grad()
-def test_images(tiny: Make, tmp_path: Path) -> None:
-    model = tiny("ForImageClassification", "vit", num_hidden_layers=1)
-    run = written(model, [torch.randn(2, 3, 32, 32)], {"pixel_values": {0: FREE}}, tmp_path / "vit.onnx")
-    images = torch.randn(3, 3, 32, 32)
-    assert torch.allclose(run(images)[0], model(images).logits, atol=1e-5)
-
-
-@torch.no_grad()
-def test_a_decoder_with_its_cache_writes_the_same(tiny: Make, tmp_path: Path) -> None:
-    """One file reads the prompt, behind nothing, and each token behind it."""
-    model = tiny("ForCausalLM", "llama", num_hidden_layers=1)
-
-    def past(rows: int, length: int) -> list[Tensor]:
-        return [torch.ones(rows, 2, length, 16)]
-
-    free, held = {0: FREE, 1: FREE}, [{0: FREE, 2: FREE}]
-    given = (*text(2, 8, padded=2), past(2, 5), past(2, 5))
-    shapes = {"input_ids": free, "attention_mask": free, "past_keys": held, "past_values": held}
-    run = written(DecoderWithCache(model), (given[0][:, :3], *given[1:]), shapes, tmp_path / "llama.onnx")
+def test_the_document(documented: Callable[..., Any], checkpoint: Path) -> None:
+    """A decoder with its cache writes the same text, rows of several lengths included."""
+    names = documented("ONNX", checkpoint)
+    model, session = names["model"], names["session"]
+    assert torch.allclose(torch.from_numpy(names["logits"]), model(names["prompt"]).logits, atol=1e-4)
+    inputs = [one.name for one in session.get_inputs()]
     ids, mask = text(2, 6, padded=3)
-    expected = model.generate(ids, attention_mask=mask, max_new_tokens=5, do_sample=False, eos_token_id=None)
-    keys, values, said = past(2, 0), past(2, 0), ids
+    options = {"max_new_tokens": 5, "do_sample": False, "eos_token_id": None}
+    expected = model.generate(ids, attention_mask=mask, **options)
+    said, caches = ids, [one.numpy() for one in (*names["past"](2, 0), *names["past"](2, 0))]
     for _ in range(5):
-        logits, key, value = run(ids, mask, keys, values)
-        keys, values, ids = [key], [value], logits[:, -1:].argmax(-1)
+        given = [ids.numpy(), mask.numpy(), *caches]
+        logits, *caches = session.run(None, dict(zip(inputs, given, strict=True)))
+        ids = torch.from_numpy(logits[:, -1:]).argmax(-1)
         said, mask = torch.cat((said, ids), 1), torch.cat((mask, torch.ones_like(ids)), 1)
     assert torch.equal(said, expected)
     whole = model(input_ids=said[:, :-1], attention_mask=mask[:, :-1]).logits
-    assert torch.allclose(logits[:, -1], whole[:, -1], atol=1e-4)
+    assert torch.allclose(torch.from_numpy(logits[:, -1]), whole[:, -1], atol=1e-4)

@@ -243,3 +243,7 @@ def test_encoder_decoder() -> None:
     losses = train(model)
     assert losses[-1] < losses[0]
     assert model.generate(input_ids=IDS, max_new_tokens=3, do_sample=False, eos_token_id=None).shape == (2, 4)
+
+
+def test_the_document(documented: Callable[..., Any], checkpoint: Path) -> None:
+    assert documented("PEFT", checkpoint)["again"].active_adapter == "default"

@@ -1,8 +1,10 @@
 """sentence-transformers with our encoder as its first module: the embeddings of its own, saved and read again."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer
@@ -62,3 +64,12 @@ def test_our_encoder_as_its_module(models: Path, tmp_path: Path) -> None:
     again = SentenceTransformer(str(tmp_path), device="cpu", trust_remote_code=True)
     assert type(again[0]).__name__ == "Encoder"
     assert torch.allclose(torch.as_tensor(again.encode(TEXTS)), found, atol=1e-6)
+
+
+@pytest.mark.models
+def test_the_document(documented: Callable[..., Any], models: Path) -> None:
+    names = documented("sentence-transformers", models / "minilm")
+    ours = SentenceTransformer(
+        modules=[Encoder(str(models / "minilm")), Pooling(384, "mean"), Normalize()], device="cpu"
+    )
+    assert np.allclose(names["vectors"], ours.encode(["A sentence.", "Another one."]), atol=1e-6)

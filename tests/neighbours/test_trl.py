@@ -3,7 +3,7 @@
 It insists on a tokenizer of transformers, and writes nothing but tensors of a model that is not transformers' own.
 """
 
-import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,6 @@ import datasets
 import pytest
 import torch
 from peft import LoraConfig, PeftModel
-from tokenizers import Tokenizer, decoders, pre_tokenizers
-from tokenizers import models as tokenizer_models
 from transformers import AutoTokenizer as TheirTokenizer
 from transformers import LlamaForCausalLM
 from trl import SFTConfig, SFTTrainer
@@ -24,7 +22,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.gradient_checkpointing. is deprecated:FutureWarning"),
     pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning"),
 ]
-TURN = "{% for one in messages %}<s>{{one.role}}:{{one.content}}</s>{% endfor %}"
 TEXTS = datasets.Dataset.from_list([{"text": f"row {number}" + " and more" * (number % 3)} for number in range(8)])
 CHATS = datasets.Dataset.from_list(
     [
@@ -34,23 +31,9 @@ CHATS = datasets.Dataset.from_list(
 )
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, tiny: Any) -> Path:
-    """A Llama with a byte tokenizer that knows chats."""
-    path = tmp_path_factory.mktemp("llama")
-    letters = ["<s>", "</s>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
-    tokenizer = Tokenizer(
-        tokenizer_models.BPE(vocab={letter: number for number, letter in enumerate(letters)}, merges=[])
-    )
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens(["<s>", "</s>"])
-    tokenizer.save(str(path / "tokenizer.json"))
-    tokens = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "</s>", "chat_template": TURN}
-    said = {"tokenizer_class": "PreTrainedTokenizerFast", **tokens}
-    (path / "tokenizer_config.json").write_text(json.dumps(said))
-    tiny("ForCausalLM", "llama", vocab_size=258, bos_token_id=0, eos_token_id=1).save_pretrained(path)
-    return path
+@pytest.fixture
+def folder(checkpoint: Path) -> Path:
+    return checkpoint
 
 
 def taught(model: Any, folder: Path, output: Path, rows: Any, **more: Any) -> tuple[Any, list[float]]:
@@ -122,3 +105,7 @@ def test_our_tokenizer_is_refused_and_its_folder_read(folder: Path, tmp_path: Pa
     theirs = TheirTokenizer.from_pretrained(tmp_path / "tokenizer")
     assert theirs("a text")["input_ids"] == tokenizer("a text")["input_ids"]
     assert AutoConfig.from_pretrained(folder).vocab_size == 258
+
+
+def test_the_document(documented: Callable[..., Any], checkpoint: Path) -> None:
+    assert documented("TRL", checkpoint)["trainer"].state.global_step == 2
