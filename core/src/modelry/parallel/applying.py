@@ -25,8 +25,8 @@ def parallelize(model: "PreTrainedModel", mesh: DeviceMesh, *, plan: Mapping[str
     same inputs. Shoeybi et al. 2019 (Megatron-LM), https://arxiv.org/abs/1909.08053.
 
     Parameters become DTensors, so an optimizer is made afterwards. The numbers that count are those of the mesh's first
-    process. Random numbers are drawn by each process: seeded alike, they drop the same of what all have. Attention weights
-    that are asked for, and caches, are of a process's own heads.
+    process. Random numbers are drawn by each process: seeded alike, they drop the same of what all have. Caches, and
+    attention weights that are asked for, are of a process's own heads.
 
     Args:
         mesh: of one dimension.
