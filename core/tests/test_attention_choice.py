@@ -89,7 +89,9 @@ def test_an_unknown_name_is_refused_before_anything_is_read(choice: str | dict[s
 
 def test_what_a_backend_runs_on_has_to_be_installed(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "note"}')
-    expected = r"'absent' runs on the module no_such_module, which is not installed\. Run: make it; or choose .*sdpa"
+    expected = (
+        r"'absent' runs on the module no_such_module, which is not installed\. Run: make it; or choose eager or .*sdpa"
+    )
     with pytest.raises(MissingPlugin, match=expected):
         AutoModelForCausalLM.from_pretrained(tmp_path, attn_implementation="absent")
     with pytest.raises(MissingPlugin, match=expected):

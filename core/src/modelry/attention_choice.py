@@ -31,14 +31,19 @@ def backend(name: str) -> AttentionBackend:
     if not _runs(found):
         raise MissingPlugin(
             f"attn_implementation {name!r} runs on the module {found.module}, which is not installed. "
-            f"Run: {found.install or f'pip install {found.module}'}; or choose another of "
-            f"{', '.join(get_registry().names('attention'))}"
+            f"Run: {found.install or f'pip install {found.module}'}; or choose "
+            f"{' or '.join(one.name for one in _that_run())}"
         )
     return found
 
 
 def _runs(one: AttentionBackend) -> bool:
     return not one.module or find_spec(one.module) is not None
+
+
+def _that_run() -> list[AttentionBackend]:
+    every = [get_registry().get("attention", name) for name in get_registry().names("attention")]
+    return [one for one in every if _runs(one)]
 
 
 def choose_attention(model: "PreTrainedModel", choice: Choice, *, config: bool = True) -> None:
@@ -73,8 +78,7 @@ def _refuse_unfit(model: "PreTrainedModel", one: AttentionBackend) -> None:
     for need in model.attention_needs:
         able, said = why[need]
         if not able:
-            others = [get_registry().get("attention", name) for name in get_registry().names("attention")]
-            fit = [other.name for other in others if getattr(other, need) and _runs(other)]
+            fit = [other.name for other in _that_run() if getattr(other, need)]
             raise ConfigError(
                 f"{type(model).__name__} ({model.config.model_type}) {said}, which {one.name} cannot do: choose "
                 f"{' or '.join(fit)}"
