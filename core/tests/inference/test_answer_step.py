@@ -211,3 +211,33 @@ def test_texts_are_the_same(beams: int) -> None:
     assert prepared_step(made) is not None
     made.get_decoder().register_forward_hook(lambda module, inputs, out: out)
     assert torch.equal(made.generate(ids, **options), found)
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@torch.inference_mode()
+def test_rows_that_share_an_output(attention: str) -> None:
+    """Beams: three of each text, then all of one text, then some of both."""
+    made = model(BeforeForAnswers)
+    made.set_attn_implementation(attention)
+    parts, cache, draws = answer_parts(made), made.make_cache(), torch.Generator().manual_seed(1)
+    assert parts is not None
+    encoded, mask = torch.randn(2, 9, 32, generator=draws), torch.tensor([[1] * 9, [1] * 5 + [0] * 4])
+
+    def forward(new: Tensor) -> Tensor:
+        out = made(
+            encoder_outputs=BaseModelOutput(encoded), attention_mask=mask, decoder_input_ids=new,
+            past_key_values=cache, use_cache=True,
+        )  # fmt: skip
+        logits: Tensor = out.logits
+        return logits
+
+    forward(torch.tensor([[2], [2]]))
+    assert cache.copies == 1
+    for kept, copies in (([0, 0, 0, 1, 1, 1], 3), ([2, 0, 1, 5, 4, 4], 3), ([3, 4, 5, 0, 2], 1), ([1, 0, 0], 3)):
+        rows = torch.tensor(kept)
+        cache.keep(rows)
+        encoded, mask = encoded[rows], mask[rows]
+        assert cache.copies == copies
+        ids = torch.randint(3, 64, (len(kept), 1), generator=draws)
+        found = AnswerStep(parts, rows=len(kept))(ids, torch.tensor([[cache.seen]]), mask, cache)
+        torch.testing.assert_close(found, forward(ids), atol=1e-4, rtol=1e-4)

@@ -94,6 +94,17 @@ class Cache:
         if self._cross:
             self._keep_cross(rows)
 
+    @property
+    def copies(self) -> int:
+        """So many rows next to each other go on from one encoder's output each, and remember the same of it: beams."""
+        if self._sources is None:
+            return 1
+        sources = self._sources.tolist()
+        count = next((place for place, one in enumerate(sources) if one != sources[0]), len(sources))
+        groups = [sources[begin : begin + count] for begin in range(0, len(sources), count)]
+        alike = all(len(group) == count and len(set(group)) == 1 for group in groups)
+        return count if alike else 1
+
     def _keep_cross(self, rows: Tensor) -> None:
         """The same for what is remembered of the encoder; beams that change places within one text move nothing."""
         first = self._cross[0].keys

@@ -1,7 +1,7 @@
 """One layer of one decode step of a decoder that looks at an encoder's output, between buffers that all layers share.
 
 R rows   W keys offered   S positions of the encoder's output   D width of the residual stream   F width inside the MLP
-H heads   E head width
+H heads   E head width   C rows that share an encoder's output
 """
 
 from collections.abc import Callable
@@ -28,8 +28,10 @@ class AnswerMoment(NamedTuple):
     """Where the new position's keys and values go."""
     tail: Tensor
     """(1, 1, 1, W): -inf in slots behind the new one, 0 elsewhere."""
-    source: Mask
-    """Of the encoder's output."""
+    forbidden: Tensor | None
+    """(R / C, 1, 1, S): -inf at padding of the encoder's output, 0 elsewhere; None where nothing is padded."""
+    copies: int
+    """C."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def answer_layer(layer: DecoderLayer, buffers: AnswerBuffers) -> AnswerLayer:
         mixed.copy_(_attended(own.attend, queries, keys, values, now.tail, scale=own.scale))
         add_own()
         end_own()
-        look(source, now.source)
+        look(source, now)
         begin_mlp()
         widen()
         inner.copy_(act(inner))
@@ -98,18 +100,22 @@ def answer_layer(layer: DecoderLayer, buffers: AnswerBuffers) -> AnswerLayer:
 
 def _looking(
     attention: CrossAttention, norm: nn.LayerNorm, buffers: AnswerBuffers, *, norm_first: bool
-) -> Callable[[tuple[Tensor, Tensor], Mask], None]:
-    """The block in between, which looks at the encoder's output."""
+) -> Callable[[tuple[Tensor, Tensor], AnswerMoment], None]:
+    """The block in between, which looks at the encoder's output. Rows that share one read it together."""
     begin, end, read = _around(norm, buffers, norm_first=norm_first)
     project = product_into((attention.q_proj,), read, buffers.query)
     add = product_onto(attention.out_proj, buffers.mixed, buffers.x)
-    queries, mixed = buffers.query.view(read.shape[0], attention.heads, 1, -1), buffers.mixed
+    query, mixed, heads = buffers.query, buffers.mixed, attention.heads
+    rows, size = query.shape
 
-    def look(source: tuple[Tensor, Tensor], mask: Mask) -> None:
+    def look(source: tuple[Tensor, Tensor], now: AnswerMoment) -> None:
         begin()
         project()
-        forbidden = mask.additive(queries.dtype)
-        mixed.copy_(_attended(attention.attend, queries, *source, forbidden, scale=attention.scale))
+        copies, (keys, values) = now.copies, source
+        if copies > 1:
+            keys, values = keys[::copies], values[::copies]
+        queries = query.view(rows // copies, copies, heads, size // heads).transpose(1, 2)
+        mixed.copy_(_attended(attention.attend, queries, keys, values, now.forbidden, scale=attention.scale))
         add()
         end()
 
@@ -117,16 +123,16 @@ def _looking(
 
 
 def _attended(attend: Attend, q: Tensor, k: Tensor, v: Tensor, added: Tensor | None, *, scale: float) -> Tensor:
-    """(R, D) what queries (R, H, 1, E) find in keys and values (R, H, W, E).
+    """(R, D) what queries (R / C, H, C, E) find in keys and values (R / C, H, W, E).
 
     Args:
-        added: (R or 1, 1, 1, W), to the scores.
+        added: (R / C or 1, 1, 1, W), to the scores.
     """
     if attend is sdpa_attention:
         found = _attend_on_cpu(q, k, v, 0.0, False, attn_mask=added, scale=scale)[0]
     else:
         found = attend(q, k, v, Mask(None if added is None else added == 0), scale=scale)
-    return found.reshape(q.shape[0], -1)
+    return found.transpose(1, 2).reshape(q.shape[0] * q.shape[2], -1)
 
 
 def _nothing() -> None:

@@ -58,7 +58,8 @@ class AnswerStep:
             looks.append((keys, values))
         tail = torch.zeros(1, 1, 1, texts[0][0].shape[2], dtype=x.dtype, device="cpu")
         tail[..., slot + 1 :] = float("-inf")
-        now = AnswerMoment(slot, tail, self._mask(attention_mask, looks[0][0]))
+        copies = cache.copies if self.rows > 1 else 1
+        now = AnswerMoment(slot, tail, self._forbidden(attention_mask, looks[0][0], copies=copies), copies)
         decoder = parts.decoder
         tokens = decoder.embed_tokens(ids) + decoder.embed_positions(positions).to(x.dtype)
         x.copy_(decoder.layernorm_embedding(tokens).squeeze(1))
@@ -72,8 +73,9 @@ class AnswerStep:
     def _fits(self, held: Tensor) -> bool:
         return held.shape[0] == self.rows and held.dtype is self._buffers.x.dtype
 
-    def _mask(self, attention_mask: Tensor | None, keys: Tensor) -> Mask:
-        """Of the encoder's output; one mask is looked at once."""
+    def _forbidden(self, attention_mask: Tensor | None, keys: Tensor, *, copies: int) -> Tensor | None:
+        """Of the encoder's output, for the first of the rows that share one; one mask is looked at once."""
         if self._source[0] is not attention_mask:
             self._source = (attention_mask, bidirectional_mask(attention_mask, keys=keys.shape[2]))
-        return self._source[1]
+        added = self._source[1].additive(keys.dtype)
+        return None if added is None else added[::copies]
