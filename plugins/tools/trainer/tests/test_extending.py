@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from modelry.errors import ModelryWarning
 from modelry_trainer import Trainer, TrainingArguments
 
 Make = Callable[..., Trainer]
@@ -136,6 +137,21 @@ def test_adapters_resume(make_toy: Any, texts: list[Any], train: Make, losses: A
 def test_workers_read_the_same(slope: nn.Module, points: list[Any], train: Make, losses: Any) -> None:
     alone = losses(train(slope, points, max_steps=3, learning_rate=0.0))
     assert losses(train(slope, points, max_steps=3, learning_rate=0.0, dataloader_num_workers=1)) == alone
+
+
+def test_workers_divide_a_stream(slope: nn.Module, points: list[Any], train: Make, losses: Any) -> None:
+    class Stream:
+        def __iter__(self) -> Any:
+            return iter(points)
+
+    class Torchs(Stream, torch.utils.data.IterableDataset[Any]):
+        pass
+
+    values: dict[str, Any] = {"max_steps": 3, "learning_rate": 0.0, "dataloader_num_workers": 2}
+    alone = losses(train(slope, Stream(), max_steps=3, learning_rate=0.0))
+    assert losses(train(slope, Stream(), **values)) == alone
+    with pytest.warns(ModelryWarning, match="each reads all of it, unless"):
+        train(slope, Torchs(), **values)
 
 
 def test_metrics_of_several_data_sets_and_of_batches(slope: nn.Module, points: list[Any], train: Make) -> None:

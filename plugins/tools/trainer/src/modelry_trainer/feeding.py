@@ -6,14 +6,16 @@ an epoch that is begun in the middle is the rest of the same epoch.
 
 import math
 import random
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from modelry.errors import ModelryWarning
 from modelry_trainer.errors import ArgumentsError, BadRow
 from modelry_trainer.sampling import Dealing, EpochOrder, dealt
 
@@ -41,6 +43,11 @@ class _Numbered(NamedTuple):
 def is_map_style(data: Any) -> bool:
     """Whether rows can be asked for by number."""
     return hasattr(data, "__getitem__") and hasattr(data, "__len__")
+
+
+def divides_itself(data: Any) -> bool:
+    """Whether a stream says which rows each worker process reads: those of torch, and of the ecosystem, do."""
+    return isinstance(data, IterableDataset) or hasattr(data, "num_shards")
 
 
 @final
@@ -83,6 +90,13 @@ class BatchLoader:
             "in_order": args.dataloader_in_order,
             "generator": self._draws,
         }
+        if order is None and workers > 1 and isinstance(data, IterableDataset) and not hasattr(data, "num_shards"):
+            warnings.warn(
+                f"the {what} is a stream that {workers} worker processes read: each reads all of it, unless its "
+                "__iter__ asks torch.utils.data.get_worker_info() for its part",
+                ModelryWarning,
+                stacklevel=4,
+            )
         if order is None:
             rows: Any = _Stream(data, what, dealing, drop_last=args.dataloader_drop_last)
             options.update(batch_size=None)
@@ -163,10 +177,15 @@ class _Stream(IterableDataset[Any]):
         rows = self._rows()
         every = self.dealing.batch_size * self.dealing.world_size
         first: list[tuple[int, Any]] = []
-        while group := list(islice(rows, every)):
+        worker = None if divides_itself(self.data) else get_worker_info()
+        for turn in count():
+            if not (group := list(islice(rows, every))):
+                return
             first = first or group
             if len(group) < every and self.drop_last:
                 return
+            if worker is not None and turn % worker.num_workers != worker.id:
+                continue  # another worker's: all of them read everything
             taken, counts = dealt(group, first, self.dealing)
             yield [_Numbered(number, row, counts) for number, row in taken]
 
