@@ -1,11 +1,12 @@
 """Which attention function the layers of a model use: one for all, or one for each model inside it."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from modelry.configuration import ModelConfig
-from modelry.errors import ConfigError, MissingPlugin
+from modelry.errors import ConfigError, MissingPlugin, RegistryError
 from modelry_registry import AttentionBackend, get_registry, resolve
 
 if TYPE_CHECKING:
@@ -42,8 +43,11 @@ def _runs(one: AttentionBackend) -> bool:
 
 
 def _that_run() -> list[AttentionBackend]:
-    every = [get_registry().get("attention", name) for name in get_registry().names("attention")]
-    return [one for one in every if _runs(one)]
+    found = []
+    for name in get_registry().names("attention"):
+        with suppress(RegistryError):  # one that is broken or ambiguous is no choice
+            found.append(get_registry().get("attention", name))
+    return [one for one in found if _runs(one)]
 
 
 def choose_attention(model: "PreTrainedModel", choice: Choice, *, config: bool = True) -> None:
