@@ -100,7 +100,7 @@ def test_imports_are_declared(package: Path) -> None:
     needs = {re.split(r"[^A-Za-z0-9_.-]", need)[0].lower().replace("-", "_") for need in project["dependencies"]}
     for extra in project.get("optional-dependencies", {}).values():
         needs |= {re.split(r"[^A-Za-z0-9_.-]", need)[0].lower().replace("-", "_") for need in extra}
-    modules = {"mlflow_skinny": "mlflow", "modelry_core": "modelry", "pillow": "PIL"}
+    modules = {"pyyaml": "yaml", "mlflow_skinny": "mlflow", "modelry_core": "modelry", "pillow": "PIL"}
     allowed = {modules.get(need, need) for need in needs} | {import_name(package)} | set(sys.stdlib_module_names)
     for path in sources(package):
         strangers = {root for root in imported_roots(path) if root.lower() not in allowed and root not in allowed}

@@ -1,5 +1,7 @@
 """What is wrong is said in one sentence with its place, before a model is loaded: exit code 2."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -154,3 +156,18 @@ def test_pictures(call: Callable[..., Any], models: dict[str, Path], here: Path)
     assert "photos/cat/bad.png is no picture that can be read" in one_line(call(*words))
     (here / "photos" / "owl").mkdir()
     assert "the class photos/owl has no pictures" in one_line(call(*words))
+
+
+def test_neither_help_nor_a_wrong_file_waits_for_torch(here: Path) -> None:
+    (here / "config.yaml").write_text("task: chat\nmodel: x\ndata: x\ntraning: {}\n")
+    code = (
+        "import sys; from modelry_trainer.command.train import train\n"
+        "all = {'torch', 'pydantic', 'numpy', 'yaml'}\n"
+        "for words, code, late in ((['--help'], 0, all), (['config.yaml'], 2, {'torch'})):\n"
+        "    try: train(words)\n"
+        "    except SystemExit as end: assert end.code == code\n"
+        "    assert not late & sys.modules.keys(), words"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=here, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "there is no key traning" in done.stderr
