@@ -153,12 +153,12 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
         Args:
             ref: what to load.
             config: instead of the checkpoint's own.
-            options: those of `modelry.checkpoint.LoadOptions` (dtype, device_map, quantization, attn_implementation,
-                max_memory, tp_plan, device_mesh, ignore_mismatched_sizes) and `modelry.hub.HubOptions` (revision, subfolder, cache_dir,
-                local_files_only, token, force_download, gguf_file). Others override values of the configuration.
+            options: those of `modelry.checkpoint.LoadOptions` (dtype, device_map, max_memory, quantization, tp_plan, ...)
+                and `modelry.hub.HubOptions` (revision, token, ...). Others override values of the configuration.
 
         Raises:
-            NotFound, Unreachable, AccessDenied, ConfigError, CheckpointError, RegistryError, PlacementError, ParallelError.
+            NotFound, Unreachable, AccessDenied, ConfigError, CheckpointError, RegistryError, PlacementError,
+            ParallelError: see modelry.errors.
         """
         from modelry.checkpoint.loading import load_pretrained
 
