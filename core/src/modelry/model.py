@@ -153,8 +153,8 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
         Args:
             ref: what to load.
             config: instead of the checkpoint's own.
-            options: those of `modelry.checkpoint.LoadOptions` (dtype, device_map, max_memory, quantization, tp_plan, ...)
-                and `modelry.hub.HubOptions` (revision, token, ...). Others override values of the configuration.
+            options: those of `modelry.checkpoint.LoadOptions` (dtype, device_map, max_memory, quantization, tp_plan …)
+                and `modelry.hub.HubOptions` (revision, token …). Others override values of the configuration.
 
         Raises:
             NotFound, Unreachable, AccessDenied, ConfigError, CheckpointError, RegistryError, PlacementError,
