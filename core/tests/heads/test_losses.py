@@ -45,6 +45,8 @@ def test_the_dtype_of_labels_tells_the_problem() -> None:
     assert classification_loss(scores, many, problem_type=None) == classification_loss(
         scores, many, problem_type="multi_label_classification"
     )
+    with pytest.raises(ValueError, match=r"labels are float32 of shape \(4,\), and for 5 classes .* must be \(4, 5\)"):
+        classification_loss(scores, torch.ones(4), problem_type=None)
     one = classification_loss(scores[:, :1], torch.ones(4), problem_type=None)
     torch.testing.assert_close(one, (scores[:, 0] - 1).square().mean())
     with pytest.raises(ValueError, match="problem_type is 'guess'"):

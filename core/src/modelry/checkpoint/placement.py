@@ -132,7 +132,8 @@ def named_place(value: Device) -> Place:
         device = torch.device(f"cuda:{value}" if isinstance(value, int) else value)
     except (RuntimeError, TypeError) as error:
         raise PlacementError(
-            f"{value!r} is no device; write {', '.join(map(repr, WAYS))}, 'cpu', 'cuda', 'cuda:0', 0 or 'disk'"
+            f"{value!r} is no device; write 'cpu', 'cuda', 'cuda:0', 0 or 'disk'; a device_map may also be "
+            f"{', '.join(map(repr, WAYS))}"
         ) from error
     if device.type == "meta":
         raise PlacementError("device 'meta' keeps no values; to have a model without them, use from_config under it")

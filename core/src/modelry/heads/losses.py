@@ -104,6 +104,12 @@ def classification_loss(logits: Tensor, labels: Tensor, *, problem_type: str | N
     if problem_type == "single_label_classification":
         return cross_entropy(logits, labels.view(-1))
     if problem_type == "multi_label_classification":
+        if labels.shape != logits.shape:
+            raise ValueError(
+                f"labels are {str(labels.dtype).removeprefix('torch.')} of shape {tuple(labels.shape)}, and for "
+                f"{count} classes of which several may hold they must be {tuple(logits.shape)}: whole numbers name "
+                "one class each, and num_labels=1 or problem_type='regression' is for measures"
+            )
         _refuse_no_shares(labels)
         return F.binary_cross_entropy_with_logits(logits.float(), labels.float())
     raise ValueError(
