@@ -81,6 +81,20 @@ def test_checkpoints_go_there_on_the_way(
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["checkpoint-2"]
 
 
+def test_a_training_goes_on_from_what_the_hub_has(
+    push: Callable[..., Trainer], hub: HubServer, make_toy: Any, texts: list[Any], tmp_path: Path
+) -> None:
+    push(hub_strategy="checkpoint")
+    folder = tmp_path / "fetched/last-checkpoint"
+    folder.mkdir(parents=True)
+    for name, data in hub.files("inn/night").items():
+        if name.startswith("last-checkpoint/"):
+            (folder.parent / name).write_bytes(data)
+    arguments = TrainingArguments(tmp_path / "again", max_steps=3, report_html=False, save_strategy="no")
+    trainer = Trainer(make_toy(seed=5), arguments, train_dataset=texts)
+    assert trainer.train(resume_from_checkpoint=folder).global_step == 3
+
+
 def test_at_the_end(push: Callable[..., Trainer], hub: HubServer, tmp_path: Path) -> None:
     trainer = push(hub_strategy="end", hub_private_repo=True, eval_strategy="steps", eval_steps=1)
     assert set(hub.files("inn/night")) == {".gitattributes"}
