@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from modelry.checkpoint.weight_table import Former, Ignore, Rename, Split, Stack, Transpose, WeightTable
+from modelry.checkpoint.weight_table import Former, Ignore, Rename, Row, Split, Stack, Transpose, WeightTable
 from modelry.errors import CheckpointError
 
 TABLE = WeightTable(
@@ -126,3 +126,22 @@ def test_a_part_of_any_family_is_renamed_as_a_whole() -> None:
     }
     written = {step.ours[0]: step.stored[0] for step in table.writing(["head", "new.layers.3.c", "other"])}
     assert written == {"head": "text.head", "new.layers.3.c": "text.layers.3.c", "other": "other"}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        Rename("a", "b"),
+        Transpose("a", "b"),
+        Split("a", ("b", "c"), sizes=(2, 4)),
+        Split("a", ("b", "c", "d"), transposed=True),
+    ],
+    ids=lambda row: type(row).__name__,
+)
+def test_views_are_what_is_read_without_reading(row: Row) -> None:
+    stored = torch.arange(36.0).view(6, 6)
+    read, views = row.read([stored]), row.views([stored])
+    assert len(read) == len(views)
+    for one, view in zip(read, views, strict=True):
+        assert torch.equal(one, view)
+        assert view.untyped_storage().data_ptr() == stored.untyped_storage().data_ptr()
