@@ -75,17 +75,12 @@ def test_chats_from_a_shell(
 def test_overrides_resume_and_packing(
     call: Callable[..., Any], models: dict[str, Path], quick: tuple[str, ...], chats: Path, here: Path
 ) -> None:
-    words = [
-        "--task=chat",
-        "--data",
-        chats,
-        "--model",
-        models["chat"],
-        *quick,
-        "--save_strategy=steps",
-        "--save_steps=2",
-    ]
+    words = ["--task=chat", "--data", chats, "--model", models["chat"], *quick, "--save_strategy=steps"]
+    words += ["--save_steps=2", "--lr_scheduler_type=constant"]
     words += ["--preprocessing.packing", "--preprocessing.max_length=80", "--per_device_train_batch_size=1"]
+    nothing = call(*words, "--resume")
+    assert nothing.exit_code == 2
+    assert "out has no checkpoint to go on from" in nothing.output
     first = call(*words, "--report_html=false")
     assert first.exit_code == 0, first.output
     assert "Report" not in first.output
@@ -97,6 +92,9 @@ def test_overrides_resume_and_packing(
     assert json.loads(more.stdout)["steps"] == 4
     steps = [one["step"] for one in json.loads((here / "out" / "trainer_state.json").read_text())["log_history"]]
     assert steps[:4] == [1, 2, 3, 4]
+    assert call(*words, "--max_steps=4", "--output_dir=whole").exit_code == 0
+    written = [(here / folder / "model.safetensors").read_bytes() for folder in ("out", "whole")]
+    assert written[0] == written[1], "as if it had never been interrupted"
 
 
 def test_a_classifier_knows_its_labels(

@@ -70,7 +70,7 @@ def prepare(settings: Settings, said: Said, *, name: str, resume: bool) -> Job:
             "after the training"
         )
     arguments = _arguments(settings, said, kind, name=name)
-    _refuse_mixing(arguments, resume=resume)
+    _check_folder(arguments, resume=resume)
     train, evaluated = read_data(settings.data, said, pictures=kind.pictures)
     if evaluated is None and arguments.eval_strategy != "no":
         raise TrainFileError(
@@ -92,11 +92,15 @@ def _arguments(settings: Settings, said: Said, kind: Kind, *, name: str) -> Trai
     return arguments
 
 
-def _refuse_mixing(arguments: TrainingArguments, *, resume: bool) -> None:
+def _check_folder(arguments: TrainingArguments, *, resume: bool) -> None:
     from modelry_trainer.checkpoints.folders import checkpoints
 
     folder = Path(arguments.output_dir)
     found = [one for one in checkpoints(folder) if one.is_dir()] if folder.is_dir() else []
+    if resume and not found:
+        raise TrainFileError(
+            f"{folder} has no checkpoint to go on from: leave --resume out, or name the folder that has"
+        )
     if found and not (resume or arguments.resume_from_checkpoint):
         raise TrainFileError(
             f"{folder} has {found[-1].name} of a training before: go on with --resume, or name another folder "
