@@ -100,7 +100,7 @@ class Gradients:
         if world.data_size == 1:
             return count
         if not self.trainer.args.average_tokens_across_devices:
-            return count * world.data_size
+            return max(int(count), 1) * world.data_size  # a process that only keeps others company has none
         summed = int(world.total(int(count))[0])
         return torch.tensor(summed) if isinstance(count, Tensor) else summed
 

@@ -5,6 +5,7 @@ Who finds a note, or the next process silent, gives its own work a moment to not
 gets a thread out of an operation that waits for the lost one.
 """
 
+import itertools
 import json
 import os
 import socket
@@ -30,6 +31,9 @@ GRACE_SECONDS = 10.0
 _IDLE = 1 << 40
 """Added to the beats of a process that has finished its part."""
 
+_blocks = itertools.count()
+"""Of all trainers of this process; each process has the same ones. What the store has of one is not another's."""
+
 _LOST_WORDS = ("gloo", "nccl", "connection", "socket", "timed out", "store")
 
 
@@ -46,7 +50,7 @@ class Watch:
         self.me, self.place = me, f"{host}:{port}"
         self._store = TCPStore(host, port, None, False, timedelta(seconds=20))
         self._run = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-        self._block = 0
+        self._block = -1
         self._inside = False
 
     @contextmanager
@@ -59,7 +63,7 @@ class Watch:
         if self._inside:
             yield
             return
-        self._inside, self._block = True, self._block + 1
+        self._inside, self._block = True, next(_blocks)
         ended = threading.Event()
         thread = threading.Thread(target=self._watch, args=(ended,), name="modelry-watch", daemon=True)
         thread.start()
