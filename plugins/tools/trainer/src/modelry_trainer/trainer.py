@@ -309,11 +309,15 @@ class Trainer(Surroundings):
             SaveFailed: the disk is full.
         """
         folder = Path(self.args.output_dir if output_dir is None else output_dir).expanduser()
-        with self.world.together(), saving_to(folder), at_rest(self.optimizer):
-            save_weights(self.model, folder, self.world)
-            if self.world.leads:
-                self.save_preprocessor(folder)
-            self.world.everywhere(lambda: None)  # nobody goes on to read what is not there yet
+
+        def save() -> None:
+            with saving_to(folder):
+                save_weights(self.model, folder, self.world)
+                if self.world.leads:
+                    self.save_preprocessor(folder)
+
+        with self.world.together(), at_rest(self.optimizer):
+            self.world.everywhere(save)  # nobody goes on to read what is not there yet
         if self.args.push_to_hub and not _internal_call:
             self.push_to_hub(commit_message="Model save")
 
