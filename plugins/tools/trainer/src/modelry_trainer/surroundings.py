@@ -75,8 +75,9 @@ class Surroundings:
         """
         from modelry_trainer.publishing.pushing import make_repository_of
 
-        if self.is_world_process_zero():
-            self.hub_model_id: str | None = make_repository_of(_trainer(self), token=token, private=private)
+        trainer = _trainer(self)
+        made: str = trainer.world.told(lambda: make_repository_of(trainer, token=token, private=private))
+        self.hub_model_id: str | None = made
 
     def push_to_hub(
         self,
@@ -205,9 +206,9 @@ class Surroundings:
         return [name for name, one in model.named_parameters() if id(one) in decayed]
 
     def get_total_train_batch_size(self, args: Any = None) -> int:
-        """Rows of one step, of all processes together."""
+        """Rows of one step, of all processes together; those that divide a layer between them read the same rows."""
         given = self.args if args is None else args
-        return int(given.train_batch_size * given.gradient_accumulation_steps * given.world_size)
+        return int(given.train_batch_size * given.gradient_accumulation_steps * _trainer(self).world.data_size)
 
     def is_world_process_zero(self) -> bool:
         """Whether this process is the one that writes."""
