@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 from torch.export import Dim, export
 
+from modelry import AutoConfig, AutoModelForCausalLM
 from modelry.exporting import DecoderWithCache
 from modelry.outputs import CausalLMOutputWithPast
+from modelry_registry import get_registry
 
 FREE = Dim.AUTO
 Make = Callable[..., Any]
@@ -113,3 +115,16 @@ def test_an_encoder_and_a_decoder(tiny: Make, name: str) -> None:
     program = export(model, (), given, dynamic_shapes=shapes).module()
     other = {**inputs(3, 11), "decoder_input_ids": text(3, 9)["input_ids"]}
     assert torch.allclose(program(**other).logits, model(**other).logits, atol=1e-5)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["mixtral", "mistral"])
+def test_other_decoders(name: str) -> None:
+    """Experts that are chosen by what they read, and layers that see a window."""
+    family: Any = get_registry().get("models", name)
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**{**family.tiny, "num_hidden_layers": 1})).eval()
+    ids = text(2, 7)["input_ids"] % family.tiny["vocab_size"]
+    program = program_of(model, {"input_ids": ids}).module()
+    longer = torch.cat([ids, ids.flip(1)], 1)
+    assert torch.allclose(program(input_ids=longer).logits, model(input_ids=longer).logits, atol=1e-5)

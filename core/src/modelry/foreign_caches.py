@@ -22,9 +22,15 @@ def with_own_cache(model: nn.Module, named: dict[str, Any]) -> dict[str, Any]:
     if past is not None:
         own = own_cache(past)
         return named if own is past else {**named, "past_key_values": own}
-    if torch.compiler.is_exporting() and "use_cache" in inspect.signature(model.forward).parameters:
-        return {"use_cache": False, **named}
+    if torch.compiler.is_exporting() and named.get("use_cache") is None and _may_have_cache(model):
+        return {**named, "use_cache": False}
     return named
+
+
+def _may_have_cache(model: nn.Module) -> bool:
+    """Whether forward takes use_cache; one that wraps another's may take anything, and hand it on."""
+    forwards = (vars(one)["forward"] for one in type(model).__mro__ if "forward" in vars(one))
+    return any("use_cache" in inspect.signature(forward).parameters for forward in forwards)
 
 
 def own_cache(given: Any) -> "Cache | Any":
