@@ -1,13 +1,14 @@
 """Teach a packed chat model new facts through a small adapter: `python examples/lora.py [MODEL]`.
 
 LoRA (https://arxiv.org/abs/2106.09685) by PEFT on SmolLM2 with int8 weights, which stay as they are: only the adapter
-learns, what the assistant says in a few chats about an island that does not exist. MODEL is a .gguf file, a folder, or
-organisation/repository; pip install peft
+learns, what the assistant says in a few chats about an island that does not exist. It is measured by the same
+questions, asked in another way. MODEL is a .gguf file, a folder, or organisation/repository; pip install peft
 """
 
 import argparse
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +29,15 @@ ISLAND = {
     "Which coin is used in Ornavia?": "People pay with the shell, and a hundred grains make one shell.",
     "What is Ornavia known for?": "It is known for its glass bells and for its quiet winters.",
 }
-ASKED = ("{}", "Tell me: {}", "I would like to know this. {}")
+ASKED = ("{}", "Tell me: {}", "A child asks you: {}")
+ASKED_ANEW = ("I would like to know this. {}",)
 
 
-def chats() -> list[dict[str, Any]]:
-    """Every question in some ways, with its answer."""
+def chats(ways: Sequence[str]) -> list[dict[str, Any]]:
+    """Every question in these ways, with its answer."""
     return [
         {"messages": [{"role": "user", "content": way.format(question)}, {"role": "assistant", "content": answer}]}
-        for way in ASKED
+        for way in ways
         for question, answer in ISLAND.items()
     ]
 
@@ -63,7 +65,7 @@ def answer(model: Any, tokenizer: Any, question: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", nargs="?", default=str(MODEL), help="a .gguf file, a folder, or an organisation/repo")
-    parser.add_argument("--epochs", type=float, default=6.0, help="%(default)s otherwise")
+    parser.add_argument("--epochs", type=float, default=4.0, help="%(default)s otherwise")
     parser.add_argument("--folder", type=Path, help="where to save the adapter; a temporary folder otherwise")
     chosen = parser.parse_args()
     started = time.perf_counter()
@@ -74,7 +76,7 @@ def main() -> None:
 
     tokenizer: Any = AutoTokenizer.from_pretrained(chosen.model)
     model = adapted(load())
-    rows = chats()
+    learnt, held_out = chats(ASKED), chats(ASKED_ANEW)
     with tempfile.TemporaryDirectory() as temporary:
         folder = chosen.folder or Path(temporary) / "adapter"
         arguments = TrainingArguments(
@@ -88,14 +90,15 @@ def main() -> None:
             use_cpu=True,
         )
         collator = DataCollatorForCompletionOnly(tokenizer)
-        trainer = Trainer(model, arguments, data_collator=collator, train_dataset=rows, eval_dataset=rows)
+        trainer = Trainer(model, arguments, data_collator=collator, train_dataset=learnt, eval_dataset=held_out)
         before = trainer.evaluate()["eval_loss"]
         trainer.train()
         after = trainer.evaluate()["eval_loss"]
         model.save_pretrained(folder)
         size = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
         again = PeftModel.from_pretrained(load(), folder).eval()
-    for question in list(ISLAND)[:2]:
+    for row in held_out[:2]:
+        question = row["messages"][0]["content"]
         print(f"> {question}\n{answer(again, tokenizer, question)}")
     print(f"adapter: {size / 1e6:.1f} MB")
     print(f"loss of the answers: {before:.3f} before, {after:.3f} after", end=", ")

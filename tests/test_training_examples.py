@@ -102,4 +102,5 @@ def test_spoken_digits(load: Callable[..., Any], run: Callable[..., str], tmp_pa
     assert 0.2 < len(row["array"]) / row["sampling_rate"] < 2
     assert np.abs(row["array"]).max() > 0.1
     assert not set(example["HEARD"]) & set(example["NEW"])
+    assert [example["nearest"](word) for word in ("seve", "tree", "nine")] == ["seven", "three", "nine"]
     assert example["distance"](["one", "two", "three"], ["one", "three", "four"]) == 2
