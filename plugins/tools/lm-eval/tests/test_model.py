@@ -21,6 +21,7 @@ def _at_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathF
     )  # it starts programs that ask the machine
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path_factory.mktemp("cache"))
     monkeypatch.setattr(datasets.config, "HF_DATASETS_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # its own type asks the hub for a commit
 
 
 def figures(model: Any, checkpoint: Path, tasks: Path, **more: Any) -> Any:
