@@ -101,8 +101,7 @@ class Gradients:
             return count
         if not self.trainer.args.average_tokens_across_devices:
             return max(int(count), 1) * world.data_size  # a process that only keeps others company has none
-        summed = int(world.total(int(count))[0])
-        return torch.tensor(summed) if isinstance(count, Tensor) else summed
+        return torch.tensor(int(world.total(int(count))[0]))
 
     def _tokens(self, batch: Mapping[str, Any]) -> int:
         """Elements of the main input, or those that are no padding."""
