@@ -14,7 +14,7 @@ SPEED = "seconds_per_second"
 WINDOWS, SEQUENTIAL = "modelry windows", "modelry sequential"
 FLOAT32, BFLOAT16, FASTER = "transformers float32", "transformers bfloat16", "faster-whisper int8"
 SIDES = {
-    WINDOWS: ("ours", "speech", "bfloat16", "windows"),
+    WINDOWS: ("ours", "speech", "int8", "windows"),
     FASTER: ("faster", "speech", "int8"),
     FLOAT32: ("theirs", "speech", "float32"),
     BFLOAT16: ("theirs", "speech", "bfloat16"),
@@ -34,8 +34,8 @@ def section(entries: Entries) -> Section:
         "Speech",
         f"Whisper tiny.en, {SECONDS} seconds of sound, greedy; features and text included. Ours is bfloat16 "
         f"in windows of 30 seconds that share 2 on either side, {AT_ONCE} at once, as transformers' pipeline hears "
-        "them; and with an int8 decoder sequentially, from one time stamp to the next, as faster-whisper (int8, beam "
-        "1) does.",
+        "them, where the projection onto the vocabulary is int8; and with an int8 decoder sequentially, from one time "
+        "stamp to the next, as faster-whisper (int8, beam 1) does.",
         [
             compare(
                 ours,
