@@ -84,6 +84,12 @@ def test_no_label_counts(data: tuple[Tensor, Tensor]) -> None:
     assert chunked_next_token_loss(head, hidden, torch.full_like(labels, -100)).isnan()
 
 
+@pytest.mark.parametrize("items", [0, torch.tensor(0)])
+def test_a_share_of_nothing_is_no_number(data: tuple[Tensor, Tensor], items: Any) -> None:
+    found = chunked_next_token_loss(Linear(WIDTH, WORDS), *data, num_items_in_batch=items)
+    assert not found.isfinite()
+
+
 def test_bad_labels(data: tuple[Tensor, Tensor]) -> None:
     hidden, labels = data
     head = Linear(WIDTH, WORDS, bias=False)

@@ -49,7 +49,8 @@ def chunked_next_token_loss(
     weight: Any = head.weight
     refuse_outside(targets, count=weight.shape[0])
     dtype = autocast_dtype(hidden.device.type) or weight.dtype
-    divisor = targets.ne(IGNORED).sum() if num_items_in_batch is None else num_items_in_batch
+    count = targets.ne(IGNORED).sum() if num_items_in_batch is None else num_items_in_batch
+    divisor = torch.as_tensor(count)  # of 0 items the loss is no number, and no error
     loss: Tensor = _ChunkedLoss.apply(  # type: ignore[no-untyped-call]  # torch's is not annotated
         hidden.flatten(0, 1), weight, head.bias, targets, divisor, dtype, torch.is_grad_enabled()
     )
@@ -66,7 +67,7 @@ class _ChunkedLoss(torch.autograd.Function):
         weight: Tensor,
         bias: Tensor | None,
         targets: Tensor,
-        divisor: Tensor | int,
+        divisor: Tensor,
         dtype: torch.dtype,
         learns: bool,
     ) -> Tensor:
@@ -93,7 +94,7 @@ def _forward(
     weight: Tensor,
     bias: Tensor | None,
     targets: Tensor,
-    divisor: Tensor | int,
+    divisor: Tensor,
     dtype: torch.dtype,
     learns: bool,
 ) -> Tensor:

@@ -1,6 +1,7 @@
 """`python -m modelry_testing`: which contracts it runs, what it prints, and its exit status."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -60,4 +61,4 @@ def test_every_kind_has_a_contract() -> None:
 def test_the_module_runs_by_name() -> None:
     done = subprocess.run([sys.executable, "-m", "modelry_testing", "eager"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "attention:eager  5 checks: 5 passed" in done.stdout
+    assert re.search(r"attention:eager  (\d+) checks: \1 passed", done.stdout)
