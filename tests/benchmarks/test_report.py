@@ -78,6 +78,7 @@ def test_every_part_has_a_name_on_the_command_line():
         "forward",
         "photographs",
         "sentences",
+        "training",
     }
     assert set(PARTS) == wanted
 
