@@ -10,7 +10,6 @@ from torch import Tensor
 
 from modelry.generation.input_side import InputSide
 from modelry.generation.prompt import Prompt
-from modelry.inference import PreparedStep, prepared_step
 from modelry.outputs import BaseModelOutput
 
 
@@ -32,7 +31,6 @@ class EncoderDecoderInput(InputSide):
         self._fed = start[:, :0]
         self._sources = torch.arange(source.rows, device=start.device)
         """(R,) the prompt whose answer a row is."""
-        self._prepared: tuple[PreparedStep | None] | None = None
 
     def prefill(self) -> Any:
         inputs = dict(self.prompt.extras)
@@ -70,14 +68,6 @@ class EncoderDecoderInput(InputSide):
             output = prepared(ids, positions, self._mask, self._cache, forward)
         self.seen += new
         return output
-
-    def _prepared_step(self) -> PreparedStep | None:
-        """The fast way for one new position, found out when it is first asked for."""
-        if self._cache is None or self.flags or self.seen == 0 or torch.is_grad_enabled():
-            return None
-        if self._prepared is None:
-            self._prepared = (prepared_step(self._model),)
-        return self._prepared[0]
 
     def keep(self, rows: Tensor) -> None:
         assert self._encoded is not None

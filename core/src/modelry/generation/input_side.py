@@ -28,6 +28,9 @@ class InputSide(ABC):
     """Arguments of every forward pass (output_hidden_states, ...)."""
     lent: bool = False
     """The cache is the caller's, who wants every row in it afterwards."""
+    _model: Any
+    _cache: Any
+    _prepared: tuple[PreparedStep | None] | None = None
 
     @abstractmethod
     def prefill(self) -> Any:
@@ -55,6 +58,14 @@ class InputSide(ABC):
     def cache(self) -> Any:
         """What the model remembers, for a later call; None without a cache."""
 
+    def _prepared_step(self) -> PreparedStep | None:
+        """The fast way for one new position, found out when it is first asked for."""
+        if self._cache is None or self.flags or self.seen == 0 or torch.is_grad_enabled():
+            return None
+        if self._prepared is None:
+            self._prepared = (prepared_step(self._model),)
+        return self._prepared[0]
+
 
 class DecoderInput(InputSide):
     """Feeds a decoder-only model.
@@ -80,7 +91,6 @@ class DecoderInput(InputSide):
         compiled: CompiledStep | None = None,
     ) -> None:
         self.flags, self.lent, self._compiled = {}, lent, compiled
-        self._prepared: tuple[PreparedStep | None] | None = None
         self.seen = self._begin = 0 if cache is None else cache.seen
         self._model, self._cache, self._chunk, self.prompt = model, cache, chunk, prompt
         self._rows = prompt.rows
@@ -188,14 +198,6 @@ class DecoderInput(InputSide):
             output = forward() if prepared is None else prepared(ids, positions, mask, self._cache, forward)
         self.seen = end
         return output
-
-    def _prepared_step(self) -> PreparedStep | None:
-        """The fast way for one new position, found out when it is first asked for."""
-        if self._cache is None or self.flags or self.seen == 0 or torch.is_grad_enabled():
-            return None
-        if self._prepared is None:
-            self._prepared = (prepared_step(self._model),)
-        return self._prepared[0]
 
     def keep(self, rows: Tensor) -> None:
         order, kept = torch.arange(rows.shape[0], device=rows.device), rows

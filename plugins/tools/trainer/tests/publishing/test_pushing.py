@@ -10,7 +10,7 @@ import pytest
 
 from modelry import AutoModelForCausalLM
 from modelry.errors import AccessDenied, ModelryWarning
-from modelry_testing.hub_server import HubServer
+from modelry_testing.hub_server import HubServer, only_hub
 from modelry_trainer import Trainer, TrainerCallback, TrainingArguments
 from modelry_trainer.publishing import uploads
 from modelry_trainer.publishing.uploads import Uploads
@@ -22,16 +22,7 @@ MODEL = {"config.json", "model.safetensors"}
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HubServer]:
-    from huggingface_hub import constants
-
-    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
-    monkeypatch.setattr(constants, "HF_STORED_TOKENS_PATH", str(tmp_path / "no-tokens"))
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    with HubServer() as server:
-        monkeypatch.setenv("HF_ENDPOINT", server.url)
+    with only_hub(monkeypatch, tmp_path) as server:
         yield server
 
 
