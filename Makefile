@@ -52,10 +52,10 @@ demo: .venv/runtime
 models: .venv/runtime
 	$(BIN)/python scripts/fetch_models.py
 
-# The folder whose few tests take longest comes first, or the last of them would run alone on one core.
+# The folders whose few tests take longest come first, or the last of them would run alone on one core.
 test: .venv/test
 	$(BIN)/python scripts/fetch_models.py
-	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder tests registry/tests core/tests plugins
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder tests plugins/tools registry/tests core/tests plugins
 
 lint: .venv/test
 	$(BIN)/ruff check .

@@ -1,6 +1,6 @@
 """accelerate on our models: placement by its hooks, empty weights, and its training loop."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from accelerate import (
     load_checkpoint_and_dispatch,
 )
 from accelerate.hooks import ModelHook, add_hook_to_module, remove_hook_from_module
+from accelerate.state import AcceleratorState
 from accelerate.utils import compute_module_sizes
 
 from modelry import AutoConfig, AutoModelForCausalLM
@@ -99,6 +100,15 @@ def test_a_hook_is_called_at_every_step(tiny: Make) -> None:
     assert hook.calls == 5
 
 
+@pytest.fixture
+def fresh_state() -> Iterator[None]:
+    """accelerate decides for a process once; other packages of these tests have decided otherwise."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+@pytest.mark.usefixtures("fresh_state")
 def test_a_training_loop(tiny: Make, tmp_path: Path) -> None:
     accelerator = Accelerator(cpu=True, gradient_accumulation_steps=2, mixed_precision="bf16")
     rows = [{"input_ids": row, "labels": row} for row in torch.randint(0, 96, (8, 7))]
