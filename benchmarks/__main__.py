@@ -1,6 +1,6 @@
 """Measure all sides in turn, then write docs/benchmarks: a page, plots as PNG and SVG, and the numbers as JSON.
 
-python -m benchmarks                     everything, a quarter of an hour
+python -m benchmarks                     everything, three quarters of an hour
 python -m benchmarks --only engines      one part, repeatable; the others keep their last numbers
 python -m benchmarks --draw              no measuring: page and plots from the numbers that are there
 """
