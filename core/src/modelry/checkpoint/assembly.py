@@ -25,7 +25,6 @@ from modelry.checkpoint.regions import Region
 from modelry.checkpoint.shards import Checkpoint
 from modelry.checkpoint.skeleton import without_values
 from modelry.errors import CheckpointError, ModelryWarning, QuantizationError
-from modelry.nn.separate_experts import separate_experts
 from modelry.quantization import Quantizer
 from modelry.threads import in_calling_thread
 from modelry.tying import tied_names
@@ -193,6 +192,8 @@ def prepare(
         QuantizationError: the scheme cannot do this model.
     """
     if packing is not None:
+        from modelry.nn.separate_experts import separate_experts  # other loads need none of it
+
         separate_experts(model)  # schemes replace linear layers
     needed = model.state_dict(keep_vars=True)
     wanted = _wanted_dtype(model, checkpoint, dtype, packed=packing is not None and packing.stored)

@@ -73,7 +73,37 @@ class _ChunkedLoss(torch.autograd.Function):
     ) -> Tensor:
         """Arguments: (N, D), (V, D), (V,), (N,), a number, the products' dtype, whether gradients are wanted."""
         with torch.autocast(hidden.device.type, enabled=False):
-            return _forward(ctx, hidden, weight, bias, targets, divisor, dtype, learns)
+            for_hidden, for_weight, for_bias = (learns and needed for needed in ctx.needs_input_grad[:3])
+            wide = torch.promote_types(dtype, torch.float32)
+            total = torch.zeros((), device=hidden.device)
+            by_hidden = torch.zeros_like(hidden, dtype=wide) if for_hidden else None
+            by_weight: Tensor | None = None
+            by_bias = torch.zeros_like(bias, dtype=wide) if bias is not None and for_bias else None
+            matrix, offset = weight.to(dtype), None if bias is None else bias.to(dtype)
+            # What a position counts is multiplied with the small factors; in 16 bits it might vanish there: it waits.
+            part = 1 / divisor if dtype is wide else 1.0
+            for rows in _chunks(targets, width=weight.shape[0]):
+                x, wanted = hidden[rows].to(dtype), targets[rows]  # (C, D), (C,)
+                counts, places = wanted.ne(IGNORED), wanted.clamp(min=0)[:, None]
+                logs = F.linear(x, matrix, offset).float().log_softmax(-1)  # (C, V)
+                total -= logs.gather(1, places).squeeze(1).masked_fill(~counts, 0.0).sum()
+                if not (for_hidden or for_weight or for_bias):
+                    continue
+                shares = logs.exp_()
+                shares.scatter_add_(1, places, shares.new_full(places.shape, -1.0))
+                errors, each = shares.to(dtype), (counts * part)[:, None].to(wide)
+                if by_hidden is not None:
+                    by_hidden[rows] = (errors @ matrix).to(wide) * each
+                if for_weight:
+                    by_weight = _added(by_weight, errors.t(), (x * each).to(dtype))
+                if by_bias is not None:
+                    by_bias += (shares * each).sum(0)
+            if for_weight and by_weight is None:
+                by_weight = torch.zeros_like(weight)
+            ctx.gradients = [by_hidden, by_weight, by_bias]
+            ctx.input_dtypes = [hidden.dtype, weight.dtype, weight.dtype]
+            ctx.factor = 1.0 if dtype is wide else 1 / divisor
+            return total / divisor
 
     @staticmethod
     @once_differentiable
@@ -86,49 +116,6 @@ class _ChunkedLoss(torch.autograd.Function):
             gradients = [None if one is None else one * factor for one in gradients]
         given = [None if one is None else one.to(dtype) for one, dtype in zip(gradients, ctx.input_dtypes, strict=True)]
         return (*given, None, None, None, None)
-
-
-def _forward(
-    ctx: Any,
-    hidden: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    targets: Tensor,
-    divisor: Tensor,
-    dtype: torch.dtype,
-    learns: bool,
-) -> Tensor:
-    for_hidden, for_weight, for_bias = (learns and needed for needed in ctx.needs_input_grad[:3])
-    wide = torch.promote_types(dtype, torch.float32)
-    total = torch.zeros((), device=hidden.device)
-    by_hidden = torch.zeros_like(hidden, dtype=wide) if for_hidden else None
-    by_weight: Tensor | None = None
-    by_bias = torch.zeros_like(bias, dtype=wide) if bias is not None and for_bias else None
-    matrix, offset = weight.to(dtype), None if bias is None else bias.to(dtype)
-    # What a position counts is multiplied with the small factors; in 16 bits it might vanish there, so it waits.
-    part = 1 / divisor if dtype is wide else 1.0
-    for rows in _chunks(targets, width=weight.shape[0]):
-        x, wanted = hidden[rows].to(dtype), targets[rows]  # (C, D), (C,)
-        counts, places = wanted.ne(IGNORED), wanted.clamp(min=0)[:, None]
-        logs = F.linear(x, matrix, offset).float().log_softmax(-1)  # (C, V)
-        total -= logs.gather(1, places).squeeze(1).masked_fill(~counts, 0.0).sum()
-        if not (for_hidden or for_weight or for_bias):
-            continue
-        shares = logs.exp_()
-        shares.scatter_add_(1, places, shares.new_full(places.shape, -1.0))
-        errors, each = shares.to(dtype), (counts * part)[:, None].to(wide)
-        if by_hidden is not None:
-            by_hidden[rows] = (errors @ matrix).to(wide) * each
-        if for_weight:
-            by_weight = _added(by_weight, errors.t(), (x * each).to(dtype))
-        if by_bias is not None:
-            by_bias += (shares * each).sum(0)
-    if for_weight and by_weight is None:
-        by_weight = torch.zeros_like(weight)
-    ctx.gradients = [by_hidden, by_weight, by_bias]
-    ctx.input_dtypes = [hidden.dtype, weight.dtype, weight.dtype]
-    ctx.factor = 1.0 if dtype is wide else 1 / divisor
-    return total / divisor
 
 
 def _added(before: Tensor | None, one: Tensor, other: Tensor) -> Tensor:

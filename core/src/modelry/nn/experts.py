@@ -4,8 +4,7 @@ https://arxiv.org/abs/1701.06538; Fedus et al. 2021, https://arxiv.org/abs/2101.
 N tokens, of all rows   D width of the residual stream   F width inside an expert   X experts   C chosen for a token
 """
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -49,7 +48,7 @@ class Experts(nn.Module):
         """
         if torch.compiler.is_compiling():
             return self._at_once(x, chosen, shares)
-        return by_expert(x, chosen, shares, [partial(self._run, number) for number in range(self.gate_proj.shape[0])])
+        return by_expert(x, chosen, shares, self._run, experts=self.gate_proj.shape[0])
 
     def _run(self, expert: int, x: Tensor) -> Tensor:
         opened = self.act(F.linear(x, self.gate_proj[expert])) * F.linear(x, self.up_proj[expert])
@@ -71,15 +70,22 @@ class Experts(nn.Module):
         return torch.einsum("nxf,xdf->nd", opened, self.down_proj)
 
 
-def by_expert(x: Tensor, chosen: Tensor, shares: Tensor, experts: Sequence[Callable[[Tensor], Tensor]]) -> Tensor:
-    """The sum of what each token's experts say: `Experts.forward`, each expert being called at most once."""
+def by_expert(
+    x: Tensor, chosen: Tensor, shares: Tensor, run: Callable[[int, Tensor], Tensor], *, experts: int
+) -> Tensor:
+    """The sum of what each token's experts say: `Experts.forward`.
+
+    Args:
+        run: number of an expert and its tokens (M, D) to what it says of them; called once for each that was chosen.
+        experts: X.
+    """
     order = chosen.flatten().argsort(stable=True)  # (N C,) places in `chosen`, by expert
     tokens = order // chosen.shape[1]
     gathered = x[tokens]
     found, start = [], 0
-    for expert, count in zip(experts, torch.bincount(chosen.flatten(), minlength=len(experts)).tolist(), strict=True):
+    for expert, count in enumerate(torch.bincount(chosen.flatten(), minlength=experts).tolist()):
         if count:
-            found.append(expert(gathered[start : start + count]))
+            found.append(run(expert, gathered[start : start + count]))
             start += count
     said = torch.cat(found) * shares.flatten()[order, None]
     return torch.zeros_like(x).index_add(0, tokens, said.to(x.dtype))

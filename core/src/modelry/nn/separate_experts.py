@@ -29,7 +29,7 @@ class SeparateExperts(nn.ModuleList):
     def forward(self, x: Tensor, chosen: Tensor, shares: Tensor) -> Tensor:
         """What `Experts.forward` says. In a compiled graph, which cannot ask who chose whom, every expert runs."""
         if not torch.compiler.is_compiling():
-            return by_expert(x, chosen, shares, [self[number] for number in range(len(self))])
+            return by_expert(x, chosen, shares, lambda number, tokens: self[number](tokens), experts=len(self))
         weights = torch.zeros(x.shape[0], len(self), dtype=shares.dtype, device=x.device).scatter(1, chosen, shares)
         said = torch.zeros_like(x)
         for number, expert in enumerate(self):

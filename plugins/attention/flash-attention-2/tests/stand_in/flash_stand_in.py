@@ -6,6 +6,8 @@ the last query and the last key. A query that sees nothing gives zeros.
 B batch   T queries   W keys   H query heads   K key/value heads   E head width   N, M tokens of all texts
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -44,8 +46,8 @@ def rectangular(
     assert k.shape == v.shape
     assert (q.shape[0], q.shape[3]) == (k.shape[0], k.shape[3])
     CALLS.append("rectangular")
-    said = {"scale": scale, "causal": causal, "window": window, "softcap": softcap, "drop": drop}
-    return torch.stack([attend(*row, **said) for row in zip(q, k, v, strict=True)])  # type: ignore[arg-type]
+    said: dict[str, Any] = {"scale": scale, "causal": causal, "window": window, "softcap": softcap, "drop": drop}
+    return torch.stack([attend(*row, **said) for row in zip(q, k, v, strict=True)])
 
 
 def ragged(
@@ -70,9 +72,9 @@ def ragged(
     assert int(query_ends.diff().max()) == longest_query
     assert int(key_ends.diff().max()) == longest_key
     CALLS.append("ragged")
-    said = {"scale": scale, "causal": causal, "window": window, "softcap": softcap, "drop": drop}
+    said: dict[str, Any] = {"scale": scale, "causal": causal, "window": window, "softcap": softcap, "drop": drop}
     pieces = []
     bounds = zip(query_ends[:-1], query_ends[1:], key_ends[:-1], key_ends[1:], strict=True)
     for begin, end, first, last in bounds:
-        pieces.append(attend(q[begin:end], k[first:last], v[first:last], **said))  # type: ignore[arg-type]
+        pieces.append(attend(q[begin:end], k[first:last], v[first:last], **said))
     return torch.cat(pieces)
