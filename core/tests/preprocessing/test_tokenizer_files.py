@@ -131,3 +131,23 @@ def test_push_and_load(gpt2: Tokenizer, hub: Any) -> None:
     again = Tokenizer.from_pretrained("me/small", token="hf_test")
     assert again("the cat") == gpt2("the cat")
     assert again.chat_template == gpt2.chat_template
+
+
+@pytest.mark.parametrize(
+    ("config", "names", "end"),
+    [
+        ({"model_type": "bert"}, ["input_ids", "token_type_ids", "attention_mask"], None),
+        ({"model_type": "gpt2"}, ["input_ids", "attention_mask"], "<|endoftext|>"),
+        ({"model_type": "x", "tokenizer_class": "GPT2Tokenizer"}, ["input_ids", "attention_mask"], "<|endoftext|>"),
+        ({"model_type": "nothing-known"}, ["input_ids", "attention_mask"], None),
+    ],
+)
+def test_the_model_says_what_the_files_do_not(
+    published: Any, tmp_path: Path, config: dict[str, str], names: list[str], end: str | None
+) -> None:
+    """bert-base-uncased and gpt2 are published with a tokenizer_config.json that names no class."""
+    (tmp_path / "tokenizer.json").write_bytes((published("gpt2") / "tokenizer.json").read_bytes())
+    (tmp_path / "tokenizer_config.json").write_text('{"model_max_length": 512}', encoding="utf-8")
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    tokenizer = Tokenizer.from_pretrained(tmp_path)
+    assert (tokenizer.model_input_names, tokenizer.eos_token) == (names, end)

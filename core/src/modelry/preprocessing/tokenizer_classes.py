@@ -84,6 +84,12 @@ def short_name(tokenizer_class: str | None) -> str:
     return (tokenizer_class or "").removesuffix("Fast").removesuffix("Tokenizer")
 
 
+def class_of_family(model_type: object) -> str | None:
+    """The published class that a family's files were written by where they name none: it has the family's name."""
+    known = {name.lower(): f"{name}Tokenizer" for name in _CLASSES}
+    return known.get(str(model_type).replace("-", ""))
+
+
 def class_defaults(tokenizer_class: str | None, layout: str | None = None) -> ClassDefaults | None:
     """The defaults of a published class, None for one that is not known here.
 

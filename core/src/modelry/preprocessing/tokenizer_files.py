@@ -11,11 +11,14 @@ from typing import Any
 
 from modelry.errors import NotFound, PreprocessorError
 from modelry.hub import Source
+from modelry.preprocessing.tokenizer_classes import class_of_family
 
 TOKENIZER_FILE = "tokenizer.json"
 CONFIG_FILE = "tokenizer_config.json"
 SPECIAL_TOKENS_FILE = "special_tokens_map.json"
 ADDED_TOKENS_FILE = "added_tokens.json"
+MODEL_FILE = "config.json"
+"""The model's; read where the tokenizer's own files do not say which class wrote them, as old ones do not."""
 TEMPLATE_FILE = "chat_template.jinja"
 OLD_TEMPLATE_FILE = "chat_template.json"
 TEMPLATE_FOLDER = "additional_chat_templates"
@@ -90,17 +93,22 @@ def collect_files(source: Source) -> TokenizerFiles:
         if TOKENIZER_FILE not in wanted:
             wanted.update({name: name for name in VOCABULARY_FILES if name in names})
         wanted.update({name: name for name in (*names, *_in_template_folder(source)) if _is_template(name)})
-    content: dict[str, str | bytes] = {}
-    for name, usual in wanted.items():
-        path = source.file(name)
-        assert path is not None
-        try:
-            content[usual] = path.read_bytes()
-        except OSError as error:
-            raise NotFound(f"{path} cannot be read: {error.strerror}") from error
+    content: dict[str, str | bytes] = {usual: _read(source, name) for name, usual in wanted.items()}
+    says_class = "tokenizer_class" in TokenizerFiles(content, source.name).json(CONFIG_FILE)
+    if source.single is None and not says_class and MODEL_FILE in names:
+        content[MODEL_FILE] = _read(source, MODEL_FILE)
     if not any(name in content for name in (TOKENIZER_FILE, *VOCABULARY_FILES)):
         raise source.lacks(f"tokenizer: looked for {TOKENIZER_FILE}, {', '.join(VOCABULARY_FILES)}")
     return TokenizerFiles(content, source.name)
+
+
+def _read(source: Source, name: str) -> bytes:
+    path = source.file(name)
+    assert path is not None
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise NotFound(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _in_template_folder(source: Source) -> list[str]:
@@ -141,6 +149,10 @@ def read_settings(files: TokenizerFiles, overrides: Mapping[str, Any]) -> dict[s
         overrides: keyword arguments of from_pretrained; they win.
     """
     settings = files.json(CONFIG_FILE)
+    model = files.json(MODEL_FILE)
+    implied = model.get("tokenizer_class") or class_of_family(model.get("model_type"))
+    if implied is not None:
+        settings.setdefault("tokenizer_class", implied)
     if "added_tokens_decoder" not in settings:
         for name, value in files.json(SPECIAL_TOKENS_FILE).items():
             settings[name] = value
