@@ -1,4 +1,4 @@
-"""Names of tasks that say languages."""
+"""Names of tasks: those that say languages, and what a task is called too."""
 
 import pytest
 
@@ -13,6 +13,7 @@ from modelry.pipelines.building import _plain_name
         ("translation_en_XX_to_ro_RO", ("translation", "en_XX", "ro_RO")),
         ("translation", ("translation", None, None)),
         ("text-generation", ("text-generation", None, None)),
+        ("sentiment-analysis", ("text-classification", None, None)),
         ("image_to_text", ("image_to_text", None, None)),
     ],
 )

@@ -38,6 +38,13 @@ LOADERS: Mapping[str, Any] = {
 """Role in a task's spec to what loads it."""
 
 
+OTHER_NAMES: Mapping[str, str] = {
+    "sentiment-analysis": "text-classification",
+    "ner": "token-classification",
+    "vqa": "visual-question-answering",
+}
+"""What the ecosystem calls a task too, to the task's name."""
+
 _BETWEEN_LANGUAGES = re.compile(r"(?P<task>[a-z-]+)_(?P<src_lang>[A-Za-z]+(_[A-Z]\w*)?)_to_(?P<tgt_lang>\w+)")
 
 
@@ -153,10 +160,10 @@ def task_named(task: str, parameters: dict[str, Any] | None = None) -> Task:
 
 
 def _plain_name(task: str, parameters: dict[str, Any]) -> str:
-    """The name of a task without its languages ("translation_en_to_fr"), which become parameters."""
+    """The name of a task ("ner" is another), without its languages ("translation_en_to_fr"), which become parameters."""
     pair = _BETWEEN_LANGUAGES.fullmatch(task)
     if pair is None:
-        return task
+        return OTHER_NAMES.get(task, task)
     for name in ("src_lang", "tgt_lang"):
         said = parameters.setdefault(name, pair[name])
         if said != pair[name]:

@@ -4,7 +4,7 @@ T tokens
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from pydantic import Field
@@ -18,11 +18,18 @@ if TYPE_CHECKING:
     from modelry.preprocessing.encoding import BatchEncoding
 
 
+Truncation = Literal["longest_first", "only_first", "only_second", "do_not_truncate"]
+Padding = Literal["longest", "max_length", "do_not_pad"]
+
+
 class TextParameters(TaskParameters):
     """Keywords of a task that reads text."""
 
-    truncation: bool = Field(False, description="cut what is longer than max_length")
+    truncation: bool | Truncation = Field(False, description="cut what is longer than max_length; of pairs, what of")
     max_length: int | None = Field(None, gt=0, description="tokens; unset: what the tokenizer says of the model")
+    padding: bool | Padding = Field(
+        False, description="max_length: each text; texts of a batch are padded to its longest whatever it says"
+    )
 
 
 def read_text(item: Any, *, key: str = "text") -> str:
@@ -58,8 +65,10 @@ def encode_text(
     Args:
         options: further arguments of the tokenizer; they win over `parameters`.
     """
-    settings = {"truncation": parameters.truncation, "max_length": parameters.max_length, **options}
-    encoding = tokenizer(text, pair, **settings)
+    settings: dict[str, Any] = {"truncation": parameters.truncation, "max_length": parameters.max_length}
+    if parameters.padding == "max_length":
+        settings["padding"] = parameters.padding
+    encoding = tokenizer(text, pair, **{**settings, **options})
     return row_features(encoding, tokenizer.model_input_names)
 
 

@@ -32,8 +32,8 @@ class ImageProcessor(ConfiguredPreprocessor):
     def __call__(
         self,
         images: Any,
-        *,
         segmentation_maps: Any = None,
+        *,
         instance_id_to_semantic_id: Any = None,
         annotations: Any = None,
         return_segmentation_masks: bool | None = None,

@@ -34,7 +34,7 @@ def test_equals_the_published_processor(reduce: bool, photographs: list[Image.Im
     buffer = io.BytesIO()
     Image.fromarray(maps[0]).save(buffer, "PNG")
     for given in (maps, [torch.from_numpy(one) for one in maps], palettes, [buffer.getvalue(), *maps[1:]]):
-        found = ours(photographs, segmentation_maps=given, return_tensors="pt")
+        found = ours(photographs, given, return_tensors="pt")
         assert torch.equal(found["labels"], expected["labels"])
     torch.testing.assert_close(found["pixel_values"], expected["pixel_values"], rtol=0, atol=1e-5)
 

@@ -52,8 +52,11 @@ def test_as_transformers_has_it(classifier: Make, tmp_path: Path, values: dict[s
         for given in (TEXTS[0], TEXTS, PAIR, [PAIR, PAIR]):
             close(ours(given, **options), other(given, **options))
     close(ours(TEXTS, batch_size=2, top_k=3), other(TEXTS, batch_size=2, top_k=3))
-    cut = {"truncation": True, "max_length": 5}
-    close(ours(TEXTS, **cut), other(TEXTS, **cut))
+    for cut in (
+        {"truncation": True, "max_length": 5, "padding": True},
+        {"truncation": "longest_first", "max_length": 24, "padding": "max_length"},
+    ):
+        close(ours(TEXTS, **cut), other(TEXTS, **cut))
 
 
 FUNCTIONS = ("sigmoid", "softmax", "none")

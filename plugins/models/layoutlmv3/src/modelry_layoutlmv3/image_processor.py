@@ -45,7 +45,7 @@ class LayoutLMv3ImageProcessor(ImageProcessor):
         super().__init__(**{"apply_ocr": True, **parameters})
 
     def __call__(
-        self, images: Any, *, segmentation_maps: Any = None, return_tensors: str | None = None, **parameters: Any
+        self, images: Any, segmentation_maps: Any = None, *, return_tensors: str | None = None, **parameters: Any
     ) -> BatchFeature:
         """As the kernel's. With apply_ocr it gives two more lists with one entry for each page.
 
