@@ -160,7 +160,7 @@ def task_named(task: str, parameters: dict[str, Any] | None = None) -> Task:
 
 
 def _plain_name(task: str, parameters: dict[str, Any]) -> str:
-    """The name of a task ("ner" is another), without its languages ("translation_en_to_fr"), which become parameters."""
+    """The name of a task by any of its names, without languages ("translation_en_to_fr"), which become parameters."""
     pair = _BETWEEN_LANGUAGES.fullmatch(task)
     if pair is None:
         return OTHER_NAMES.get(task, task)
