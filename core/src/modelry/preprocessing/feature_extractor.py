@@ -26,3 +26,36 @@ class FeatureExtractor(ConfiguredPreprocessor):
         Returns:
             input_values or input_features, and masks.
         """
+
+    def pad(
+        self,
+        processed_features: Any,
+        padding: Any = True,
+        max_length: int | None = None,
+        truncation: bool = False,
+        pad_to_multiple_of: int | None = None,
+        return_attention_mask: bool | None = None,
+        return_tensors: str | None = None,
+    ) -> BatchFeature:
+        """Lay sounds together that were prepared before. See modelry.preprocessing.audio.prepared.
+
+        Args:
+            processed_features: a list of rows, {"input_values": (samples,)} each, or all their values by name.
+            padding: True or "longest"; "max_length"; False.
+            return_attention_mask: the extractor's own way when None.
+
+        Raises:
+            PreprocessorError: rows have nothing to pad, or do not fit together.
+        """
+        from modelry.preprocessing.audio.prepared import pad_prepared
+
+        padded = pad_prepared(
+            processed_features,
+            self.parameters.model_dump(),
+            padding=padding,
+            max_length=max_length,
+            truncation=truncation,
+            pad_to_multiple_of=pad_to_multiple_of,
+            return_attention_mask=return_attention_mask,
+        )
+        return padded.convert_to_tensors(return_tensors)

@@ -14,6 +14,8 @@ OF_SOUND = (
     *("do_normalize",),
 )
 """Options of a call with sound and text that are the feature extractor's."""
+OF_LABELS = ("padding", "max_length", "pad_to_multiple_of", "return_tensors")
+"""Options of `pad` that sounds and labels share."""
 
 
 class SpeechProcessor(Processor):
@@ -54,3 +56,25 @@ class SpeechProcessor(Processor):
         inputs: BatchFeature = self.feature_extractor(audio, **of_sound)
         inputs["labels"] = self.tokenizer(text, **of_text)["input_ids"]
         return inputs
+
+    def pad(self, input_features: Any = None, labels: Any = None, **options: Any) -> BatchFeature:
+        """Lay rows together that were prepared before.
+
+        Args:
+            input_features: rows with what the feature extractor made.
+            labels: rows with what the tokenizer made of texts, {"input_ids": [...]} each.
+            options: of the feature extractor's pad for sounds, of the tokenizer's for labels alone; with both they
+                share padding, max_length, pad_to_multiple_of and return_tensors.
+
+        Raises:
+            PreprocessorError: neither.
+        """
+        if input_features is None and labels is None:
+            raise PreprocessorError("give input_features=, labels= or both")
+        if input_features is None:
+            return BatchFeature(dict(self.tokenizer.pad(labels, **options)))
+        found: BatchFeature = self.feature_extractor.pad(input_features, **options)
+        if labels is not None:
+            of_text = {name: value for name, value in options.items() if name in OF_LABELS}
+            found["labels"] = self.tokenizer.pad(labels, **of_text)["input_ids"]
+        return found

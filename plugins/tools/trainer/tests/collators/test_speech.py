@@ -7,12 +7,18 @@ import pytest
 import torch
 import transformers
 
-from modelry.errors import ParameterError
+from modelry.errors import ParameterError, PreprocessorError
+from modelry.preprocessing import Tokenizer
 from modelry.preprocessing.audio.log_mel import LogMelExtractor
+from modelry.preprocessing.audio.speech_processor import SpeechProcessor
 from modelry.preprocessing.audio.waveform import WaveformExtractor
 from modelry_trainer.collators import DataCollatorForSpeech
 
 SETTINGS = {"sampling_rate": 16_000, "feature_size": 1, "padding_value": 0.0, "do_normalize": True}
+
+
+class Speech(SpeechProcessor):
+    parts = {"feature_extractor": WaveformExtractor, "tokenizer": Tokenizer}  # noqa: RUF012  as families write it
 
 
 def sounds() -> list[np.ndarray]:
@@ -51,6 +57,34 @@ def test_texts_become_labels(letters: Any) -> None:
     assert torch.equal(DataCollatorForSpeech(extractor)(ready)["labels"], batch["labels"])
     with pytest.raises(ParameterError, match="without a tokenizer it makes no labels"):
         DataCollatorForSpeech(extractor)(rows)
+
+
+def test_a_processor_is_both(letters: Any) -> None:
+    tokenizer, _ = letters
+    extractor = WaveformExtractor(**SETTINGS)
+    rows = [{"audio": sound, "text": "rain"} for sound in sounds()]
+    batch = DataCollatorForSpeech(Speech(feature_extractor=extractor, tokenizer=tokenizer))(rows)
+    wanted = DataCollatorForSpeech(extractor, tokenizer)(rows)
+    assert {name: value.tolist() for name, value in batch.items()} == {k: v.tolist() for k, v in wanted.items()}
+
+
+def test_a_collator_of_ones_own(letters: Any) -> None:
+    """As scripts write it: the processor pads sounds and labels, and what fills the labels becomes -100."""
+    tokenizer, _ = letters
+    processor = Speech(feature_extractor=WaveformExtractor(**SETTINGS), tokenizer=tokenizer)
+    texts = ["rain", "the inn", "sea"]
+    batch = processor.pad([{"input_values": one} for one in sounds()], return_tensors="pt")
+    labels = processor.pad(labels=[tokenizer(text) for text in texts], padding="longest", return_tensors="pt")
+    both = processor.pad([{"input_values": one} for one in sounds()], [tokenizer(text) for text in texts])
+    assert np.array_equal(both["input_values"], batch["input_values"])
+    assert both["labels"] == labels["input_ids"].tolist()
+    wanted = DataCollatorForSpeech(processor)(
+        [{"input_values": one, "text": text} for one, text in zip(sounds(), texts, strict=True)]
+    )
+    assert torch.equal(batch["input_values"], wanted["input_values"])
+    assert torch.equal(labels["input_ids"].masked_fill(labels["attention_mask"].ne(1), -100), wanted["labels"])
+    with pytest.raises(PreprocessorError, match="or both"):
+        processor.pad()
 
 
 def test_the_start_of_the_decoder_is_cut_off_and_chunks_are_filled() -> None:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 
 from modelry.errors import ParameterError
-from modelry.preprocessing import FeatureExtractor, Tokenizer
-from modelry.preprocessing.audio.padding import pad_sounds
+from modelry.preprocessing import FeatureExtractor, Processor, Tokenizer
 from modelry_trainer.collators.labels import IGNORED, Row, filled, label_name, plain, values_tensor
+
+_PREPARED = ("input_values", "input_features")
 
 
 @dataclass
@@ -21,7 +21,7 @@ class DataCollatorForSpeech:
     """Pads sounds, and the labels of what is said in them to a length of their own.
 
     Args:
-        feature_extractor: of the model.
+        feature_extractor: of the model; or its processor, which has the tokenizer too.
         tokenizer: makes labels of texts, where rows have texts.
         audio_column: sounds, as the extractor takes them (arrays, paths, {"array", "sampling_rate"}, ...).
         text_column: what is said.
@@ -31,7 +31,7 @@ class DataCollatorForSpeech:
         decoder_start_token_id: where labels of a row begin with it, it is cut off from all: the model puts it there.
     """
 
-    feature_extractor: FeatureExtractor
+    feature_extractor: FeatureExtractor | Processor
     tokenizer: Tokenizer | None = None
     audio_column: str = "audio"
     text_column: str = "text"
@@ -39,6 +39,13 @@ class DataCollatorForSpeech:
     max_length: int | None = None
     pad_to_multiple_of: int | None = None
     decoder_start_token_id: int | None = None
+
+    def __post_init__(self) -> None:
+        """A processor is taken apart."""
+        if isinstance(self.feature_extractor, Processor):
+            processor: Any = self.feature_extractor
+            self.feature_extractor = processor.feature_extractor
+            self.tokenizer = processor.tokenizer if self.tokenizer is None else self.tokenizer
 
     def __call__(self, features: Sequence[Row]) -> dict[str, Any]:
         """Rows with sounds, "input_values" or "input_features" to tensors, with "labels" where there are any.
@@ -58,34 +65,23 @@ class DataCollatorForSpeech:
         return frozenset({self.audio_column, self.text_column})
 
     def _sounds(self, rows: Sequence[Row]) -> dict[str, Any]:
+        extractor: Any = self.feature_extractor
         asked = {"padding": self.padding, "max_length": self.max_length, "pad_to_multiple_of": self.pad_to_multiple_of}
         if all(self.audio_column in row for row in rows):
             chosen = {name: value for name, value in asked.items() if value is not None}
-            if "padding" not in chosen and self.feature_extractor.parameters.model_dump().get("chunk_length") is None:
+            if "padding" not in chosen and extractor.parameters.model_dump().get("chunk_length") is None:
                 chosen["padding"] = True  # an extractor of chunks of one length fills them by itself
             sounds = [row[self.audio_column] for row in rows]
-            return dict(self.feature_extractor(sounds, return_tensors="pt", **chosen))
-        if all("input_features" in row for row in rows):
-            return {"input_features": torch.stack([torch.as_tensor(row["input_features"]) for row in rows])}
-        if not all("input_values" in row for row in rows):
+            return dict(extractor(sounds, return_tensors="pt", **chosen))
+        name = next((one for one in _PREPARED if all(one in row for row in rows)), None)
+        if name is None:
             raise ParameterError(
                 f"each row of a batch needs {self.audio_column!r}, 'input_values' or 'input_features'; "
                 f"the first has {', '.join(rows[0])}"
             )
-        own = self.feature_extractor.parameters.model_dump()
-        padded = pad_sounds(
-            [np.asarray(plain(row["input_values"]), dtype=np.float32) for row in rows],
-            padding=True if self.padding is None else self.padding,  # type: ignore[arg-type]  # checked there
-            max_length=self.max_length,
-            truncation=False,
-            pad_to_multiple_of=self.pad_to_multiple_of,
-            value=own.get("padding_value", 0.0),
-            side=own.get("padding_side", "right"),
-        )
-        batch = {"input_values": torch.from_numpy(np.stack([row.samples for row in padded]))}
-        if own.get("return_attention_mask"):
-            batch["attention_mask"] = torch.from_numpy(np.stack([row.mask for row in padded]))
-        return batch
+        chosen = {"padding": True, **{name: value for name, value in asked.items() if value is not None}}
+        prepared = [{name: plain(row[name])} for row in rows]
+        return dict(extractor.pad(prepared, return_tensors="pt", **chosen))
 
     def _labels(self, rows: Sequence[Row]) -> torch.Tensor | None:
         name = label_name(rows)
