@@ -1,5 +1,6 @@
 """generate() from prompt to result: equal to whole forward passes, whatever is asked for beside."""
 
+import math
 import subprocess
 import sys
 
@@ -316,13 +317,21 @@ BAD = [
     ({"inputs": PROMPT, "pixel_values": 1}, "no keyword 'pixel_values'"),
     ({"inputs": PROMPT, "bad_words_ids": [[3], [3, 99]]}, r"bad_words_ids names \[99\], .* vocabulary has 29 tokens"),
     ({"inputs": PROMPT, "sequence_bias": {(29,): 1.0}}, r"sequence_bias names \[29\]"),
-    ({"inputs": PROMPT, "sequence_bias": {(2,): float("nan")}}, r"\[2\] is given the bias NaN"),
+    ({"inputs": PROMPT, "sequence_bias": {(2,): float("nan")}}, r"\[2\] is given the bias nan"),
+    ({"inputs": PROMPT, "sequence_bias": {(2,): math.inf}}, r"\[2\] is given the bias inf"),
+    ({"inputs": PROMPT, "decoder_input_ids": PROMPT}, "decoder_input_ids: .* has no encoder"),
     ({"inputs": PROMPT, "do_sample": True, "top_k": 30}, "top_k=30 is more than the 29 tokens .* set top_k=0"),
     ({"inputs": PROMPT, "do_sample": True, "top_p": float("nan")}, "top_p=nan"),
     ({"inputs": PROMPT, "do_sample": True, "temperature": float("inf")}, "temperature=inf"),
     ({"inputs": PROMPT, "repetition_penalty": -1.0}, "repetition_penalty=-1.0"),
     ({"inputs": PROMPT, "num_return_sequences": 0}, "num_return_sequences=0"),
     ({"inputs": PROMPT, "seed": 2**64}, "seed=18446744073709551616"),
+    (
+        {"inputs": PROMPT, "min_length": 9, "max_new_tokens": 2},
+        "min_length=9 asks for [0-9]+ new tokens, .* room for 2",
+    ),
+    ({"inputs": PROMPT, "min_new_tokens": 21}, "min_new_tokens=21 asks for 21 new tokens, and there is room for 20"),
+    ({"inputs": PROMPT, "custom_generate": "a/b"}, "custom_generate is not offered: no code comes from a checkpoint"),
     ({"inputs": PROMPT, "max_time": 0.0}, "max_time=0.0"),
     ({"inputs": PROMPT, "forced_eos_token_id": 30}, r"forced_eos_token_id names \[30\]"),
     ({"inputs": PROMPT, "cache_implementation": "no-such"}, "no-such"),

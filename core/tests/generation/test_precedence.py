@@ -49,6 +49,12 @@ def test_both_lengths_at_once_warn():
         merged({"max_length": 30, "max_new_tokens": 5})
 
 
+def test_of_both_smallest_lengths_one_counts():
+    with pytest.warns(ModelryWarning, match=r"min_length=9 and min_new_tokens=2 are given; min_new_tokens counts"):
+        found = merged({"min_length": 9, "min_new_tokens": 2}, stored={"min_length": 7})
+    assert (found.min_length, found.min_new_tokens) == (0, 2)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

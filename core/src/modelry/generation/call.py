@@ -18,9 +18,10 @@ from modelry.generation.endings import EndRules
 from modelry.generation.failing import nothing_half_kept, release
 from modelry.generation.fitting import refuse_what_cannot_fit
 from modelry.generation.generated_output import GenerateOutput
+from modelry.generation.idle import warn_of_idle
 from modelry.generation.input_side import DecoderInput, InputSide
 from modelry.generation.keywords import refuse_unknown, sort_keywords
-from modelry.generation.length import greatest_length
+from modelry.generation.length import greatest_length, refuse_unreachable
 from modelry.generation.parameters import DecoderParameters
 from modelry.generation.precedence import combined
 from modelry.generation.processors import LogitsProcessor, build_processors
@@ -97,6 +98,7 @@ def generate(
             "assistant_tokenizer": assistant_tokenizer,
         }
         config = combined(given.config, generation_config, model.generation_config, model.config, beside)
+        said = {**(generation_config.set_fields() if generation_config else {}), **given.config}
         spec, because, participants = _find_strategy(config, beside, model)
         parameters_class: Any = resolve(spec.parameters)
         assert issubclass(parameters_class, DecoderParameters), spec.parameters
@@ -105,8 +107,15 @@ def generate(
             spec.name,
             because,
             {**vars(config), **beside},
-            named={*given.config, *beside, *(generation_config.model_fields_set if generation_config else ())},
+            named={*said, *beside},
             reads=parameters_class.model_fields,
+        )
+        warn_of_idle(
+            config,
+            said,
+            strategy=spec.name,
+            reads=parameters_class.model_fields,
+            beside={**beside, "negative_prompt_ids": negative_prompt_ids},
         )
         parameters = parameters_class.from_config(config.updated(**given.others) if given.others else config)
         if streamer is not None and not spec.streams:
@@ -116,12 +125,15 @@ def generate(
         start = _start(model, prompt, config, decoder_input_ids)
         limit = greatest_length(config, model, prompt, start)
         decoder_only = not model.config.is_encoder_decoder
+        unwritten = prompt.width - start.shape[1] if decoder_only else 0
+        refuse_unreachable(config, said, prompt=start.shape[1] + unwritten, room=limit - start.shape[1])
         processors = build_processors(
             config,
             model=model,
             prompt_ids=start,
             prompt_mask=prompt.mask if decoder_only else None,
             max_length=limit,
+            unwritten=unwritten,
             encoder_ids=None if decoder_only or not prompt.ids.shape[1] else prompt.ids,
             prefix_allowed_tokens_fn=prefix_allowed_tokens_fn,
             negative_prompt_ids=_placed(negative_prompt_ids, model),
@@ -197,6 +209,8 @@ def _hooked(config: GenerationConfig, participants: list[Candidate]) -> list[Log
 def _start(model: Any, prompt: Prompt, config: GenerationConfig, decoder_ids: Any) -> Tensor:
     """(B, P) the text that generation continues."""
     if not model.config.is_encoder_decoder:
+        if decoder_ids is not None:
+            raise GenerationError(f"decoder_input_ids: {type(model).__name__} has no encoder: give input_ids alone")
         return prompt.ids
     if decoder_ids is not None:
         return torch.as_tensor(decoder_ids, device=prompt.ids.device)

@@ -95,6 +95,8 @@ class DecoderInput(InputSide):
         self._model, self._cache, self._chunk, self.prompt = model, cache, chunk, prompt
         self._rows = prompt.rows
         self._fed = prompt.ids[:, :0]
+        self._embedded = prompt.embeds if cache is None else None
+        """(R, P, D) what stands before `_fed` where everything is read anew each time."""
         self._extras = inputs_of_unread(model, prompt.extras, prompt.ids, prompt.cached)
         self._order: Tensor | None = None
         """(R,) the row that lies in each place of the model; None where they are the same."""
@@ -168,6 +170,8 @@ class DecoderInput(InputSide):
         if self._cache is None and ids is not None:
             ids, start = torch.cat((self._fed, ids), dim=1), 0
             self._fed = ids
+            if self._embedded is not None:
+                embeds, ids = torch.cat((self._embedded, self._model.get_input_embeddings()(ids)), dim=1), None
         extras = self._extras if self._cache is None or self.seen == self._begin else {}
         if embeds is not None:
             extras = {**extras, "inputs_embeds": embeds}
@@ -207,6 +211,7 @@ class DecoderInput(InputSide):
             if self._extras:
                 self._extras = inputs_of_rows(self._model, self._extras, self._fed, kept)
             self._fed = self._fed[kept]
+            self._embedded = None if self._embedded is None else self._embedded[kept]
         else:
             self._cache.keep(kept)
         self._lie(order, kept)
@@ -231,7 +236,7 @@ class DecoderInput(InputSide):
             if self._cache is not None:
                 self._cache.rollback(count)
             self.seen -= count
-            self._fed = self._fed[:, : self.seen]
+            self._fed = self._fed[:, : max(0, self._fed.shape[1] - count)]
         if more is not None and bool(more.any()):
             self._hide_last(more)
 

@@ -51,6 +51,16 @@ _BESIDE = [
 ]
 """Arguments that generate() names itself; here for the suggestions."""
 
+_ELSEWHERE = {
+    "synced_gpus": "processes whose parameters are spread are not kept in step here: gather the parameters first",
+    "custom_generate": "no code comes from a checkpoint or a call: a strategy is a plugin, named by strategy=",
+    "trust_remote_code": "no code comes from a checkpoint: a strategy is a plugin, named by strategy=",
+    "token_healing": "end the prompt with a whole word",
+    "low_memory": "beams go on together: lower num_beams",
+    "continuous_batching_config": "the rows of a call are one batch, which finished ones leave",
+}
+"""The ecosystem's arguments that are not offered, and what to do instead. None and False ask for nothing."""
+
 
 class Keywords(NamedTuple):
     """The keywords of one call, sorted."""
@@ -77,6 +87,9 @@ def sort_keywords(keywords: Mapping[str, Any], model: Any) -> Keywords:
         elif name in takes or (name == "encoder_outputs" and _hears_or_sees(model)):
             if value is not None:
                 found.inputs[name] = value
+        elif name in _ELSEWHERE:
+            if value is not None and value is not False:
+                raise GenerationError(f"{name} is not offered: {_ELSEWHERE[name]}")
         else:
             found.others[name] = value
     return found

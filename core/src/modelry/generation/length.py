@@ -1,6 +1,7 @@
 """How long a text may become: what the caller says, and what the model's context leaves room for."""
 
 import warnings
+from collections.abc import Collection
 from typing import Any
 
 from torch import Tensor
@@ -47,3 +48,22 @@ def greatest_length(config: GenerationConfig, model: Any, prompt: Prompt, start:
             )
         new = room
     return have + new
+
+
+def refuse_unreachable(config: GenerationConfig, named: Collection[str], *, prompt: int, room: int) -> None:
+    """Refuse a smallest length that the caller asks for and the text cannot have. A file's holds for longer answers.
+
+    Args:
+        named: fields that the caller names.
+        prompt: positions that `min_length` counts and that are there.
+        room: new tokens that the text can have at most.
+
+    Raises:
+        GenerationError: names the length.
+    """
+    for name, least in (("min_new_tokens", config.min_new_tokens), ("min_length", (config.min_length or 0) - prompt)):
+        if name in named and least is not None and least > room:
+            raise GenerationError(
+                f"{name}={getattr(config, name)} asks for {least} new tokens, and there is room for {room}: "
+                "raise max_new_tokens, or leave it out"
+            )

@@ -59,6 +59,8 @@ def _lay_over(values: dict[str, Any], layer: Mapping[str, Any], beside: Mapping[
                 ModelryWarning,
                 stacklevel=4,
             )
+            layer = {name: value for name, value in layer.items() if name != one}
+            values.pop(one, None)
         elif layer.get(one) is not None:
             values.pop(other, None)
     values.update(layer)

@@ -76,7 +76,8 @@ class Session:
         self._seats: Seats | None = None
         self._scored: Tensor | None = None
         self._output: Any = None
-        self._collected: dict[str, list[Any]] = {name: [] for name in settings.wanted}
+        self.collected: dict[str, list[Any]] = {name: [] for name in settings.wanted}
+        """What a call asks for beside the text, of each pass; a strategy whose passes are no tokens rewrites it."""
         self._final: dict[str, Any] | None = None
         for name in ("attentions", "hidden_states"):
             if name in settings.wanted:
@@ -191,10 +192,10 @@ class Session:
 
     def _read(self, output: Any) -> Tensor:
         self._output = output
-        for name in ("attentions", "hidden_states") if self._collected else ():
-            if name in self._collected:
+        for name in ("attentions", "hidden_states") if self.collected else ():
+            if name in self.collected:
                 found = getattr(output, name, None)
-                self._collected[name].append(getattr(output, f"decoder_{name}", None) if found is None else found)
+                self.collected[name].append(getattr(output, f"decoder_{name}", None) if found is None else found)
         logits: Tensor = output.logits.to(self._tokens.device)  # a model may lie on several devices
         return logits
 
@@ -280,10 +281,10 @@ class Session:
         return scores
 
     def _collect(self, logits: Tensor, scores: Tensor) -> None:
-        if "logits" in self._collected:
-            self._collected["logits"].append(logits.float())
-        if "scores" in self._collected:
-            self._collected["scores"].append(scores.float())
+        if "logits" in self.collected:
+            self.collected["logits"].append(logits.float())
+        if "scores" in self.collected:
+            self.collected["scores"].append(scores.float())
 
     def emit(self, ids: Tensor) -> Tensor:
         """Add one token to every row, stream it, and see which rows end. Finished rows get the pad token.
@@ -306,7 +307,7 @@ class Session:
         if self.settings.streamer is not None:
             every = ids if self._seats is None else self._seats.spread(ids, self.settings.pad_token)
             self.settings.streamer.put(every.cpu())
-        self._endings.after_token(ids.tolist(), self._tokens, self._length, self._collected.get("scores"))
+        self._endings.after_token(ids.tolist(), self._tokens, self._length, self.collected.get("scores"))
         return self.finished
 
     def append(self, ids: Tensor) -> None:
@@ -336,7 +337,7 @@ class Session:
                 lengths[row] += 1
                 if streamer is not None:
                     streamer.put(torch.tensor([token]))
-                endings.after_row_token(row, token, self.row_ids(row), self._collected.get("scores"))
+                endings.after_row_token(row, token, self.row_ids(row), None)
         self._length = max(lengths)
         self.last = torch.stack([self.row_ids(row)[0, -1] for row in range(self.rows)])
         return self.finished
@@ -347,7 +348,7 @@ class Session:
 
     def stops(self, ids: Tensor) -> Tensor:
         """(N,) bool: which of any texts (N, P) end with their last token, length and time aside. Changes nothing."""
-        return self.settings.ends.stops(ids, self._collected.get("scores"))
+        return self.settings.ends.stops(ids, self.collected.get("scores"))
 
     def check(self, chosen: Tensor) -> None:
         """Refuse choices that were made among scores that are no numbers. `emit` does it for what `scores` returned.
@@ -390,6 +391,6 @@ class Session:
         sequences: Tensor = chosen["sequences"].clone()  # outside inference mode: an ordinary tensor
         if not self.settings.as_record:
             return sequences
-        record = {name: tuple(found) for name, found in self._collected.items()} | chosen
+        record = {name: tuple(found) for name, found in self.collected.items()} | chosen
         record |= {"sequences": sequences, "past_key_values": self._side.cache, "statistics": self.statistics or None}
         return GenerateOutput(**record)

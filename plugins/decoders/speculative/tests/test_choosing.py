@@ -41,8 +41,12 @@ def refused(model, match):
         ({"assistant_early_exit": 0}, "assistant_early_exit"),
         ({"prompt_lookup_num_tokens": 3, "guidance_scale": 1.5}, "guidance_scale"),
         ({"use_mtp": True}, "use_mtp"),
-        ({"prompt_lookup_num_tokens": 3, "output_scores": True, "return_dict_in_generate": True}, "output_scores"),
-        ({"prompt_lookup_num_tokens": 3, "output_logits": True, "return_dict_in_generate": True}, "output_logits"),
+        ({"prompt_lookup_num_tokens": 3, "speculation_type": "dflash"}, "speculation_type='dflash' is not offered"),
+        ({"assistant_early_exit": 1, "assistant_ensemble_weight": 0.5}, "assistant_ensemble_weight=0.5 accepts drafts"),
+        (
+            {"prompt_lookup_num_tokens": 3, "output_hidden_states": True, "return_dict_in_generate": True},
+            "output_hidden_states: a pass",
+        ),
     ],
 )
 def test_impossible_options(llama, options, match):

@@ -108,6 +108,6 @@ def _checked(pairs: Sequence[Sequence[object]]) -> dict[tuple[int, ...], float]:
         if not all(isinstance(token, int) and token >= 0 for token in sequence):
             raise ValueError(f"{list(sequence)} holds something that is no token id")
         table[tuple(sequence)] = float(bias)  # type: ignore[arg-type]  # what is no number raises, and is refused
-        if math.isnan(table[tuple(sequence)]):
-            raise ValueError(f"{list(sequence)} is given the bias NaN: give a number, or -inf to rule it out")
+        if not table[tuple(sequence)] < math.inf:
+            raise ValueError(f"{list(sequence)} is given the bias {bias}: give a number, or -inf to rule it out")
     return table

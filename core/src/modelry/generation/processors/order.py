@@ -53,6 +53,7 @@ def build_processors(
     prompt_ids: Tensor,
     prompt_mask: Tensor | None,
     max_length: int,
+    unwritten: int = 0,
     encoder_ids: Tensor | None = None,
     prefix_allowed_tokens_fn: Callable[[int, Tensor], Sequence[int]] | None = None,
     negative_prompt_ids: Tensor | None = None,
@@ -66,6 +67,7 @@ def build_processors(
         prompt_ids: (B, P).
         prompt_mask: (B, P) or None.
         max_length: positions at which generation ends.
+        unwritten: positions of a prompt that is not in the text, being embeddings; `min_length` counts them.
         encoder_ids: (B, S), the input of an encoder-decoder model.
         given: the caller's.
         hooked: those of plugins that take part.
@@ -88,7 +90,7 @@ def build_processors(
         if config.sequence_bias:
             made.append(SequenceBiasLogitsProcessor(config.sequence_bias))
         made += _against_repetition(config, prompt_ids.shape[1], prompt_mask, encoder_ids)
-        made += _about_the_end(config, prompt_ids.shape[1], prefix_allowed_tokens_fn, max_length)
+        made += _about_the_end(config, prompt_ids.shape[1], prefix_allowed_tokens_fn, max_length, unwritten)
         made += given
         if config.do_sample:
             made += _cutting(config)
@@ -125,7 +127,11 @@ def _against_repetition(config: GenerationConfig, length: int, mask: Tensor | No
 
 
 def _about_the_end(
-    config: GenerationConfig, length: int, prefix: Callable[[int, Tensor], Sequence[int]] | None, max_length: int
+    config: GenerationConfig,
+    length: int,
+    prefix: Callable[[int, Tensor], Sequence[int]] | None,
+    max_length: int,
+    unwritten: int,
 ) -> Made:
     """Words that must not come, and everything about first and last tokens."""
     made: Made = []
@@ -133,7 +139,7 @@ def _about_the_end(
     if config.bad_words_ids:
         made.append(NoBadWordsLogitsProcessor(config.bad_words_ids, ends))
     if config.min_length and ends:
-        made.append(MinLengthLogitsProcessor(config.min_length, ends))
+        made.append(MinLengthLogitsProcessor(max(0, config.min_length - unwritten), ends))
     if config.min_new_tokens and ends:
         made.append(MinNewTokensLengthLogitsProcessor(length, config.min_new_tokens, ends))
     if prefix is not None:

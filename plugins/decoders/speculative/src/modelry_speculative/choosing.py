@@ -90,8 +90,9 @@ def _refuse_what_cannot_be(session: Session, parameters: SpeculativeParameters) 
         raise GenerationError(
             "rows that advance by different numbers of tokens cannot be streamed together: stream one prompt"
         )
-    if session.settings.wanted:
-        named = ", ".join(f"output_{name}" for name in sorted(session.settings.wanted))
+    by_pass = sorted(session.settings.wanted - {"scores", "logits"})
+    if by_pass:
+        named = ", ".join(f"output_{name}" for name in by_pass)
         raise GenerationError(
             f"{named}: a pass of speculative decoding covers several tokens, accepted and rejected ones, so there is "
             "no such value for each token: generate without drafts, or run the model over the finished text"
@@ -109,6 +110,16 @@ def _refuse_what_cannot_be(session: Session, parameters: SpeculativeParameters) 
         )
     if parameters.use_mtp:
         raise GenerationError("use_mtp: drafts by a model's own prediction layers are not offered; see assistant_model")
+    if parameters.speculation_type is not None:
+        raise GenerationError(
+            f"speculation_type={parameters.speculation_type!r} is not offered: a draft model drafts token by token; "
+            "leave speculation_type out"
+        )
+    if parameters.assistant_ensemble_weight is not None:
+        raise GenerationError(
+            f"assistant_ensemble_weight={parameters.assistant_ensemble_weight} accepts drafts that the model itself "
+            "would not say, and drafts here never change the text: leave it out"
+        )
 
 
 def _refuse_draft_models(session: Session, named: str) -> None:

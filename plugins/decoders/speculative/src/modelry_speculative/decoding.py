@@ -16,6 +16,7 @@ from modelry_speculative.acceptance import draw_with_draft, said
 from modelry_speculative.choosing import make_drafter
 from modelry_speculative.drafts import Drafts
 from modelry_speculative.parameters import SpeculativeParameters
+from modelry_speculative.records import Records
 from modelry_speculative.texts import DraftedTexts, lengths_of, on_device
 
 _MOST = 60
@@ -42,6 +43,7 @@ def decode(session: Session, parameters: SpeculativeParameters) -> None:
         if adapts:
             whole = all(len(span) > len(draft) for span, draft in zip(grown, drafts.tokens, strict=True) if span)
             wanted = wanted + 2 if whole else max(1, wanted - 1)
+    checking.records.hand_over()
 
 
 @final
@@ -59,6 +61,7 @@ class _Checking:
         self.together = windowed or session.model.config.is_encoder_decoder
         session.statistics.update(drafted=0, accepted=0, acceptance_rate=0.0, passes=0, tokens_per_pass=0.0)
         self.said = 0
+        self.records = Records(session)
 
     def room(self, live: Sequence[bool]) -> list[int]:
         """Tokens that a draft of each row can have, before maximum length and context; 0 where a row has ended."""
@@ -76,7 +79,7 @@ class _Checking:
         drafted = on_device(filled, session).long()  # (R, K)
         logits = session.step(torch.cat((session.last[:, None], drafted), dim=1))  # (R, K + 1, V)
         check = self._in_turn if session.settings.processors else self._at_once
-        spans, chances = check(logits, drafts, drafted, live)
+        spans, chances, scores = check(logits, drafts, drafted, live)
         session.check(torch.tensor(chances))
         if self.together:
             shortest = min(len(span) for span, goes_on in zip(spans, live, strict=True) if goes_on)
@@ -85,6 +88,7 @@ class _Checking:
         lengths = lengths_of(session)
         grown = [span[: new - old] for span, new, old in zip(spans, lengths, self.lengths, strict=True)]
         self.lengths = lengths
+        self.records.add(logits, scores, grown)
         self._forget(width + 1, shortest if self.together else None, grown)
         self._count(drafts, grown)
         return grown
@@ -116,7 +120,7 @@ class _Checking:
 
     def _at_once(
         self, logits: Tensor, drafts: Drafts, drafted: Tensor, live: Sequence[bool]
-    ) -> tuple[list[list[int]], list[float]]:
+    ) -> tuple[list[list[int]], list[float], Tensor]:
         """All positions of all rows together, where no processor has to see the text before each."""
         rows, new = logits.shape[:2]
         offered = on_device([[step < len(draft) for step in range(new)] for draft in drafts.tokens], self.session)
@@ -130,16 +134,17 @@ class _Checking:
             outcomes = [int(token) for token in tokens[row * new : (row + 1) * new]]
             spans.append(said(drafts.tokens[row], outcomes) if live[row] else [])
             worst.append(_worst(values[row * new : row * new + len(spans[row])]))
-        return spans, worst
+        return spans, worst, logits
 
     def _in_turn(
         self, logits: Tensor, drafts: Drafts, drafted: Tensor, live: Sequence[bool]
-    ) -> tuple[list[list[int]], list[float]]:
+    ) -> tuple[list[list[int]], list[float], Tensor]:
         """One length of text after the other, each only for the rows whose drafts have been right so far: what
         processors see is what they would see without drafts.
         """
         rows, new = logits.shape[:2]
-        texts = DraftedTexts(self.session, self.lengths, new)
+        session = self.session
+        texts = DraftedTexts(session, self.lengths, new)
         texts.place(drafted)
         padded = torch.nn.functional.pad(drafted, (0, 1))
         every = torch.arange(rows, device=logits.device)
@@ -147,12 +152,16 @@ class _Checking:
         values: list[list[float]] = [[] for _ in range(rows)]
         going = [row for row in range(rows) if live[row]]
         length = min(self.lengths[row] for row in going)
+        scored = torch.empty_like(logits, dtype=torch.float32) if "scores" in session.collected else logits
         while going:
             members = [row for row in going if self.lengths[row] + len(spans[row]) == length]
             if members:
                 steps = [len(span) if row in members else 0 for row, span in enumerate(spans)]
                 at = on_device(steps, self.session)
                 scores = texts.scores(logits[every, at], length, members)
+                if scored is not logits:
+                    here = on_device(members, session)
+                    scored[here, at[here]] = scores[here]
                 offered = on_device([steps[row] < len(draft) for row, draft in enumerate(drafts.tokens)], self.session)
                 shares = None if drafts.shares is None else drafts.shares[every, at.clamp(max=new - 2)]
                 tokens, found = self._choose(scores, padded[every, at], offered, shares)
@@ -163,7 +172,7 @@ class _Checking:
                     if step == len(draft) or draft[step] != spans[row][-1]:
                         going.remove(row)
             length += 1
-        return spans, [_worst(some) for some in values]
+        return spans, [_worst(some) for some in values], scored
 
 
 def _worst(values: Sequence[float]) -> float:

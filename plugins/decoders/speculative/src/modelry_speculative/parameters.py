@@ -34,3 +34,5 @@ class SpeculativeParameters(DecoderParameters):
     )
     guidance_scale: float = Field(1.0, description="refused unless it changes nothing")
     use_mtp: bool = Field(False, description="refused")
+    speculation_type: str | None = Field(None, description="refused")
+    assistant_ensemble_weight: float | None = Field(None, description="refused")
