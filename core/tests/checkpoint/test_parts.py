@@ -50,3 +50,13 @@ def test_lists_inside_a_layer_do_not_divide_it() -> None:
     found = parts_of(model, sizes_of(model))
     assert [part.paths for part in found] == [("layers.0",), ("layers.1",)]
     assert owner_of("layers.1.experts.0.weight", {"layers.0", "layers.1"}) == "layers.1"
+
+
+def test_lists_and_dictionaries_of_modules_are_never_parts() -> None:
+    """Nobody calls them, so nothing would fetch what they hold."""
+    model = nn.Module()
+    model.stages = nn.ModuleList(nn.ModuleList(nn.Linear(2, 2) for _ in range(2)) for _ in range(2))
+    model.norms = nn.ModuleDict({"first": nn.LayerNorm(2), "last": nn.LayerNorm(2)})
+    found = [part.paths for part in parts_of(model, sizes_of(model))]
+    stages = [(f"stages.{one}.{other}",) for one in range(2) for other in range(2)]
+    assert found == [*stages, ("norms.first",), ("norms.last",)]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from modelry.nn.relative_positions import distance_buckets, relative_bias
+from modelry.nn.relative_positions import distance_buckets, relative_bias, relative_buckets
 
 
 def by_hand(distance: int, buckets: int, most: int, both_ways: bool) -> int:
@@ -35,7 +35,7 @@ def test_buckets(buckets: int, most: int, both_ways: bool) -> None:
 
 def test_a_step_is_a_row_of_the_whole() -> None:
     table = nn.Embedding(8, 3)
-    whole = relative_bias(table, new=9, most=20, both_ways=False)
-    step = relative_bias(table, new=2, seen=5, width=9, most=20, both_ways=False)
+    whole = relative_bias(table, relative_buckets(new=9, buckets=8, most=20, both_ways=False))
+    step = relative_bias(table, relative_buckets(new=2, seen=5, width=9, buckets=8, most=20, both_ways=False))
     assert whole.shape == (1, 3, 9, 9)
     assert torch.equal(step, whole[:, :, 5:7])

@@ -60,14 +60,16 @@ def blocks(model: nn.Module, path: str = "") -> Iterator[tuple[str, bool]]:
     """Yield each path that is not divided, and whether it is a tensor of a module that is.
 
     A layer is a member of a list of modules, whatever lists are inside it: the experts of a mixture and the stages of
-    a layer are added to what goes around them, so they have to be where it is.
+    a layer are added to what goes around them, so they have to be where it is. Lists and dictionaries of modules are
+    never called themselves, so their members are the parts.
     """
     prefix = f"{path}." if path else ""
     for name, _ in (*model.named_parameters(recurse=False), *model.named_buffers(recurse=False)):
         yield prefix + name, True
     listed = isinstance(model, nn.ModuleList)
     for name, child in model.named_children():
-        if not listed and any(isinstance(inner, nn.ModuleList) for inner in child.modules()):
+        inside = (child,) if listed else child.modules()
+        if any(isinstance(inner, nn.ModuleList | nn.ModuleDict) for inner in inside):
             yield from blocks(child, prefix + name)
         else:
             yield prefix + name, False

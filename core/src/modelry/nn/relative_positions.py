@@ -38,24 +38,41 @@ def distance_buckets(distance: Tensor, *, buckets: int, most: int, both_ways: bo
     return offset + torch.where(distance < near, distance, far)
 
 
-def relative_bias(
-    table: nn.Embedding, *, new: int, seen: int = 0, width: int | None = None, most: int, both_ways: bool
+def relative_buckets(
+    *,
+    new: int,
+    seen: int = 0,
+    width: int | None = None,
+    buckets: int,
+    most: int,
+    both_ways: bool,
+    device: torch.device | None = None,
 ) -> Tensor:
-    """What is added to the scores of each head, by the distance of query and key.
+    """The bucket of every query and key.
 
     Args:
-        table: (N, H).
         new: T.
         seen: slots in the cache.
         width: W; seen + T when None.
-        most, both_ways: see `distance_buckets`.
+        buckets, most, both_ways: see `distance_buckets`.
+
+    Returns:
+        (T, W) int64.
+    """
+    keys = torch.arange(seen + new if width is None else width, device=device)
+    queries = torch.arange(seen, seen + new, device=device)[:, None]
+    return distance_buckets(keys - queries, buckets=buckets, most=most, both_ways=both_ways)
+
+
+def relative_bias(table: nn.Embedding, found: Tensor) -> Tensor:
+    """What is added to the scores of each head.
+
+    Args:
+        table: (N, H).
+        found: (T, W), of `relative_buckets`.
 
     Returns:
         (1, H, T, W).
     """
-    device = table.weight.device
-    keys = torch.arange(seen + new if width is None else width, device=device)
-    queries = torch.arange(seen, seen + new, device=device)[:, None]
-    found = distance_buckets(keys - queries, buckets=table.num_embeddings, most=most, both_ways=both_ways)
     bias: Tensor = table(found)  # (T, W, H)
     return bias.permute(2, 0, 1)[None]

@@ -5,7 +5,7 @@ N = M M its places   W windows of an image   H heads
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -183,6 +183,16 @@ class SwinStage(nn.Module):
         last = number == len(config.depths) - 1
         self.downsample = None if last else SwinPatchMerging(width)
 
+    def forward(
+        self, x: Tensor, grid: tuple[int, int], weights: list[Tensor] | None, *, whole: bool
+    ) -> tuple[Tensor, Tensor, tuple[int, int]]:
+        """(B, G K, D) as it is before merging; as the next stage has it; and that one's G and K."""
+        straight, shifted = self.windows(grid, x.device, whole=whole)
+        for number, block in enumerate(self.blocks):
+            seen = weights if number == len(self.blocks) - 1 else None
+            x = block(x, shifted if number % 2 else straight, seen)
+        return x, *((x, grid) if self.downsample is None else self.downsample(x, grid))
+
     def windows(self, grid: tuple[int, int], device: torch.device, *, whole: bool) -> tuple[Windows, Windows]:
         """Those of the even and of the odd blocks. A plane no larger than a window is one window, unless `whole`."""
         side, shift = self.side, self.side // 2
@@ -236,20 +246,12 @@ class SwinEncoder(nn.Module):
             whole_windows: a plane smaller than a window is padded to one.
         """
         hidden, maps = ([x], [_as_map(x, grid)]) if keep else ([], [])
-        stage: Any
         for stage in self.layers:
-            straight, shifted = stage.windows(grid, x.device, whole=whole_windows)
-            for number, block in enumerate(stage.blocks):
-                seen = weights if number == len(stage.blocks) - 1 else None
-                x = block(x, shifted if number % 2 else straight, seen)
-            if keep and before_merging:
-                maps.append(_as_map(x, grid))
-            if stage.downsample is not None:
-                x, grid = stage.downsample(x, grid)
+            unmerged, x, after = stage(x, grid, weights, whole=whole_windows)
             if keep:
                 hidden.append(x)
-                if not before_merging:
-                    maps.append(_as_map(x, grid))
+                maps.append(_as_map(unmerged, grid) if before_merging else _as_map(x, after))
+            grid = after
         return SwinStates(x, tuple(hidden), tuple(maps))
 
 

@@ -188,6 +188,10 @@ SEEDS = {
             (MODELING, "range(config.num_hidden_layers))", "range(config.num_hidden_layers)])"),
         ],
     ),
+    "meddles-with-layers": (
+        "test_layers_alone",
+        [(MODELING, RUN, RUN + "        x = x + 0.01 * self.layers[0].input_layernorm.weight\n")],
+    ),
     "too-large": ("test_tiny_size", [(PLUGIN, '"vocab_size": 96', '"vocab_size": 9600')]),
     "missing-class": ("test_registered", [(PLUGIN, "modeling:MissingClassForSeq", "modeling:MissingClassForSeek")]),
     "nan-logits": ("test_forward", [(MODELING, RUN, RUN + "        x = x * float('nan')\n")]),

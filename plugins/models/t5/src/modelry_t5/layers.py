@@ -4,6 +4,8 @@ B batch   T new positions   S positions of the encoder's output   W keys offered
 D d_model   H num_heads   E d_kv   F d_ff
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -14,6 +16,7 @@ from modelry.nn.encoder_decoder import looked_up
 from modelry.nn.linear import Linear
 from modelry.nn.masks import Mask
 from modelry.nn.norm import RMSNorm
+from modelry.nn.relative_positions import relative_bias
 from modelry.nn.sdpa import sdpa_attention
 from modelry_t5.configuration import T5Config
 
@@ -48,6 +51,16 @@ class T5Attention(nn.Module):
         q = split_heads(self.q(x), self.heads)
         k, v = looked_up(source, self.k, self.v, self.heads, cache)  # (B, H, S, E)
         return self._mixed(q, k, v, mask)
+
+    def placed(self, mask: Mask, buckets: Tensor, dtype: torch.dtype) -> Mask:
+        """The mask with what the table says of each query and key, (T, W), in one. It is whole: nothing derives more
+        from it, which layers that are recomputed would do again."""
+        bias = relative_bias(self.relative_attention_bias, buckets).to(dtype)
+        if mask.causal:
+            bias = bias.masked_fill(torch.ones_like(buckets).triu(1).bool(), float("-inf"))
+        elif mask.allowed is not None:
+            bias = torch.where(mask.allowed, bias, float("-inf"))
+        return Mask(weights=mask.weights, bias=bias)
 
     def _mixed(self, q: Tensor, k: Tensor, v: Tensor, mask: Mask) -> Tensor:
         dropout = self.dropout if self.training else 0.0
@@ -123,6 +136,7 @@ class T5Block(nn.Module):
 
     def __init__(self, config: T5Config, *, looks: bool, biased: bool) -> None:
         super().__init__()
+        self.biased = biased
         parts: list[nn.Module] = [T5LayerSelfAttention(config, biased=biased)]
         if looks:
             parts.append(T5LayerCrossAttention(config))
@@ -132,15 +146,20 @@ class T5Block(nn.Module):
         self,
         x: Tensor,
         mask: Mask,
+        buckets: Tensor,
         source: Tensor | None = None,
         source_mask: Mask | None = None,
         cache: LayerCache | None = None,
         cross: CrossLayerCache | None = None,
-    ) -> Tensor:
+    ) -> tuple[Tensor, Mask]:
+        """What the layer makes of x, and the mask for the next one: the first layer adds the relative positions."""
+        if self.biased:
+            attention: Any = self.layer[0].SelfAttention
+            mask = attention.placed(mask, buckets, x.dtype)
         x = _finite(self.layer[0](x, mask, cache))
         if source is not None:
             x = _finite(self.layer[1](x, source, source_mask, cross))
-        return _finite(self.layer[-1](x))
+        return _finite(self.layer[-1](x)), mask
 
 
 def _finite(x: Tensor) -> Tensor:

@@ -5,9 +5,8 @@ Raffel et al. 2020, https://arxiv.org/abs/1910.10683.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from modelry.cache import Cache
@@ -22,10 +21,10 @@ from modelry.model import PreTrainedModel
 from modelry.nn.linear import Linear
 from modelry.nn.masks import Mask, bidirectional_mask, causal_mask
 from modelry.nn.norm import RMSNorm
-from modelry.nn.relative_positions import relative_bias
+from modelry.nn.relative_positions import relative_buckets
 from modelry.outputs import BaseModelOutput, BaseModelOutputWithPastAndCrossAttentions, TokenClassifierOutput
 from modelry_t5.configuration import T5Config
-from modelry_t5.layers import T5Attention, T5Block
+from modelry_t5.layers import T5Block
 from modelry_t5.start import start_weights
 
 ENCODER_SHARES = {"encoder.embed_tokens.weight": "shared.weight"}
@@ -86,7 +85,7 @@ class T5Stack(PreTrainedModel):
         weights: list[Tensor] | None = [] if wanted else None
         looks: list[Tensor] | None = [] if wanted and source is not None else None
         hidden: list[Tensor] | None = [] if output_hidden_states or self.config.output_hidden_states else None
-        mask = self._mask(x, attention_mask, cache, weights)
+        mask, buckets = self._mask(x, attention_mask, cache, weights)
         source_mask = None
         if source is not None:
             source_mask = bidirectional_mask(encoder_attention_mask, keys=source.shape[1], weights=looks)
@@ -95,7 +94,7 @@ class T5Stack(PreTrainedModel):
         for block, held, held_cross in zip(self.block, nothing if cache is None else cache, cross, strict=True):
             if hidden is not None:
                 hidden.append(x)
-            x = block(x, mask, source, source_mask, held, held_cross)
+            x, mask = block(x, mask, buckets, source, source_mask, held, held_cross)
         if cache is not None:
             cache.advance(x.shape[1])
         x = self.dropout(self.final_layer_norm(x))
@@ -109,29 +108,24 @@ class T5Stack(PreTrainedModel):
 
     def _mask(
         self, x: Tensor, attention_mask: Tensor | None, cache: Cache | None, weights: list[Tensor] | None
-    ) -> Mask:
-        """Who sees whom, with the relative positions of the first layer's table, (1, H, T, W)."""
+    ) -> tuple[Mask, Tensor]:
+        """Who sees whom, and (T, W) the row of the first layer's table for every query and key."""
         new, seen = x.shape[1], 0 if cache is None else cache.seen
         width = new if cache is None else cache.width_after(new)
         if self.decoder:
             plain = causal_mask(attention_mask, new=new, seen=seen, width=width, device=x.device)
         else:
             plain = bidirectional_mask(attention_mask, keys=new)
-        first: Any = self.block[0]
-        attention: T5Attention = first.layer[0].SelfAttention
-        bias: Tensor = relative_bias(
-            attention.relative_attention_bias,
+        buckets = relative_buckets(
             new=new,
             seen=seen,
             width=width,
+            buckets=self.config.relative_attention_num_buckets,
             most=self.config.relative_attention_max_distance,
             both_ways=not self.decoder,
-        ).to(x.dtype)
-        if plain.allowed is not None:
-            bias = torch.where(plain.allowed, bias, float("-inf"))
-        elif plain.causal:
-            bias = bias.masked_fill(x.new_ones(new, new).triu(1).bool(), float("-inf"))
-        return Mask(weights=weights, bias=bias)  # whole already: layers that are recomputed do nothing twice
+            device=x.device,
+        )
+        return Mask(plain.allowed, causal=plain.causal, weights=weights), buckets
 
 
 class T5Encoder(T5Stack):

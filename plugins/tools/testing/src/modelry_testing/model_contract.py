@@ -15,6 +15,7 @@ from modelry_testing.models import (
     dividing,
     generating,
     padding,
+    placing,
     precision,
     reference,
     running,
@@ -182,6 +183,11 @@ class ModelContract(PluginContract):
     def test_attention_backends(self) -> None:
         """Eager and sdpa attention agree."""
         running.attention_backends(self.subject())
+
+    @check(after=_RUNS)
+    def test_layers_alone(self) -> None:
+        """Every layer is called, and its weights are used by it alone, so that they can come when its turn has come."""
+        placing.layers_alone(self.subject())
 
     @check(after=_RUNS)
     def test_resized_vocabulary(self) -> None:
