@@ -174,3 +174,20 @@ def test_stop_strings(both, straddles):
     theirs = other.generate(PROMPTS, tokenizer=tokenizer, **options)
     assert torch.equal(mine, theirs)
     assert not torch.equal(mine, plain[:, : mine.shape[1]])
+
+
+@pytest.mark.parametrize("cache", ["dynamic", "static"])
+def test_attentions_and_hidden_states_of_each_pass_are_equal(both, cache):
+    """As wide as the text: what a cache keeps free behind it is not in them."""
+    ours, other = both
+    options = options_of({"return_dict_in_generate": True, "output_attentions": True, "output_hidden_states": True})
+    for model in both:
+        model.set_attn_implementation("eager")
+    try:
+        mine = ours.generate(PROMPTS[1:2], **{**options, "attention_mask": None, "max_new_tokens": 4}, cache=cache)
+        theirs = other_generates(other, PROMPTS[1:2], **{**options, "attention_mask": None, "max_new_tokens": 4})
+    finally:
+        for model in both:
+            model.set_attn_implementation("sdpa")
+    for name in ("attentions", "hidden_states"):
+        torch.testing.assert_close(getattr(mine, name), getattr(theirs, name), rtol=1e-4, atol=1e-4)

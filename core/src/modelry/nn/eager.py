@@ -40,5 +40,5 @@ def eager_attention(
     if dropout:
         weights = F.dropout(weights, dropout)
     if mask.weights is not None:
-        mask.weights.append(weights.reshape(rows, heads, new, -1))
+        mask.weights.append(weights.reshape(rows, heads, new, -1)[..., : mask.used])
     return torch.matmul(weights, v).reshape(rows, heads, new, size)

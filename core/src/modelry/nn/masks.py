@@ -28,7 +28,8 @@ class Mask:
             `causal`, at everything up to themselves, or where `sight` says it, of which the table is then made when it
             is first asked for. Every query may look somewhere, so no softmax is empty.
         causal: W = T and query i sees keys 0 to i. A backend may then use its own causal form instead of a tensor.
-        weights: a list to which the layers append their attention weights (B, H, T, W); None where nobody wants them.
+        weights: a list to which the layers append their attention weights (B, H, T, W), without the unused tail
+            of a cache; None where nobody wants them.
         earlier: where not None, what `allowed` says in fewer words: every query sees the first `earlier` keys, and
             of the T behind them those up to itself. A backend may then do without a tensor.
         parts: the same in pieces, or what makes them of the mask when they are first asked for. What lies outside of
@@ -67,6 +68,11 @@ class Mask:
         if self._allowed is None and self.sight is not None:
             self._allowed = self.sight.table()
         return self._allowed
+
+    @property
+    def used(self) -> int | None:
+        """Keys offered before the unused tail of a cache; None: all of them, as far as is known."""
+        return None if self.sight is None else self.sight.end - self.sight.first
 
     @property
     def parts(self) -> list[Part] | None:
