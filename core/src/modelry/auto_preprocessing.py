@@ -97,9 +97,9 @@ class AutoTokenizer(_AutoPreprocessor):
 
 
 class AutoImageProcessor(_AutoPreprocessor):
-    """Images to arrays."""
+    """Images to arrays; of a family that reads nothing but videos, their frames, as its files have it."""
 
-    roles = ("image-processor",)
+    roles = ("image-processor", "video-processor")
 
 
 class AutoVideoProcessor(_AutoPreprocessor):

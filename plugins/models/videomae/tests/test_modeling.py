@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from modelry import AutoImageProcessor, AutoVideoProcessor
 from modelry.errors import ConfigError
 from modelry_videomae import VideoMAEConfig, VideoMAEForPreTraining, VideoMAEForVideoClassification, VideoMAEModel
 from modelry_videomae.modeling import sinusoids
@@ -147,3 +148,16 @@ def test_older_configurations_say_the_bias_otherwise() -> None:
     config = VideoMAEConfig(qkv_bias=False)
     assert config.qv_bias is False
     assert config.to_dict()["qv_bias"] is False
+
+
+def test_its_frames_are_read_by_either_name(tmp_path: Any) -> None:
+    """Published examples load VideoMAE's processor through AutoImageProcessor."""
+    (tmp_path / "config.json").write_text('{"model_type": "videomae"}', encoding="utf-8")
+    (tmp_path / "preprocessor_config.json").write_text(
+        '{"feature_extractor_type": "VideoMAEFeatureExtractor", "size": 16, "do_center_crop": true, "crop_size": 16}',
+        encoding="utf-8",
+    )
+    frames = [torch.zeros(3, 20, 24, dtype=torch.uint8)] * 4
+    found = AutoImageProcessor.from_pretrained(tmp_path)
+    assert type(found) is type(AutoVideoProcessor.from_pretrained(tmp_path))
+    assert found(frames, return_tensors="pt")["pixel_values"].shape == (1, 4, 3, 16, 16)
