@@ -168,6 +168,10 @@ def chat(**image: Any) -> list[dict[str, Any]]:
     ]
 
 
+INPUTS = {"tokenize": True, "return_dict": True}
+"""Words for what the model reads and not the text, as published."""
+
+
 def test_chats_bring_their_images(llava: LlavaProcessor, tmp_path: Path) -> None:
     path = tmp_path / "red.png"
     RED.save(path)
@@ -175,24 +179,26 @@ def test_chats_bring_their_images(llava: LlavaProcessor, tmp_path: Path) -> None
     RED.save(buffer, "PNG")
     encoded = base64.b64encode(buffer.getvalue()).decode()
     prompt = "SYSTEM: be kind\nUSER: <image>what is it?\nASSISTANT:"
-    assert llava.apply_chat_template(chat(image=RED), tokenize=False, add_generation_prompt=True) == prompt
+    assert llava.apply_chat_template(chat(image=RED), add_generation_prompt=True) == prompt
     expected = llava([prompt], RED, return_tensors="np")
     served = chat()
     served[1]["content"][0] = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{encoded}"}}
     chats = [chat(image=RED), chat(path=path), chat(url=str(path)), chat(base64=encoded), chat(image=np.asarray(RED))]
     for messages in [*chats, served]:
         before = repr(messages)
-        found = llava.apply_chat_template(messages, add_generation_prompt=True, return_tensors="np")
+        found = llava.apply_chat_template(messages, add_generation_prompt=True, **INPUTS, return_tensors="np")
         assert set(found) == set(expected)
         for name in expected:
             np.testing.assert_array_equal(found[name], expected[name])
         assert repr(messages) == before, "the user's messages are left alone"
-    ids = llava.apply_chat_template(chat(image=RED), add_generation_prompt=True, return_dict=False)
+    ids = llava.apply_chat_template(chat(image=RED), add_generation_prompt=True, tokenize=True)
     assert ids == expected["input_ids"].tolist()
-    several = llava.apply_chat_template([chat(image=RED), chat(image=BLUE)], padding=True, return_tensors="pt")
+    several = llava.apply_chat_template(
+        [chat(image=RED), chat(image=BLUE)], padding=True, **INPUTS, return_tensors="pt"
+    )
     assert several["pixel_values"].shape == (2, 3, 28, 28)
     plain = [{"role": "user", "content": "hello"}]
-    assert "pixel_values" not in llava.apply_chat_template(plain)
+    assert "pixel_values" not in llava.apply_chat_template(plain, **INPUTS)
 
 
 def test_chats_with_films(films: FilmProcessor) -> None:
@@ -201,10 +207,11 @@ def test_chats_with_films(films: FilmProcessor) -> None:
         {"role": "user", "content": [{"type": "video", "video": film}, {"type": "text", "text": "and"}]},
         {"role": "user", "content": [{"type": "image", "image": BLUE}]},
     ]
-    found = films.apply_chat_template(messages, num_frames=2, return_tensors="np")
+    found = films.apply_chat_template(messages, num_frames=2, **INPUTS, return_tensors="np")
     assert found["pixel_values_videos"].shape == (1, 2, 3, 8, 8)
     assert found["pixel_values"].shape == (1, 3, 8, 8)
-    both = films.apply_chat_template([messages, messages], processor_kwargs={"num_frames": 3}, return_tensors="np")
+    three = {"num_frames": 3}
+    both = films.apply_chat_template([messages] * 2, processor_kwargs=three, **INPUTS, return_tensors="np")
     assert both["pixel_values_videos"].shape == (2, 3, 3, 8, 8)
 
 
@@ -212,14 +219,14 @@ def test_chats_that_are_none(llava: LlavaProcessor) -> None:
     with pytest.raises(PreprocessorError, match="a part of type 'image' carries image and url; give one of them"):
         llava.apply_chat_template(chat(image=RED, url="http://x"))
     with pytest.raises(PreprocessorError, match="has 1 placeholders '<image>', and 0 image inputs"):
-        llava(llava.apply_chat_template(chat(), tokenize=False))
+        llava(llava.apply_chat_template(chat()))
     silent = "{% for message in messages %}{{ message.role }}{% endfor %}"
     with pytest.raises(PreprocessorError, match="has 0 placeholders '<image>', and 1 image inputs"):
-        llava.apply_chat_template(chat(image=RED), chat_template=silent)
+        llava.apply_chat_template(chat(image=RED), chat_template=silent, tokenize=True)
     with pytest.raises(PreprocessorError, match="return_assistant_tokens_mask is for chats of text"):
-        llava.apply_chat_template(chat(image=RED), return_assistant_tokens_mask=True)
+        llava.apply_chat_template(chat(image=RED), return_assistant_tokens_mask=True, tokenize=True)
     with pytest.raises(PreprocessorError, match=r"images\[0\]\[0\] is 'nowhere.png': no such file"):
-        llava.apply_chat_template(chat(url="nowhere.png"))
+        llava.apply_chat_template(chat(url="nowhere.png"), tokenize=True)
     for nothing in ([], "hello", [3]):
         with pytest.raises(PreprocessorError):
             llava.apply_chat_template(nothing)

@@ -134,6 +134,8 @@ class ImageTextPipeline(ContinuingPipeline[P]):
             add_generation_prompt=not continues,
             continue_final_message=continues,
             processor_kwargs=parameters.processor_kwargs,
+            tokenize=True,
+            return_dict=True,
             return_tensors="pt",
             **parameters.chat_template_kwargs,
         )

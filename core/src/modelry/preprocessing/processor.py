@@ -160,8 +160,8 @@ class Processor(Preprocessor):
         conversation: Any,
         *,
         chat_template: str | None = None,
-        tokenize: bool = True,
-        return_dict: bool = True,
+        tokenize: bool = False,
+        return_dict: bool = False,
         return_tensors: str | None = None,
         return_assistant_tokens_mask: bool = False,
         processor_kwargs: Mapping[str, Any] | None = None,
@@ -172,7 +172,7 @@ class Processor(Preprocessor):
 
         Args:
             conversation: messages or lists of such; see modelry.preprocessing.chat_media for their parts.
-            tokenize: False returns text.
+            tokenize: return the inputs and not the text: with return_dict all of them, without it their ids.
             processor_kwargs: options of this processor's call (padding, num_frames …).
             options: for the template, and for the call where the tokenizer's apply_chat_template or a part knows them.
 

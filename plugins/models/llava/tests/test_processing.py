@@ -64,7 +64,8 @@ def test_a_chat_is_answered(folder: Path) -> None:
     processor: Any = AutoProcessor.from_pretrained(folder)
     model = AutoModelForImageTextToText.from_pretrained(folder)
     content = [{"type": "image", "image": photo()}, {"type": "text", "text": "what is this"}]
-    inputs = processor.apply_chat_template([{"role": "user", "content": content}], return_tensors="pt")
+    chat = [{"role": "user", "content": content}]
+    inputs = processor.apply_chat_template(chat, tokenize=True, return_dict=True, return_tensors="pt")
     answer = model.generate(**inputs, max_new_tokens=5, min_new_tokens=5, do_sample=False)
     assert answer.shape == (1, inputs["input_ids"].shape[1] + 5)
     with torch.inference_mode():

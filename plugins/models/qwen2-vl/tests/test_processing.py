@@ -90,7 +90,7 @@ def test_a_chat_is_answered(folder: Path) -> None:
     ]
     chat = [{"role": "user", "content": content}]
     clock = {"fps": 2, "video_metadata": {"fps": 4}}
-    inputs = processor.apply_chat_template(chat, return_tensors="pt", **clock)
+    inputs = processor.apply_chat_template(chat, tokenize=True, return_dict=True, return_tensors="pt", **clock)
     assert inputs["video_grid_thw"].tolist() == [[2, 4, 8]]
     answer = model.generate(**inputs, max_new_tokens=5, min_new_tokens=5, do_sample=False)
     with torch.inference_mode():

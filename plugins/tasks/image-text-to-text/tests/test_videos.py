@@ -42,9 +42,12 @@ def test_every_form_of_a_video(watch: Any, path: Path) -> None:
         assert watch(**named, return_full_text=False)[0]["generated_text"] == expected
 
 
+INPUTS = {"tokenize": True, "return_dict": True, "return_tensors": "pt", "add_generation_prompt": True}
+
+
 def test_it_is_what_the_model_answers(watch: Any) -> None:
     chat = asked({"type": "video", "video": FILM}, {"type": "image", "image": picture(16, 40)})
-    inputs = watch.processor.apply_chat_template(chat, return_tensors="pt", add_generation_prompt=True)
+    inputs = watch.processor.apply_chat_template(chat, **INPUTS)
     assert "video_grid_thw" in inputs
     assert "image_grid_thw" in inputs
     ids = watch.model.generate(**inputs, max_new_tokens=6, min_new_tokens=6, do_sample=False)
@@ -52,7 +55,7 @@ def test_it_is_what_the_model_answers(watch: Any) -> None:
     assert found == ids[0].tolist()
     other = asked({"type": "video", "video": FILM[::-1]}, {"type": "image", "image": picture(16, 40)})
     with torch.inference_mode():
-        changed = watch.processor.apply_chat_template(other, return_tensors="pt", add_generation_prompt=True)
+        changed = watch.processor.apply_chat_template(other, **INPUTS)
         assert not torch.equal(watch.model(**changed).logits, watch.model(**inputs).logits)
 
 
