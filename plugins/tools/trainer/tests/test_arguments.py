@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from modelry_trainer import TrainingArguments
+from modelry_trainer import Seq2SeqTrainingArguments, TrainingArguments
 from modelry_trainer.errors import ArgumentsError
 from modelry_trainer.unbuilt import UNBUILT
 
@@ -16,8 +16,8 @@ DERIVED = {"output_dir", "report_to", "activation_checkpointing", "gradient_chec
 def test_names_and_defaults_are_the_ecosystems() -> None:
     logging.getLogger("transformers").setLevel(logging.ERROR)
     transformers = pytest.importorskip("transformers")
-    ours = TrainingArguments()
-    for field in dataclasses.fields(transformers.TrainingArguments):
+    ours = Seq2SeqTrainingArguments()
+    for field in dataclasses.fields(transformers.Seq2SeqTrainingArguments):
         if field.name in DERIVED:
             continue
         made = field.default_factory is not dataclasses.MISSING

@@ -14,7 +14,7 @@ from torch import nn
 from modelry.errors import ModelryWarning, OutOfMemory
 from modelry_trainer import Trainer, TrainingArguments
 from modelry_trainer.checkpoints import folders
-from modelry_trainer.errors import BadRow, MetricFailed, SaveFailed
+from modelry_trainer.errors import ArgumentsError, BadRow, LossIsNaN, MetricFailed, SaveFailed
 
 Make = Callable[..., Trainer]
 
@@ -115,3 +115,54 @@ def test_output_that_is_a_file(slope: nn.Module, points: list[Any], train: Make,
     with pytest.raises(SaveFailed, match="Name a folder that can be written in output_dir"):
         train(slope, points, max_steps=1, save_strategy="steps", save_steps=1)
     assert (tmp_path / "out").read_text() == "mine"
+
+
+@pytest.mark.parametrize(("values", "counted"), [({}, None), ({"nan_loss": "skip"}, 3)])
+def test_gradients_that_are_no_numbers_and_are_not_clipped(
+    values: dict[str, Any], counted: int | None, slope: nn.Module, points: list[Any], train: Make
+) -> None:
+    """The loss is one; only the length of the gradients says it."""
+
+    def measure(outputs: Any, labels: torch.Tensor, num_items_in_batch: Any) -> torch.Tensor:
+        weight: Any = slope.weight
+        loss: torch.Tensor = (outputs["logits"] - labels).square().sum() / num_items_in_batch
+        return loss + (weight * 0).square().sum().sqrt()  # a root has no slope at 0
+
+    more = {"compute_loss_func": measure}
+    if counted is None:
+        with pytest.raises(LossIsNaN, match="the norm of the gradients is nan in step 1"):
+            train(slope, points, max_steps=3, max_grad_norm=0, more=more)
+    else:
+        with pytest.warns(ModelryWarning, match="the step is left out"):
+            trainer = train(slope, points, max_steps=3, max_grad_norm=0, more=more, **values)
+        assert trainer.state.skipped_steps == counted
+    assert torch.isfinite(slope.weight).all()  # type: ignore[arg-type]  # a parameter
+
+
+def test_things_of_another_kind(slope: nn.Module, points: list[Any], train: Make) -> None:
+    with pytest.raises(ArgumentsError, match=r"args is a dict: give Trainer a modelry.TrainingArguments"):
+        Trainer(slope, {"output_dir": "out"})  # type: ignore[arg-type]
+    with pytest.raises(ArgumentsError, match="a callback is 'early', which listens to no event"):
+        train(slope, points, more={"callbacks": ["early"]})
+    with pytest.raises(ArgumentsError, match="no eval_dataset 'hard': the trainer's eval_dataset has 'easy'"):
+        train(slope, points, run=False, more={"eval_dataset": {"easy": points}}).evaluate("hard")
+
+
+@pytest.mark.parametrize(
+    "labels", [torch.tensor(0.5), torch.tensor([1, 2, 0, 1, 2]), None], ids=["float", "two", "none"]
+)
+def test_labels_that_cannot_be_smoothed(labels: Any, make_toy: Any, texts: list[Any], train: Make) -> None:
+    rows = [{"input_ids": row["input_ids"], **({} if labels is None else {"labels": labels})} for row in texts]
+    with pytest.raises(ArgumentsError, match=r"label_smoothing_factor is 0.1, and .*leave it out"):
+        train(make_toy(), rows, label_smoothing_factor=0.1)
+
+
+def test_weights_that_cannot_learn(make_toy: Any, texts: list[Any], train: Make) -> None:
+    with pytest.raises(ArgumentsError, match=r"weights that learn are float16.*Load the model with dtype='float32'"):
+        train(make_toy().half(), texts, fp16=True)
+    packed = make_toy()
+    packed.hf_quantizer = object()
+    with pytest.raises(ArgumentsError, match=r"packed .quantization., which do not learn: add an adapter"):
+        train(packed, texts)
+    packed.model.requires_grad_(False)  # what is left has been chosen
+    train(packed, texts, max_steps=1)

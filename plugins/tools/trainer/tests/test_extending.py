@@ -174,3 +174,10 @@ def test_metrics_of_several_data_sets_and_of_batches(slope: nn.Module, points: l
     metrics = trainer.evaluate()
     assert seen == [3, 8, 3]
     assert (metrics["eval_few_rows"], metrics["eval_more_rows"]) == (3, 14)
+    assert trainer.evaluate("few")["eval_rows"] == 17  # one by its name; all that were measured so far
+
+
+def test_every_row_of_a_stream_is_evaluated(slope: nn.Module, points: list[Any], train: Make) -> None:
+    trainer = train(slope, points, run=False, dataloader_drop_last=True)
+    wanted = trainer.evaluate(points[:11])["eval_loss"]
+    assert trainer.evaluate(iter(points[:11]))["eval_loss"] == pytest.approx(wanted)

@@ -306,6 +306,21 @@ class TrainingArguments(ScriptArguments):
 PLATEAU = "reduce_lr_on_plateau"
 
 
+def checked(args: Any) -> TrainingArguments:
+    """What a trainer was given: checked again, for it may have been edited since it was made. None: all defaults.
+
+    Raises:
+        ArgumentsError: it is something else, or has come to contradict itself.
+    """
+    if args is None:
+        return TrainingArguments()
+    if not isinstance(args, TrainingArguments):
+        kind = f"{type(args).__module__}.{type(args).__qualname__}".removeprefix("builtins.")
+        raise ArgumentsError(f"args is a {kind}: give Trainer a modelry.TrainingArguments, which has the same names")
+    type(args)(**args.model_dump())
+    return args
+
+
 def round_up(part: float, whole: int) -> int:
     """How many steps a part of all steps is."""
     return -int(-part * whole // 1)

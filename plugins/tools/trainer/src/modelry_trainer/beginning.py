@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import nn
 
 from modelry_trainer.checkpoints.folders import clear_strays
@@ -28,8 +29,9 @@ def switch_on(model: nn.Module, args: "TrainingArguments") -> None:
     """Recomputed activations and compilation, where they are asked for.
 
     Raises:
-        ArgumentsError: the model cannot recompute.
+        ArgumentsError: the model cannot recompute, or learn.
     """
+    _refuse_what_cannot_learn(model, args)
     sharding = args.sharding
     if args.checkpoints_activations or (sharding is not None and sharding.activation_checkpointing):
         enable: Any = getattr(model, "gradient_checkpointing_enable", None)
@@ -38,3 +40,18 @@ def switch_on(model: nn.Module, args: "TrainingArguments") -> None:
         enable(gradient_checkpointing_kwargs=args.checkpointing_options)
     if args.torch_compile:
         model.compile(backend=args.torch_compile_backend or "inductor", mode=args.torch_compile_mode)
+
+
+def _refuse_what_cannot_learn(model: nn.Module, args: "TrainingArguments") -> None:
+    numbers = [one for one in model.parameters() if one.is_floating_point()]
+    learning = [one for one in numbers if one.requires_grad]
+    if getattr(model, "hf_quantizer", None) is not None and len(learning) == len(numbers):
+        raise ArgumentsError(
+            f"the layers of {type(model).__name__} are packed (quantization), which do not learn: add an adapter "
+            "(peft.get_peft_model), or freeze all parameters but those that shall learn"
+        )
+    if args.fp16 and any(one.dtype == torch.float16 for one in learning):
+        raise ArgumentsError(
+            "fp16 is True and the weights that learn are float16: small changes would be lost in them. Load the model "
+            "with dtype='float32'; with fp16 its products run in float16"
+        )

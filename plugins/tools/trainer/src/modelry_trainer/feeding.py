@@ -98,7 +98,7 @@ class BatchLoader:
                 stacklevel=4,
             )
         if order is None:
-            rows: Any = _Stream(data, what, dealing, drop_last=args.dataloader_drop_last)
+            rows: Any = _Stream(data, what, dealing, drop_last=args.dataloader_drop_last and not dealing.filled)
             options.update(batch_size=None)
         else:
             rows = _Rows(data, what, args.order_seed)

@@ -1,6 +1,7 @@
 """The loaders of a trainer: which collator, which columns, which order."""
 
 import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from modelry_trainer.sampling import Dealing, EpochOrder
 if TYPE_CHECKING:
     from modelry_trainer.trainer import Trainer
 
-__all__ = ["default_collator", "evaluation_loader", "save_preprocessor", "training_loader"]
+__all__ = ["chosen_rows", "default_collator", "evaluation_loader", "save_preprocessor", "training_loader"]
 
 
 def default_collator(processing_class: Any) -> Collate:
@@ -90,6 +91,22 @@ def evaluation_loader(trainer: "Trainer", data: Any, what: str) -> BatchLoader:
             filled=True,
         )
     return _loader(trainer, data, what, order, Dealer(size, world.data_size, world.data_rank, filled=True))
+
+
+def chosen_rows(own: Any, asked: Any) -> Any:
+    """The data set to evaluate: the one asked for, one of the trainer's own by its name, or the trainer's own.
+
+    Raises:
+        ArgumentsError: there is none.
+    """
+    if isinstance(asked, str):
+        if not isinstance(own, Mapping) or asked not in own:
+            names = ", ".join(map(repr, own)) if isinstance(own, Mapping) else "no names"
+            raise ArgumentsError(f"there is no eval_dataset {asked!r}: the trainer's eval_dataset has {names}")
+        return own[asked]
+    if own is None and asked is None:
+        raise ArgumentsError("evaluate() needs an eval_dataset: give one to it or to Trainer")
+    return own if asked is None else asked
 
 
 def _loader(trainer: "Trainer", data: Any, what: str, order: EpochOrder | None, dealing: Dealing) -> BatchLoader:

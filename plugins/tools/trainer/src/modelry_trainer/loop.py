@@ -176,7 +176,7 @@ class Loop:
         loss = self.gradients.of_step(group)
         if scaler is not None:
             scaler.unscale_(optimizer)
-        self.norm = self._clipped() if trainer.args.max_grad_norm > 0 else None
+        self.norm = self._clipped()
         measured = math.isfinite(loss) and (scaler is not None or self.norm is None or math.isfinite(self.norm))
         self.rate = trainer.get_learning_rate()
         if measured:
@@ -198,10 +198,14 @@ class Loop:
         trainer.model.zero_grad()
 
     def _clipped(self) -> float:
-        parameters, limit = self.trainer.model.parameters(), self.trainer.args.max_grad_norm
-        if self.trainer.world.mesh is None:
-            return float(torch.nn.utils.clip_grad_norm_(parameters, limit))
-        return clip(parameters, limit)
+        """The length of the gradients, before they are clipped where that is asked for."""
+        parameters, limit = self.trainer.model.parameters(), self.trainer.args.max_grad_norm or math.inf
+        if self.trainer.world.mesh is not None:
+            return clip(parameters, limit)
+        if limit == math.inf:
+            grads = [one.grad for one in parameters if one.grad is not None]
+            return float(torch.nn.utils.get_total_norm(grads))
+        return float(torch.nn.utils.clip_grad_norm_(parameters, limit))
 
     def _count(self, loss: float) -> None:
         place = self.place

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from modelry.heads.losses import IGNORED
+from modelry_trainer.errors import ArgumentsError
 
 
 def smoothed_cross_entropy(
@@ -25,7 +26,16 @@ def smoothed_cross_entropy(
         smoothing: in [0, 1).
         shifted: compare each position with the next one's label.
         num_items_in_batch: labels that count in all parts of the batch; the mean over these ones when None.
+
+    Raises:
+        ArgumentsError: labels are no classes, or not one for each place.
     """
+    if labels.is_floating_point() or logits.shape[:-1] != labels.shape:
+        raise ArgumentsError(
+            f"label_smoothing_factor is {smoothing:g}, and labels are {str(labels.dtype).removeprefix('torch.')} of "
+            f"shape {tuple(labels.shape)} for scores of {tuple(logits.shape)}: it smooths one class for each score of "
+            "classes; leave it out"
+        )
     if shifted:
         logits, labels = logits[..., :-1, :], labels[..., 1:]
     flat, wanted = logits.flatten(0, -2).float(), labels.flatten()

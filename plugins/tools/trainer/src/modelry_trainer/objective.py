@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from modelry_trainer import accumulation
-from modelry_trainer.errors import TrainingError
+from modelry_trainer.errors import ArgumentsError, TrainingError
 from modelry_trainer.losses import smoothed_cross_entropy
 from modelry_trainer.unpadding import keeps_texts_apart, without_padding
 
@@ -41,7 +41,7 @@ def model_loss(
     given = dict(inputs)
     if "use_cache" in parameters:
         given.setdefault("use_cache", args.use_cache)
-    smooth = args.label_smoothing_factor and given.get("labels") is not None
+    smooth = args.label_smoothing_factor > 0
     whole = num_items_in_batch is not None
     if not smooth and func is None:
         divided = whole and accumulation.takes_item_count(model)
@@ -52,6 +52,11 @@ def model_loss(
         outputs = model(**given)
         return _loss_of(outputs, given), outputs, divided
     labels: Any = given.get("labels")
+    if smooth and labels is None:
+        raise ArgumentsError(
+            f"label_smoothing_factor is {args.label_smoothing_factor:g}, and a batch has no 'labels' "
+            f"({', '.join(inputs)}): leave it out, or make the loss yourself"
+        )
     if "decoder_input_ids" not in parameters or "decoder_input_ids" in given:  # which are made of the labels
         given.pop("labels", None)
     outputs = model(**given)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from modelry_trainer import precision
 from modelry_trainer.accumulation import unwrapped
-from modelry_trainer.arguments import TrainingArguments
+from modelry_trainer.arguments import TrainingArguments, checked
 from modelry_trainer.beginning import begin_in, switch_on
 from modelry_trainer.callbacks.events import CallbackHandler
 from modelry_trainer.callbacks.standard import standard_callbacks
@@ -27,7 +27,7 @@ from modelry_trainer.distributed.world import world_of
 from modelry_trainer.ending import finished
 from modelry_trainer.errors import ArgumentsError, TrainingError
 from modelry_trainer.evaluation import at_rest, evaluate_over
-from modelry_trainer.loaders import default_collator, evaluation_loader, save_preprocessor, training_loader
+from modelry_trainer.loaders import chosen_rows, default_collator, evaluation_loader, save_preprocessor, training_loader
 from modelry_trainer.loop import Loop, new_state, plan
 from modelry_trainer.neftune import noisy_embeddings
 from modelry_trainer.objective import model_loss
@@ -82,8 +82,7 @@ class Trainer(Surroundings):
         optimizer_cls_and_kwargs: tuple[type, dict[str, Any]] | None = None,
         preprocess_logits_for_metrics: Callable[[Any, Any], Any] | None = None,
     ) -> None:
-        self.args = TrainingArguments() if args is None else args
-        type(self.args)(**self.args.model_dump())  # it may have been edited: checked again
+        self.args = checked(args)
         if (model is None) == (model_init is None):
             raise ArgumentsError("give Trainer either a model or a model_init")
         if optimizer_cls_and_kwargs is not None and optimizers[0] is not None:
@@ -236,11 +235,8 @@ class Trainer(Surroundings):
         return training_loader(self, self.train_dataset)
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
-        """Batches for evaluation."""
-        data = self.eval_dataset if eval_dataset is None else eval_dataset
-        if data is None:
-            raise ArgumentsError("evaluate() needs an eval_dataset: give one to it or to Trainer")
-        return evaluation_loader(self, data, "eval data set")
+        """Batches for evaluation, of a data set or of the one of that name."""
+        return evaluation_loader(self, chosen_rows(self.eval_dataset, eval_dataset), "eval data set")
 
     def get_test_dataloader(self, test_dataset: Any) -> Any:
         """Batches for prediction."""

@@ -19,6 +19,7 @@ UNBUILT: Mapping[str, Any] = MappingProxyType(
         "accelerator_config": None,
         "deepspeed": None,
         "skip_memory_metrics": True,
+        "sortish_sampler": False,
     }
 )
 """Name to the ecosystem's default."""
@@ -27,6 +28,7 @@ _INSTEAD = {
     "deepspeed": "fsdp divides a model over processes too",
     "use_liger_kernel": "its kernels replace parts of another library's classes; torch_compile fuses ours",
     "skip_memory_metrics": "each line that is logged has memory_gb, the most memory taken so far",
+    "sortish_sampler": "train_sampling_strategy='group_by_length' puts rows of similar length together",
     "liger_kernel_config": "leave it out, with use_liger_kernel",
     "optim_target_modules": "no optimizer here works on chosen modules; give Trainer optimizers, or optim='muon'",
     "accelerator_config": "its fields have names of their own here: gradient_accumulation_steps, dataloader_drop_last",

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from modelry_trainer.errors import ArgumentsError
 from modelry_trainer.state import TrainerControl, TrainerState
 
 if TYPE_CHECKING:
@@ -63,8 +64,15 @@ class CallbackHandler:
             self.add(one)
 
     def add(self, callback: Any) -> None:
-        """Add a listener, or a class of listeners that is made without arguments."""
-        self.callbacks.append(callback() if isinstance(callback, type) else callback)
+        """Add a listener, or a class of listeners that is made without arguments.
+
+        Raises:
+            ArgumentsError: it listens to nothing.
+        """
+        made = callback() if isinstance(callback, type) else callback
+        if not any(hasattr(made, event) for event in EVENTS):
+            raise ArgumentsError(f"a callback is {made!r:.60}, which listens to no event: give a TrainerCallback")
+        self.callbacks.append(made)
 
     def pop(self, callback: Any) -> Any:
         """Take a listener out, by itself or by its class; None where there is none."""
