@@ -130,7 +130,8 @@ def build_quantizer(quantization: object, *, where: object, plugin: str | None =
         return quantizer_class(parameters_class(**values))
     except ValidationError as error:
         wrong = "; ".join(
-            f"{'.'.join(map(str, one['loc']))} is {one['input']!r}: {one['msg']}" for one in error.errors()
+            f"{'.'.join(map(str, one['loc'])) or 'it'} is {one['input']!r}: {one['msg'].removeprefix('Value error, ')}"
+            for one in error.errors()
         )
         raise QuantizationError(f"{where}: quantization {name}: {wrong}") from error
 
@@ -145,8 +146,10 @@ def settled(given: object, stored: object, *, where: object) -> tuple[Quantizer,
     Raises:
         QuantizationError: it is packed already, with another scheme or other parameters than those given.
     """
-    if stored is None or given is None:
-        return build_quantizer(given if stored is None else stored, where=where), given is None
+    if stored is None:
+        return build_quantizer(given, where="quantization="), False
+    if given is None:
+        return build_quantizer(stored, where=where), True
     name, wanted = quantizer_name(stored, where=where), quantizer_name(given, where=where)
     what_to_do = "load it without quantization=, or take the checkpoint it was made of"
     if name != wanted:

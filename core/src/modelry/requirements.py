@@ -48,7 +48,10 @@ def require_plugins(
         needed.append(("quantizers", quantizer_name(quantization, where=where)))
     attending = [] if attention is None else names_of(attention)
     needed += [("attention", name) for name in attending]
-    registry.require(needed, asked_by=str(where), plugin=plugin)
+    by_call = ["quantization="] if quantization is not None and not values.get("quantization_config") else []
+    by_call += ["attn_implementation="] if attending else []
+    asked_by = f"{where} with {' and '.join(by_call)}" if by_call else str(where)
+    registry.require(needed, asked_by=asked_by, plugin=plugin)
     for name in attending:
         backend(name)
     first = plugin if family else None

@@ -197,3 +197,10 @@ def test_the_scheme_in_a_file_of_its_own(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "packed" / "quantize_config.json").write_text("[]")
     with pytest.raises(ConfigError, match=r"quantize_config\.json holds a list"):
         AutoModelForCausalLM.from_pretrained(tmp_path / "packed")
+
+
+def test_an_error_names_the_argument_and_not_a_file_that_says_nothing(folder: Path) -> None:
+    with pytest.raises(QuantizationError, match="^quantization=: quantization toy8: levels is 'many': "):
+        AutoModelForCausalLM.from_pretrained(folder, quantization={"quant_method": "toy8", "levels": "many"})
+    with pytest.raises(UnknownName, match="config.json with quantization= asks for quantization method 'nope'"):
+        AutoModelForCausalLM.from_pretrained(folder, quantization="nope")
