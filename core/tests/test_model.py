@@ -1,5 +1,6 @@
 """What every model can do besides forward."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -173,6 +174,23 @@ def test_gradient_checkpointing_changes_no_gradient(monkeypatch: pytest.MonkeyPa
     model.gradient_checkpointing_disable()
     assert all(one.equal(other) for one, other in zip(plain, gradients(), strict=True))
     assert len(calls) == 2
+
+
+def test_inputs_ask_for_gradients_where_nothing_below_learns() -> None:
+    """As scripts prepare a model for adapters in layers that are recomputed in torch's older way."""
+    model = NoteForCausalLM.from_config(NoteConfig()).train()
+    model.get_input_embeddings().requires_grad_(False)
+    model.gradient_checkpointing_enable({"use_reentrant": True})
+    weight = next(iter(model.model.layers.parameters()))
+    for enabled in (True, False):
+        model.enable_input_require_grads() if enabled else model.disable_input_require_grads()
+        weight.grad = None
+        with nullcontext() if enabled else pytest.warns(UserWarning, match="None of the inputs have requires_grad"):
+            model(torch.tensor([[1, 2]])).square().sum().backward()
+        assert (weight.grad is not None) == enabled
+    model.enable_input_require_grads()
+    with torch.inference_mode():
+        model(torch.tensor([[1, 2]]))
 
 
 def test_gradient_checkpointing_switches_the_cache_off() -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from modelry.model import PreTrainedModel
 
 _HANDLE = "_gradient_checkpointing_handle"
+_INPUTS = "_input_gradients_handle"
 
 
 def gradient_checkpointing_enable(
@@ -51,6 +52,22 @@ def activation_checkpointing_enable(
 def gradient_checkpointing_disable(self: "PreTrainedModel") -> None:
     """Keep activations again."""
     disable(self)
+
+
+def enable_input_require_grads(self: "PreTrainedModel") -> None:
+    """Let embedded inputs ask for gradients though no weight below them does: layers recomputed with use_reentrant=True
+    pass none on otherwise, and an adapter inside them would not learn.
+    """
+    disable_input_require_grads(self)
+    asking = self.get_input_embeddings().register_forward_hook(_asking)
+    self.__dict__[_INPUTS] = asking
+
+
+def disable_input_require_grads(self: "PreTrainedModel") -> None:
+    """Let embedded inputs be as their weights are again."""
+    asking = self.__dict__.pop(_INPUTS, None)
+    if asking is not None:
+        asking.remove()
 
 
 def is_recomputed(model: "PreTrainedModel") -> bool:
@@ -106,6 +123,11 @@ def _recomputed(layer: nn.Module, options: dict[str, Any], /, *inputs: Any, **na
     if layer.training and torch.is_grad_enabled():
         return checkpoint(forward, *inputs, **options, **named)
     return forward(*inputs, **named)
+
+
+def _asking(module: nn.Module, inputs: Any, embedded: torch.Tensor) -> None:
+    if torch.is_grad_enabled() and embedded.is_leaf:  # it comes from weights that learn otherwise
+        embedded.requires_grad_(True)
 
 
 def _without_cache(module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

@@ -346,15 +346,15 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
         return embeddings.resize(self, count, pad_to_multiple_of=pad_to_multiple_of)
 
     gradient_checkpointing_enable = recomputing.gradient_checkpointing_enable
-    gradient_checkpointing_disable = recomputing.gradient_checkpointing_disable
     activation_checkpointing_enable = recomputing.activation_checkpointing_enable
-    activation_checkpointing_disable = recomputing.gradient_checkpointing_disable
+    gradient_checkpointing_disable = activation_checkpointing_disable = recomputing.gradient_checkpointing_disable
+    enable_input_require_grads = recomputing.enable_input_require_grads
+    disable_input_require_grads = recomputing.disable_input_require_grads
     is_gradient_checkpointing = is_activation_checkpointing = property(recomputing.is_recomputed)
 
     def add_model_tags(self, tags: Sequence[str] | str) -> None:
         """Remember words for a model card, as trainers of other packages do."""
-        found = [tags] if isinstance(tags, str) else list(tags)
-        self.model_tags = [*(getattr(self, "model_tags", None) or []), *found]
+        self.model_tags = [*(getattr(self, "model_tags", None) or []), *([tags] if isinstance(tags, str) else tags)]
 
     # Running
 
