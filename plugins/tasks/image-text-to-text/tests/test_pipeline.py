@@ -83,7 +83,7 @@ def test_lists_of_texts_with_a_list_of_images_each(see: Any, photo: np.ndarray) 
     other = picture(9, 9, 5)
     texts, images = ["<image>a", "<image>b<image>"], [photo, [other, photo]]
     found = see(text=texts, images=images, batch_size=2)
-    assert found == [see(text=text, images=image) for text, image in zip(texts, images, strict=True)]
+    assert found == [see(text=text, images=image)[0] for text, image in zip(texts, images, strict=True)]
     with pytest.raises(ParameterError, match="images has 1 entries for 2 texts"):
         see(text=texts, images=[photo])
 

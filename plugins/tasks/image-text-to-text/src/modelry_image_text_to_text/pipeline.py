@@ -20,7 +20,7 @@ class ImageTextToTextPipeline(ImageTextPipeline[ImageTextParameters]):
     def __call__(
         self, inputs: Any = None, text: Any = None, *, images: Any = None, videos: Any = None, **options: Any
     ) -> Any:
-        """As every pipeline.
+        """As every pipeline; of texts given by name, the answers to all stand in one list, as published.
 
         Args:
             inputs: an item, a list of items, a data set, anything that iterates; or the images, beside `text`.
@@ -43,13 +43,20 @@ class ImageTextToTextPipeline(ImageTextPipeline[ImageTextParameters]):
             images = inputs
         if text is None and videos is None:
             return super().__call__(images, **options)
-        return super().__call__(_items(images, videos, text), **options)
+        items = _items(images, videos, text)
+        answers = super().__call__(items, **options)
+        return answers if is_chat(text) or not isinstance(items, list) or is_chat(text[0]) else _in_one_list(answers)
 
     def shell_item(self, prompt: SeenPrompt) -> dict[str, Any]:
         return question_about(self._processor, prompt.text or "", prompt.images, prompt.videos).as_item()
 
     def entry(self, told: Mapping[str, Any], generated: dict[str, Any]) -> dict[str, Any]:
         return {"input_text": told.get("chat", told.get("text")), **generated}
+
+
+def _in_one_list(answers: list[Any]) -> list[Any]:
+    """The answers to several texts, of which each may have more than one; what failed stands where its answer would."""
+    return [one for found in answers for one in (found if isinstance(found, list) else [found])]
 
 
 def _items(images: Any, videos: Any, text: Any) -> Any:
