@@ -15,7 +15,7 @@ from modelry.nn.activations import activation
 from modelry.nn.linear import Linear
 from modelry.nn.masks import Mask, bidirectional_mask
 from modelry.nn.patches import ImageEmbeddings
-from modelry.nn.vit_attention import Projection, ViTAttention, ViTLayers
+from modelry.nn.vit_attention import Projection, ViTAttention, ViTLayers, feed_forward
 from modelry.nn.vit_config import VisionTransformerConfig
 from modelry.outputs import BaseModelOutputWithPooling
 
@@ -38,9 +38,7 @@ class VisionTransformerLayer(nn.Module):
 
     def forward(self, x: Tensor, mask: Mask) -> Tensor:
         x = x + self.dropout(self.attention(self.layernorm_before(x), mask))
-        inside = self.act(self.intermediate(self.layernorm_after(x)))  # (B, T, F)
-        out: Tensor = x + self.dropout(self.output(inside))
-        return out
+        return feed_forward(x, self.layernorm_after, self.intermediate, self.act, self.output, self.dropout)
 
 
 class FirstTokenPooler(nn.Module):

@@ -12,10 +12,12 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from modelry.cache import CrossLayerCache, LayerCache
+from modelry.nn.activated import activated
 from modelry.nn.activations import Activation
 from modelry.nn.attention import Attend, merge_heads, projected_heads, split_heads
 from modelry.nn.linear import Linear
 from modelry.nn.masks import Mask
+from modelry.nn.pieces import in_pieces
 from modelry.nn.sdpa import sdpa_attention
 
 
@@ -150,7 +152,10 @@ class EncoderLayer(nn.Module):
         return self._add(x, self.final_layer_norm, self._mlp)
 
     def _mlp(self, x: Tensor) -> Tensor:
-        out: Tensor = self.fc2(self.inner_dropout(self.act(self.fc1(x))))  # (B, T, F) inside
+        return in_pieces(self._of_rows, x, self.fc1.out_features, self.fc1, self.inner_dropout, self.fc2)
+
+    def _of_rows(self, x: Tensor) -> Tensor:
+        out: Tensor = self.fc2(self.inner_dropout(activated(x, self.fc1, self.act)))  # (..., F) inside
         return out
 
     def _add(self, x: Tensor, norm: nn.Module, block: Callable[[Tensor], Tensor]) -> Tensor:

@@ -3,11 +3,12 @@
 B batch   T new positions   D width of the residual stream   F width inside
 """
 
-import torch
 from torch import Tensor, nn
 
+from modelry.nn.activated import activated, gated
 from modelry.nn.activations import Activation
-from modelry.nn.linear import Linear, project
+from modelry.nn.linear import Linear
+from modelry.nn.pieces import in_pieces
 
 
 class GatedMLP(nn.Module):
@@ -28,10 +29,7 @@ class GatedMLP(nn.Module):
         self.act = act
 
     def forward(self, x: Tensor) -> Tensor:
-        gate, up = project(x, self.gate_proj, self.up_proj)  # (B, T, F) each
-        opened = self.act(gate)
-        mixed = opened * up if torch.is_grad_enabled() else opened.mul_(up)
-        down: Tensor = self.down_proj(mixed)  # (B, T, D)
+        down: Tensor = self.down_proj(gated(x, self.gate_proj, self.up_proj, self.act))  # (B, T, F) inside
         return down
 
 
@@ -51,5 +49,8 @@ class PlainMLP(nn.Module):
         self.act = act
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.fc2(self.act(self.fc1(x)))  # (B, T, D)
+        return in_pieces(self._of_rows, x, self.fc1.out_features, self)
+
+    def _of_rows(self, x: Tensor) -> Tensor:
+        out: Tensor = self.fc2(activated(x, self.fc1, self.act))  # (..., F) inside
         return out

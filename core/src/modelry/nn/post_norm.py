@@ -5,8 +5,10 @@ B batch   T positions   D width of the residual stream   F width inside
 
 from torch import Tensor, nn
 
+from modelry.nn.activated import activated
 from modelry.nn.activations import Activation
 from modelry.nn.linear import Linear
+from modelry.nn.pieces import in_pieces
 
 
 class DenseAddNorm(nn.Module):
@@ -45,7 +47,12 @@ class DenseActivation(nn.Module):
         self.act = act
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.act(self.dense(x))  # (B, T, F)
+        return activated(x, self.dense, self.act)  # (B, T, F)
+
+
+def feed_forward(x: Tensor, wide: DenseActivation, narrow: DenseAddNorm) -> Tensor:
+    """narrow(wide(x), x): the second half of a layer, (..., D) to the same."""
+    return in_pieces(lambda rows: narrow(wide(rows), rows), x, wide.dense.out_features, wide, narrow)
 
 
 class FirstTokenPooler(nn.Module):

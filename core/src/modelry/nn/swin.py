@@ -19,7 +19,7 @@ from modelry.nn.masks import Mask
 from modelry.nn.patches import PatchEmbeddings, check_pixels, interpolate_positions, mask_patches
 from modelry.nn.residual import drop_path, rising_rates
 from modelry.nn.sdpa import sdpa_attention
-from modelry.nn.vit_attention import Projection
+from modelry.nn.vit_attention import Projection, feed_forward
 from modelry.nn.windows import Windows, cut_windows, relative_bias, relative_index
 
 
@@ -146,8 +146,7 @@ class SwinBlock(nn.Module):
         inside = windows.cut(self.layernorm_before(x))  # (B W, N, D)
         mixed = windows.join(self.dropout(self.attention(inside, windows, images, weights)), images)  # (B, G K, D)
         x = x + drop_path(mixed, self.drop_path_rate, training=self.training)
-        out: Tensor = x + self.dropout(self.output(self.act(self.intermediate(self.layernorm_after(x)))))
-        return out
+        return feed_forward(x, self.layernorm_after, self.intermediate, self.act, self.output, self.dropout)
 
 
 class SwinPatchMerging(nn.Module):

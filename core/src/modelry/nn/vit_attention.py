@@ -7,10 +7,12 @@ from collections.abc import Iterable
 
 from torch import Tensor, nn
 
+from modelry.nn.activations import Activation
 from modelry.nn.attention import Attend, self_attention
 from modelry.nn.layers import run_layers
 from modelry.nn.linear import Linear
 from modelry.nn.masks import Mask
+from modelry.nn.pieces import in_pieces
 from modelry.nn.sdpa import sdpa_attention
 
 
@@ -59,6 +61,18 @@ class Projection(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         projected: Tensor = self.dense(x)
         return projected
+
+
+def feed_forward(
+    x: Tensor, norm: nn.Module, wide: Projection, act: Activation, narrow: Projection, dropout: nn.Module
+) -> Tensor:
+    """x + dropout(narrow(act(wide(norm(x))))): the second half of a layer, (..., D) to the same."""
+
+    def of_rows(rows: Tensor) -> Tensor:
+        out: Tensor = rows + dropout(narrow(act(wide(norm(rows)))))
+        return out
+
+    return in_pieces(of_rows, x, wide.dense.out_features, norm, wide, narrow, dropout)
 
 
 class ViTAttention(nn.Module):

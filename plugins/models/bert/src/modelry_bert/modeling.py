@@ -18,7 +18,7 @@ from modelry.nn.attention import Attend, merge_heads, projected_heads, split_hea
 from modelry.nn.linear import Linear, project
 from modelry.nn.masks import Mask, bidirectional_mask, causal_mask
 from modelry.nn.positions import row_positions
-from modelry.nn.post_norm import DenseActivation, DenseAddNorm, FirstTokenPooler
+from modelry.nn.post_norm import DenseActivation, DenseAddNorm, FirstTokenPooler, feed_forward
 from modelry.nn.sdpa import sdpa_attention
 from modelry.outputs import BaseModelOutputWithPoolingAndCrossAttentions
 from modelry_bert.configuration import BertConfig
@@ -109,8 +109,7 @@ class BertLayer(nn.Module):
         if self.crossattention is not None and encoded is not None:
             seen = self.crossattention.self.look_at(encoded, x, cross_mask, cross_cache)
             x = self.crossattention.output(seen, x)
-        out: Tensor = self.output(self.intermediate(x), x)  # (B, T, D)
-        return out
+        return feed_forward(x, self.intermediate, self.output)  # (B, T, D)
 
 
 class BertEncoder(nn.Module):

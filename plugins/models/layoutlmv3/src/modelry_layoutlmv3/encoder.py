@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from modelry.nn.activations import activation
 from modelry.nn.layers import run_layers
 from modelry.nn.masks import Mask
-from modelry.nn.post_norm import DenseActivation, DenseAddNorm
+from modelry.nn.post_norm import DenseActivation, DenseAddNorm, feed_forward
 from modelry.nn.vit_attention import HeadsOfViT
 from modelry_layoutlmv3.configuration import LayoutLMv3Config
 from modelry_layoutlmv3.layout import distance_bias
@@ -39,8 +39,7 @@ class LayoutLMv3Layer(nn.Module):
 
     def forward(self, x: Tensor, mask: Mask) -> Tensor:
         x = self.attention.output(self.attention.self(x, mask), x)
-        out: Tensor = self.output(self.intermediate(x), x)  # (B, S, D)
-        return out
+        return feed_forward(x, self.intermediate, self.output)  # (B, S, D)
 
 
 class LayoutLMv3Encoder(nn.Module):

@@ -17,7 +17,7 @@ from modelry.nn.activations import activation
 from modelry.nn.image_sizes import as_pair
 from modelry.nn.linear import Linear
 from modelry.nn.masks import Mask, bidirectional_mask
-from modelry.nn.vit_attention import Projection, ViTAttention, ViTLayers
+from modelry.nn.vit_attention import Projection, ViTAttention, ViTLayers, feed_forward
 from modelry.outputs import BaseModelOutput
 from modelry_videomae.configuration import VideoMAEConfig
 from modelry_videomae.masking import check_masked, rows_of
@@ -116,9 +116,7 @@ class VideoMAELayer(nn.Module):
     def forward(self, x: Tensor, mask: Mask) -> Tensor:
         mixed = self.attention(self.layernorm_before(x), mask)
         x = x + self.dropout(mixed)
-        inside = self.act(self.intermediate(self.layernorm_after(x)))  # (B, V, F)
-        out: Tensor = x + self.dropout(self.output(inside))
-        return out
+        return feed_forward(x, self.layernorm_after, self.intermediate, self.act, self.output, self.dropout)
 
 
 class VideoMAEModel(PreTrainedModel):
