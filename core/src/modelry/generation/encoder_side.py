@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from modelry.generation.collecting import of_the_encoder
 from modelry.generation.input_side import InputSide
 from modelry.generation.prompt import Prompt
 from modelry.outputs import BaseModelOutput
@@ -38,10 +39,13 @@ class EncoderDecoderInput(InputSide):
             inputs |= {"input_ids": self.prompt.ids, "attention_mask": self._mask}
         elif self.prompt.embeds is not None:
             inputs |= {"inputs_embeds": self.prompt.embeds, "attention_mask": self._mask}
-        given = inputs.pop("encoder_outputs", None)
-        self._encoded = (
-            self._model.get_encoder()(**inputs).last_hidden_state if given is None else given[0]
-        )  # (R, S, D)
+        output, told = inputs.pop("encoder_outputs", None), of_the_encoder(self.wanted)
+        if output is None:
+            output = self._model.get_encoder()(**inputs, **{f"output_{name}": True for name in told})
+            self._encoded = output.last_hidden_state  # (R, S, D)
+        else:
+            self._encoded = output[0]
+        self.told = {f"encoder_{name}": getattr(output, name, None) for name in told}
         return self.step(self._start)
 
     def step(self, ids: Tensor) -> Any:

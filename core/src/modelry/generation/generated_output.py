@@ -29,6 +29,16 @@ class GenerateOutput(ModelOutput):
     """For each forward pass, those of each layer (output_attentions)."""
     hidden_states: tuple[tuple[Tensor, ...], ...] | None = None
     """For each forward pass, those of each layer (output_hidden_states)."""
+    encoder_attentions: tuple[Tensor, ...] | None = None
+    """Of an encoder-decoder model: those of each layer of the encoder, a row for each prompt."""
+    encoder_hidden_states: tuple[Tensor, ...] | None = None
+    """The like."""
+    decoder_attentions: tuple[tuple[Tensor, ...], ...] | None = None
+    """Of an encoder-decoder model, instead of `attentions`: the decoder among its own positions."""
+    cross_attentions: tuple[tuple[Tensor, ...], ...] | None = None
+    """The decoder to the encoder's positions."""
+    decoder_hidden_states: tuple[tuple[Tensor, ...], ...] | None = None
+    """Of an encoder-decoder model, instead of `hidden_states`."""
     past_key_values: Any = None
     """What the model remembers: give it to the next call with the sequences and a new turn."""
     statistics: dict[str, float] | None = None

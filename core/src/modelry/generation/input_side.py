@@ -5,6 +5,8 @@ A column is a place in the cache; a position is what a token counts as. Padding 
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -28,6 +30,10 @@ class InputSide(ABC):
     """Arguments of every forward pass (output_hidden_states, ...)."""
     lent: bool = False
     """The cache is the caller's, who wants every row in it afterwards."""
+    wanted: frozenset[str] = frozenset()
+    """What a call asks for beside the text; flags may hold what only the strategy needs."""
+    told: Mapping[str, Any] = MappingProxyType({})
+    """What the record gets of a pass that comes before the text: an encoder's."""
     _model: Any
     _cache: Any
     _prepared: tuple[PreparedStep | None] | None = None

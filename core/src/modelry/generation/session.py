@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from modelry.errors import GenerationError
+from modelry.generation.collecting import of_passes, of_tokens
 from modelry.generation.endings import Endings, EndRules
 from modelry.generation.fitting import refuse_what_cannot_fit
 from modelry.generation.generated_output import GenerateOutput
@@ -76,12 +77,13 @@ class Session:
         self._seats: Seats | None = None
         self._scored: Tensor | None = None
         self._output: Any = None
-        self.collected: dict[str, list[Any]] = {name: [] for name in settings.wanted}
+        self._of_passes = of_passes(settings.wanted, encoder_decoder=model.config.is_encoder_decoder)
+        self.collected: dict[str, list[Any]] = {name: [] for name in (*of_tokens(settings.wanted), *self._of_passes)}
         """What a call asks for beside the text, of each pass; a strategy whose passes are no tokens rewrites it."""
         self._final: dict[str, Any] | None = None
-        for name in ("attentions", "hidden_states"):
-            if name in settings.wanted:
-                side.flags[f"output_{name}"] = True
+        side.wanted = settings.wanted
+        for name in settings.wanted & {"attentions", "hidden_states"}:
+            side.flags[f"output_{name}"] = True
 
     # Reading
 
@@ -183,6 +185,8 @@ class Session:
             rows = torch.arange(self.rows, device=logits.device).repeat_interleave(copies)
             self.keep(rows)
             logits = logits[rows]
+            for name in self._of_passes:
+                self.collected[name] = [one and tuple(layer[rows] for layer in one) for one in self.collected[name]]
         return logits
 
     def step(self, ids: Tensor) -> Tensor:
@@ -192,10 +196,8 @@ class Session:
 
     def _read(self, output: Any) -> Tensor:
         self._output = output
-        for name in ("attentions", "hidden_states") if self.collected else ():
-            if name in self.collected:
-                found = getattr(output, name, None)
-                self.collected[name].append(getattr(output, f"decoder_{name}", None) if found is None else found)
+        for name in self._of_passes:
+            self.collected[name].append(getattr(output, name, None))
         logits: Tensor = output.logits.to(self._tokens.device)  # a model may lie on several devices
         return logits
 
@@ -391,6 +393,6 @@ class Session:
         sequences: Tensor = chosen["sequences"].clone()  # outside inference mode: an ordinary tensor
         if not self.settings.as_record:
             return sequences
-        record = {name: tuple(found) for name, found in self.collected.items()} | chosen
+        record = {name: tuple(found) for name, found in self.collected.items()} | {**self._side.told, **chosen}
         record |= {"sequences": sequences, "past_key_values": self._side.cache, "statistics": self.statistics or None}
         return GenerateOutput(**record)
