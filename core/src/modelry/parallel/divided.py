@@ -189,7 +189,9 @@ def _class(kind: type, way: Way, names: tuple[str, ...]) -> type:
 
 def _reading(name: str) -> property:
     def read(layer: Any) -> Any:
-        parameter = layer._parameters[name]
+        parameter = layer._parameters.get(name)
+        if parameter is None:  # another model of this class, which is being made
+            raise AttributeError(name)
         return layer.tp_share.read(name, parameter) if _passes.running else parameter
 
     return property(read)

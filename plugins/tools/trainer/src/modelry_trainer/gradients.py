@@ -16,7 +16,7 @@ from modelry.generation.failing import is_out_of_memory
 from modelry_trainer.accumulation import counted, divided, rows_of, shifts_labels
 from modelry_trainer.blaming import blame
 from modelry_trainer.checkpoints.randomness import random_states, set_random_states
-from modelry_trainer.distributed.spreading import holding_gradients
+from modelry_trainer.distributed.spreading import add_up_scalars, holding_gradients
 from modelry_trainer.errors import TrainingError
 from modelry_trainer.feeding import Fed
 from modelry_trainer.memory import release
@@ -92,6 +92,7 @@ class Gradients:
                 total_loss = total_loss + trainer.training_step(trainer.model_wrapped, piece, num_items_in_batch=total)
             if number + 1 < len(pieces):
                 trainer.tell("on_substep_end")
+        add_up_scalars(trainer.model_wrapped, trainer.world)
         return float(total_loss)
 
     def _of_all(self, count: Tensor | int) -> Tensor | int:

@@ -99,7 +99,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[dict[str, 
 @pytest.fixture(scope="module")
 def one(alone: Callable[[list[dict[str, Any]]], Path]) -> Path:
     """The references: four and eight rows at a time in one process."""
-    return alone([job("four", 4), job("eight", 8, config=ODD, optim="sgd")])
+    return alone([job("four", 4), job("eight", 8, config=ODD, optim="sgd"), {**job("scaled", 4), "scaled": True}])
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +109,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Launched:
         job("ddp", 2, ddp_bucket_cap_mb=1),
         job("fsdp", 2, **SHARDED),
         job("tp", 4, **TENSOR),
+        {**job("scaled", 2, **SHARDED), "scaled": True},
         job("dropout", 2, config=DROPOUT, **SHARDED, **SAVED),
         job("killed", 2, kill=[1, 4], **SHARDED, **SAVED, save_total_limit=2),
     ]
@@ -124,6 +125,11 @@ def killed(two: Launched) -> Path:
 @pytest.mark.parametrize("name", ["ddp", "fsdp", "tp"])
 def test_two_are_as_one(name: str, one: Path, two: Launched) -> None:
     assert difference(one / "four", two.folder / name) < 1e-5
+
+
+def test_a_parameter_without_a_dimension(one: Path, two: Launched) -> None:
+    """FSDP2 divides none: each process has it, and its gradient is theirs together."""
+    assert difference(one / "scaled", two.folder / "scaled") < 1e-5
 
 
 def test_torchrun_says_who_was_killed(two: Launched, killed: Path) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
+from torch.nn import functional as F
 
 from modelry import AutoConfig, AutoModelForCausalLM
 from modelry_trainer import Trainer, TrainingArguments, resuming
@@ -68,6 +70,21 @@ class Stream:
         return iter(self.rows.made)
 
 
+class Scaled(nn.Module):
+    """Scores with a temperature that is learned: a parameter without a dimension, as CLIP has one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(96, 8)
+        self.layers = nn.ModuleList([nn.Linear(8, 8)])
+        self.head = nn.Linear(8, 90)
+        self.scale = nn.Parameter(torch.tensor(0.5))
+
+    def forward(self, input_ids: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
+        logits = self.head(self.layers[0](self.embed(input_ids))) * self.scale.exp()
+        return {"loss": F.cross_entropy(logits.flatten(0, 1), labels.flatten()), "logits": logits}
+
+
 def kill_in_save(rank: int, step: int) -> None:
     """Have one process killed in the middle of writing a checkpoint."""
     real = resuming.write_tree
@@ -85,7 +102,9 @@ def train(job: dict[str, Any]) -> None:
     folder = Path(job["folder"])
     args = TrainingArguments(folder / "run", **{**VALUES, **job.get("values", {})})
     torch.manual_seed(job.get("seed", 0))
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model("llama", **{**CONFIG, **job.get("config", {})}))
+    model: Any = Scaled()
+    if not job.get("scaled"):
+        model = AutoModelForCausalLM.from_config(AutoConfig.for_model("llama", **{**CONFIG, **job.get("config", {})}))
     if "kill" in job:
         kill_in_save(*job["kill"])
     data: Any = Rows(13, job.get("bad"))

@@ -79,6 +79,20 @@ def holding_gradients(model: nn.Module, *, last: bool) -> AbstractContextManager
     return model.no_sync() if isinstance(model, DistributedDataParallel) and not last else nullcontext()
 
 
+def add_up_scalars(model: nn.Module, world: World) -> None:
+    """Sum the gradients of parameters without a dimension: FSDP2 has nothing to divide there, so all have them whole."""
+    from torch.distributed.fsdp import FSDPModule
+
+    alone = list(_scalars(model)) if isinstance(model, FSDPModule) else []
+    if not alone:
+        return
+    own = [0.0 if one.grad is None else float(_local(one.grad)) for one in alone]
+    for one, value in zip(alone, world.total(*own), strict=True):
+        if one.grad is None:
+            one.grad = torch.zeros_like(one)
+        _local(one.grad).fill_(value)
+
+
 def let_go(model: nn.Module, world: World) -> None:
     """Drop what a forward pass without a backward pass has left gathered: it would be stale when weights change."""
     if world.mesh is not None:
@@ -151,7 +165,10 @@ def _shard(model: nn.Module, args: "TrainingArguments", sharding: Sharding, worl
         "offload_policy": CPUOffloadPolicy(pin_memory=world.device.type == "cuda")
         if sharding.cpu_offload
         else OffloadPolicy(),
+        "ignored_params": set(_scalars(model)),
     }
+    for one in _scalars(model):
+        one.data = one.data.to(world.device)
     # Scores are a view of the product they come from, and nobody here writes into them.
     warnings.filterwarnings("ignore", r"FSDP2-wrapped module \(\w+\) returned a view tensor", UserWarning)
     for unit in units(model, sharding):
@@ -195,6 +212,16 @@ def units(model: nn.Module, sharding: Sharding) -> list[nn.Module]:
                 "parameters of one dtype: load the model with dtype='float32' and set bf16=True"
             )
     return once
+
+
+def _scalars(model: nn.Module) -> Iterator[nn.Parameter]:
+    """Trained parameters without a dimension: the scale of CLIP's logits."""
+    return (one for one in model.parameters() if one.requires_grad and not one.dim())
+
+
+def _local(tensor: Tensor) -> Tensor:
+    local: Any = tensor
+    return local.to_local() if is_piece(local) else tensor
 
 
 def _large(module: nn.Module, least: int) -> Iterator[nn.Module]:
