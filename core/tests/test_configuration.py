@@ -67,6 +67,15 @@ def test_unknown_keys_are_kept_and_named_in_one_warning() -> None:
     assert config.to_dict()["_private"] == 3
 
 
+def test_published_keys_without_effect_are_kept_in_silence() -> None:
+    class OldNoteConfig(NoteConfig):
+        without_effect = ("bells",)
+
+    with pytest.warns(ModelryWarning, match=r"does not know whistles;"):
+        config = OldNoteConfig(whistles=1, bells=[2], output_past=True)
+    assert config.to_dict()["bells"] == [2]
+
+
 def test_unknown_keys_of_a_nested_configuration_are_in_the_same_warning() -> None:
     with pytest.warns(ModelryWarning, match=r"does not know mine, text_config\.inner;") as caught:
         CompositeConfig(text_config={"model_type": "note", "inner": 1}, mine=2)

@@ -36,7 +36,7 @@ BOOKKEEPING_KEYS = frozenset(
         "exponential_decay_length_penalty suppress_tokens begin_suppress_tokens prefix "
         # defaults of every old file, of no effect outside their families
         "chunk_size_feed_forward cross_attention_hidden_size add_cross_attention tie_encoder_decoder pruned_heads "
-        "sep_token_id decoder_start_token_id is_decoder path_norm"
+        "sep_token_id decoder_start_token_id is_decoder path_norm output_past"
     ).split()
 )
 """Published keys that never change a forward pass: kept without a warning."""

@@ -5,7 +5,7 @@ Reads, checks and writes; builds nothing and never imports torch. Files come thr
 
 import json
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
@@ -78,6 +78,8 @@ class ModelConfig(BaseModel):
 
     base_model_tp_plan: ClassVar[Mapping[str, str]] = {}
     """How tensor parallelism divides the base model: a pattern of names to a word; see modelry.parallel.plan."""
+    without_effect: ClassVar[Collection[str]] = ()
+    """Keys of the family's published files that never changed a forward pass: kept without a warning."""
 
     model_type: str = ""
     architectures: list[str] | None = None
@@ -368,7 +370,7 @@ def _dtype_name(value: Any) -> str:
 def _unknown_keys(config: ModelConfig, prefix: str = "") -> Iterator[str]:
     for key in config.model_extra or ():
         ours = isinstance(getattr(type(config), key, None), property)
-        if key not in BOOKKEEPING_KEYS and not key.startswith("_") and not ours:
+        if not (ours or key in BOOKKEEPING_KEYS or key in config.without_effect or key.startswith("_")):
             yield prefix + key
     for key in type(config).model_fields:
         value = config.__dict__.get(key)

@@ -1,6 +1,6 @@
 """What a BART config.json means. Plain data: it reads and checks, and builds nothing."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -14,6 +14,7 @@ class BartConfig(EncoderDecoderConfig):
         ConfigError: a value is impossible; the message has the two numbers.
     """
 
+    without_effect: ClassVar = ("classif_dropout", "force_bos_token_to_be_generated")
     model_type: Literal["bart"] = "bart"
     decoder_start_token_id: int | None = 2
     forced_eos_token_id: int | list[int] | None = 2

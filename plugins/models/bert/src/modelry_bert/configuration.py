@@ -32,6 +32,16 @@ class BertConfig(EncoderConfig):
         "encoder.layer.*.output.dense": "rowwise",
     }
 
+    without_effect: ClassVar = (
+        "directionality",
+        "language",
+        "name",
+        "pooler_fc_size",
+        "pooler_num_attention_heads",
+        "pooler_num_fc_layers",
+        "pooler_size_per_head",
+        "pooler_type",
+    )
     model_type: Literal["bert"] = "bert"
     pad_token_id: int | None = 0
     tie_word_embeddings: bool = True

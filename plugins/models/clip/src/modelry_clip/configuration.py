@@ -1,7 +1,7 @@
 """What a CLIP config.json means: the whole model's, and those of its two sides. Plain data: it reads and checks."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -14,6 +14,7 @@ from modelry.nn.tower_config import TextTowerConfig, VisionTowerConfig
 class CLIPTextConfig(TextTowerConfig):
     """The side of texts. Defaults are those of ViT-B/32."""
 
+    without_effect: ClassVar = ("dropout",)
     model_type: Literal["clip_text_model"] = "clip_text_model"
     hidden_size: int = Field(512, gt=0)
     intermediate_size: int = Field(2048, gt=0)
@@ -29,6 +30,7 @@ class CLIPTextConfig(TextTowerConfig):
 class CLIPVisionConfig(VisionTowerConfig):
     """The side of images. Defaults are those of ViT-B/32."""
 
+    without_effect: ClassVar = ("dropout", "vocab_size")
     model_type: Literal["clip_vision_model"] = "clip_vision_model"
     patch_size: ImageSize = 32
     hidden_act: ActivationName = "quick_gelu"

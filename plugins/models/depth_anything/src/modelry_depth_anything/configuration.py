@@ -1,6 +1,6 @@
 """What a Depth Anything config.json means. Plain data: it reads and checks, and builds nothing."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, SerializeAsAny, model_validator
 
@@ -26,9 +26,11 @@ class DepthAnythingConfig(ModelConfig):
         RegistryError: no installed package provides the backbone's family.
     """
 
+    without_effect: ClassVar = ("backbone_kwargs", "use_pretrained_backbone")
     model_type: Literal["depth_anything"] = "depth_anything"
     backbone_config: Annotated[SerializeAsAny[ModelConfig], Nested("dinov2")]
     backbone: None = Field(None, description="backbones of other libraries, by name, are refused")
+    use_timm_backbone: Literal[False] | None = False
     patch_size: int = Field(14, gt=0, description="the depth map has so many pixels for each patch")
     reassemble_hidden_size: int = Field(384, gt=0, description="width of the backbone's feature maps")
     reassemble_factors: list[int | float] = Field([4, 2, 1, 0.5], description="by how much each map is enlarged")

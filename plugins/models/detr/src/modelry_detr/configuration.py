@@ -1,7 +1,7 @@
 """What a DETR config.json means. Plain data: it reads and checks, and builds nothing."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, SerializeAsAny, model_validator
 
@@ -87,6 +87,7 @@ class DetrConfig(ModelConfig):
         RegistryError: no installed package provides the backbone's family.
     """
 
+    without_effect: ClassVar = ("classifier_dropout", "max_position_embeddings", "scale_embedding")
     model_type: Literal["detr"] = "detr"
     backbone_config: Annotated[SerializeAsAny[ModelConfig], Nested("resnet", own={TIMM: TimmBackboneConfig})]
     use_timm_backbone: bool | None = Field(None, description="of older files: `backbone` is one of timm's")

@@ -1,6 +1,6 @@
 """What a LayoutLMv3 config.json means. Plain data: it reads and checks, and builds nothing."""
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -15,6 +15,7 @@ class LayoutLMv3Config(EncoderConfig):
         ConfigError: a value is impossible; the message has the two numbers.
     """
 
+    without_effect: ClassVar = ("has_visual_segment_embedding", "second_input_size")
     model_type: Literal["layoutlmv3"] = "layoutlmv3"
     vocab_size: int = Field(50265, gt=0, description="V, tokens")
     layer_norm_eps: float = Field(1e-5, gt=0)

@@ -1,6 +1,6 @@
 """What a LLaVA config.json means: an image encoder, a language model, and what lies between. Plain data."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, SerializeAsAny, model_validator
 
@@ -28,6 +28,7 @@ class LlavaConfig(ModelConfig):
         RegistryError: no installed package has one of the two families.
     """
 
+    without_effect: ClassVar = ("ignore_index", "vocab_size")
     model_type: Literal["llava"] = "llava"
     vision_config: Annotated[SerializeAsAny[ModelConfig], Nested("clip_vision_model")]
     text_config: Annotated[SerializeAsAny[ModelConfig], Nested("llama")]

@@ -1,7 +1,7 @@
 """What a Mamba config.json means. Plain data: it reads and checks, and builds nothing."""
 
 import math
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
@@ -16,6 +16,15 @@ class MambaConfig(ModelConfig):
         ConfigError: a value is impossible; the message has the two numbers.
     """
 
+    without_effect: ClassVar = (
+        "d_inner",
+        "d_model",
+        "fused_add_norm",
+        "n_layer",
+        "pad_vocab_size_multiple",
+        "rms_norm",
+        "ssm_cfg",
+    )
     model_type: Literal["mamba"] = "mamba"
     vocab_size: PositiveInt = Field(50280, description="V, tokens")
     hidden_size: PositiveInt = Field(768, description="D, width of the residual stream")

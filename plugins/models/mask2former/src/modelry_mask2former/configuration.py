@@ -1,7 +1,7 @@
 """What a Mask2Former config.json means. Plain data: it reads and checks, and builds nothing."""
 
 import math
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, SerializeAsAny, model_validator
 
@@ -31,6 +31,7 @@ class Mask2FormerConfig(ModelConfig):
         RegistryError: no installed package provides the backbone's family.
     """
 
+    without_effect: ClassVar = ("backbone_kwargs", "enforce_input_proj", "use_pretrained_backbone")
     model_type: Literal["mask2former"] = "mask2former"
     backbone_config: Annotated[SerializeAsAny[ModelConfig], Nested("swin")]
     backbone: None = Field(None, description="backbones of other libraries, by name, are refused")

@@ -25,6 +25,7 @@ class Qwen3MoeConfig(RotaryDecoderConfig):
 
     base_model_tp_plan: ClassVar[Mapping[str, str]] = {**ATTENTION_PLAN, **HEAD_NORMS_PLAN}
 
+    without_effect: ClassVar = ("max_window_layers",)
     model_type: Literal["qwen3_moe"] = "qwen3_moe"
     vocab_size: PositiveInt = 151936
     hidden_size: PositiveInt = 2048

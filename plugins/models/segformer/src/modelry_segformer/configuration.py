@@ -1,6 +1,6 @@
 """What a SegFormer config.json means. Plain data: it reads and checks, and builds nothing."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -18,6 +18,7 @@ class SegformerConfig(ModelConfig):
         ConfigError: a value is impossible; the message has the two numbers.
     """
 
+    without_effect: ClassVar = ("downsampling_rates", "image_size")
     model_type: Literal["segformer"] = "segformer"
     num_channels: int = Field(3, gt=0)
     num_encoder_blocks: int = Field(4, gt=0, description="stages")

@@ -19,6 +19,7 @@ class TrOCRConfig(ModelConfig):
 
     base_model_tp_plan: ClassVar[Mapping[str, str]] = STACKS_PLAN
 
+    without_effect: ClassVar = ("classifier_dropout",)
     model_type: Literal["trocr"] = "trocr"
     vocab_size: int = Field(50265, gt=0, description="V, tokens")
     d_model: int = Field(1024, gt=0, description="D, width of the residual stream")

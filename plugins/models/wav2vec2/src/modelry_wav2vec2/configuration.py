@@ -1,7 +1,7 @@
 """What a Wav2Vec2 config.json means. Plain data: it reads and checks, and builds nothing."""
 
 from math import prod
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -16,6 +16,7 @@ class Wav2Vec2Config(ModelConfig):
         ConfigError: a value is impossible; the message has the two numbers.
     """
 
+    without_effect: ClassVar = ("feat_extract_dropout", "hidden_dropout_prob")
     model_type: Literal["wav2vec2"] = "wav2vec2"
     vocab_size: int = Field(32, gt=0, description="V, tokens of the CTC head")
     hidden_size: int = Field(768, gt=0, description="D, width of the residual stream")
