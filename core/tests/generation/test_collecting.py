@@ -40,3 +40,14 @@ def test_as_the_other(both, strategy):
     for name in NAMES:
         found, expected = getattr(ours, name), getattr(theirs, name)
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("strategy", [{"do_sample": False}, {"num_beams": 3, "do_sample": False}])
+def test_an_input_that_is_encoded_already(both, strategy):
+    ours, _ = both
+    mask = torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]])
+    expected = ours.generate(IDS, attention_mask=mask, max_new_tokens=4, **strategy)
+    encoded = ours.get_encoder()(IDS, attention_mask=mask)
+    for given in (encoded, (encoded.last_hidden_state,)):
+        found = ours.generate(encoder_outputs=given, attention_mask=mask, max_new_tokens=4, **strategy)
+        assert found.tolist() == expected.tolist()

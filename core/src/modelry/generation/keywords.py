@@ -84,7 +84,7 @@ def sort_keywords(keywords: Mapping[str, Any], model: Any) -> Keywords:
     for name, value in _long_names(keywords).items():
         if name in GenerationConfig.model_fields:
             found.config[name] = value
-        elif name in takes or (name == "encoder_outputs" and _hears_or_sees(model)):
+        elif name in takes or (name == "encoder_outputs" and model.config.is_encoder_decoder):
             if value is not None:
                 found.inputs[name] = value
         elif name in _ELSEWHERE:
@@ -133,8 +133,3 @@ def _inputs_of(model_class: type[Any]) -> frozenset[str]:
     found = inspect.signature(model_class.forward).parameters
     named = {name for name, one in found.items() if one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)}
     return frozenset(named - _THE_SESSIONS)
-
-
-def _hears_or_sees(model: Any) -> bool:
-    """Whether an encoder reads something else than ids, which may be encoded already."""
-    return bool(model.config.is_encoder_decoder) and getattr(model, "main_input_name", "input_ids") != "input_ids"

@@ -60,6 +60,8 @@ def read_prompt(
     if model.config.is_encoder_decoder and main != "input_ids":
         return _features(main, ids, mask, rest, device)
     embeds = rest.pop("inputs_embeds", None)
+    if ids is None and embeds is None and rest.get("encoder_outputs") is not None:
+        embeds = rest["encoder_outputs"][0]  # read already: what is left of the prompt is its rows and its width
     if ids is None:
         ids = _start(embeds, config)
     tokens = _matrix(ids, "input_ids")
