@@ -52,6 +52,7 @@ def test_every_unbuilt_field_is_refused_by_name() -> None:
         ({"activation_checkpointing_kwargs": {"use_reentrant": True}}, "not switched on"),
         ({"eval_strategy": "sometimes"}, "eval_strategy is 'sometimes': write 'no', 'steps' or 'epoch'"),
         ({"warmup_ratio": 0.1}, "write warmup_steps"),
+        ({"predict_with_generate": True}, "write Seq2SeqTrainingArguments"),
         ({"learning_rat": 0.1}, "did you mean learning_rate"),
     ],
 )

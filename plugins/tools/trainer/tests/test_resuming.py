@@ -2,6 +2,7 @@
 
 import os
 import runpy
+import shutil
 import signal
 import subprocess
 import sys
@@ -113,6 +114,17 @@ def test_a_corrupt_checkpoint_is_passed_over(
             again.train(resume_from_checkpoint=asked)
         assert again.state.global_step == 3
         broken.write_bytes(content)
+
+
+def test_other_data_is_told(make_toy: Any, texts: list[Any], train: Callable[..., Trainer]) -> None:
+    values = {**VALUES, "max_steps": 1, "eval_strategy": "no"}
+    train(make_toy(), texts, **values)
+    for other, words in ((texts[:6], "has 6"), (Shuffled(texts), "has no known number")):
+        again = train(make_toy(), other, run=False, **{**values, "max_steps": 2})
+        with pytest.warns(ModelryWarning, match=f"training on 10 rows, and train_dataset {words}"):
+            again.train(resume_from_checkpoint=True)
+        assert again.state.global_step == 2
+        shutil.rmtree(Path(again.args.output_dir) / "checkpoint-2")
 
 
 def test_what_cannot_be_resumed_from(

@@ -19,6 +19,10 @@ _OLD_NAMES = {
     "tokenizer": "Trainer(processing_class=...)",
     "overwrite_output_dir": "another output_dir, or remove the old one yourself",
     "logging_dir": "the reporter's own environment variable",
+    **dict.fromkeys(
+        ("predict_with_generate", "generation_max_length", "generation_num_beams", "generation_config"),
+        "Seq2SeqTrainingArguments, which has it, and give them to a Seq2SeqTrainer",
+    ),
 }
 
 

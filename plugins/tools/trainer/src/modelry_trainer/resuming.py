@@ -2,10 +2,12 @@
 
 import dataclasses
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modelry.errors import ModelryWarning
 from modelry_trainer import precision
 from modelry_trainer.checkpoints.folders import COMPLETE, newest_whole
 from modelry_trainer.checkpoints.randomness import random_states, set_random_states
@@ -19,6 +21,7 @@ from modelry_trainer.checkpoints.weights import (
 from modelry_trainer.distributed.gathering import is_divided
 from modelry_trainer.errors import CheckpointUnusable
 from modelry_trainer.evaluation import at_rest
+from modelry_trainer.feeding import is_map_style
 from modelry_trainer.state import Place, TrainerState
 
 if TYPE_CHECKING:
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 
 STATE = "trainer_state.json"
 _ARGUMENTS = "training_args.json"
-_ROWS = "rows_of_batch"
+_ROWS, _LENGTH = "rows_of_batch", "rows_of_data"
 
 
 def write_training(trainer: "Trainer", place: Place, folder: Path) -> None:
@@ -56,7 +59,7 @@ def write_training(trainer: "Trainer", place: Place, folder: Path) -> None:
             write_tree(folder, "scaler", None if trainer.scaler is None else trainer.scaler.state_dict())
             write_tree(folder, "random", random_states())
             kept = {one.name: getattr(place, one.name) for one in dataclasses.fields(place)}
-            write_tree(folder, "place", {**kept, _ROWS: rows_of_batch(trainer)})
+            write_tree(folder, "place", {**kept, _ROWS: rows_of_batch(trainer), _LENGTH: _length(trainer)})
     if world.leads:
         (folder / STATE).write_text(json.dumps(trainer.state.to_dict(), indent=2), encoding="utf-8")
         (folder / _ARGUMENTS).write_text(trainer.args.to_json_string(), encoding="utf-8")
@@ -89,6 +92,12 @@ def chosen_checkpoint(asked: str | Path | bool | None, output: Path) -> Path | N
     return newest_whole(folder.parent, before=folder)
 
 
+def _length(trainer: "Trainer") -> int | None:
+    """Rows to learn from; None of a stream."""
+    data = trainer.train_dataset
+    return len(data) if is_map_style(data) else None
+
+
 def read_training(trainer: "Trainer", folder: Path) -> Place:
     """Fill the model, optimizer, schedule, scaler, generators of random numbers and callbacks; return the place.
 
@@ -101,7 +110,15 @@ def read_training(trainer: "Trainer", folder: Path) -> Place:
         )
     kept = read_tree(folder, "place")
     rows = kept.pop(_ROWS, trainer.args.per_device_train_batch_size)
+    before, now = kept.pop(_LENGTH, None), _length(trainer)
     _refuse_another(trainer, folder, rows)
+    if before is not None and before != now:
+        warnings.warn(
+            f"{folder} was written in a training on {before} rows, and train_dataset has {now or 'no known number'}: "
+            "the training goes on, with rows in another order than without an interruption",
+            ModelryWarning,
+            stacklevel=4,
+        )
     load_weights(trainer.model, folder)
     load_learning_weights(trainer.model, folder)
     try:
