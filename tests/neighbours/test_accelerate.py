@@ -51,6 +51,24 @@ def test_weights_that_come_when_they_are_needed(tiny: Make, where: str, tmp_path
         assert torch.equal(ours, wanted)
 
 
+@pytest.mark.parametrize(
+    ("head", "name", "inputs"),
+    [
+        ("ForSequenceClassification", "bert", {"input_ids": IDS}),
+        ("ForSpeechSeq2Seq", "whisper", {"input_features": torch.ones(2, 8, 40), "decoder_input_ids": IDS}),
+        ("ForSeq2SeqLM", "t5", {"input_ids": IDS, "decoder_input_ids": IDS}),
+        ("ForImageClassification", "clip", {"pixel_values": torch.ones(2, 3, 32, 32)}),
+    ],
+)
+@torch.no_grad()
+def test_tables_that_are_read_whole(tiny: Make, head: str, name: str, inputs: dict[str, Any]) -> None:
+    """Positions of sounds and pictures, kinds of tokens, distances: they come, too."""
+    model = tiny(head, name)
+    expected = model(**inputs).logits
+    cpu_offload(model, execution_device=torch.device("cpu"))
+    assert torch.equal(model(**inputs).logits, expected)
+
+
 def test_layers_stay_whole(tiny: Make) -> None:
     model = tiny("ForCausalLM", "llama", num_hidden_layers=4)
     assert model._no_split_modules == ["DecoderLayer"]

@@ -245,5 +245,16 @@ def test_encoder_decoder() -> None:
     assert model.generate(input_ids=IDS, max_new_tokens=3, do_sample=False, eos_token_id=None).shape == (2, 4)
 
 
+def test_convolutions(tiny: Callable[..., Any]) -> None:
+    """The stem of a vision model may be adapted, too."""
+    model = tiny("ForImageClassification", "resnet")
+    images = torch.ones(2, 3, 32, 32)
+    config = LoraConfig(target_modules=["convolution"], r=2, init_lora_weights=False)
+    adapted: Any = get_peft_model(model, config).eval()
+    with torch.no_grad():
+        logits = adapted(pixel_values=images).logits
+        assert torch.allclose(adapted.merge_and_unload()(pixel_values=images).logits, logits, atol=1e-4)
+
+
 def test_the_document(documented: Callable[..., Any], checkpoint: Path) -> None:
     assert documented("PEFT", checkpoint)["again"].active_adapter == "default"

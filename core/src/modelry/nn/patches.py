@@ -36,7 +36,7 @@ class PatchEmbeddings(nn.Module):
 
     def __init__(self, channels: int, width: int, *, patch_size: ImageSize) -> None:
         super().__init__()
-        self.patch_size = as_pair(patch_size)
+        self.channels, self.patch_size = channels, as_pair(patch_size)
         self.projection = nn.Conv2d(channels, width, kernel_size=self.patch_size, stride=self.patch_size)
 
     def forward(self, pixel_values: Tensor) -> tuple[Tensor, tuple[int, int]]:
@@ -45,7 +45,7 @@ class PatchEmbeddings(nn.Module):
         Raises:
             ValueError: an image is smaller than a patch, or has other channels.
         """
-        check_pixels(pixel_values, channels=self.projection.in_channels)
+        check_pixels(pixel_values, channels=self.channels)
         height, width = pixel_values.shape[2:]
         if height < self.patch_size[0] or width < self.patch_size[1]:
             raise ValueError(f"images of {height} x {width} pixels are smaller than a patch, {self.patch_size}")
@@ -114,7 +114,7 @@ class ImageEmbeddings(nn.Module):
         Raises:
             ValueError: images of another size, or a mask for a model without a mask token.
         """
-        check_pixels(pixel_values, channels=self.patch_embeddings.projection.in_channels)
+        check_pixels(pixel_values, channels=self.patch_embeddings.channels)
         height, width = pixel_values.shape[2:]
         if not any_size and (height, width) != self.image_size:
             raise ValueError(

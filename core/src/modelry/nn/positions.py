@@ -4,10 +4,17 @@ B batch   T new positions   S all positions, cached ones included
 """
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from modelry.nn.texts import holds_several
+
+
+def first_rows(table: nn.Embedding, count: int | None = None, *, device: torch.device) -> Tensor:
+    """The first rows of a table, or all, (count, D). It is called for them, since that is what brings its weights where
+    they are elsewhere until they are needed."""
+    found: Tensor = table(torch.arange(table.num_embeddings if count is None else count, device=device))
+    return found
 
 
 def count_positions(attention_mask: Tensor | None, *, new: int, seen: int = 0, device: torch.device) -> Tensor:

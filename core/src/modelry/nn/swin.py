@@ -66,7 +66,7 @@ class SwinEmbeddings(nn.Module):
         Raises:
             ValueError: other channels, or another size and learned positions that are not to be interpolated.
         """
-        pixels = check_pixels(pixel_values, channels=self.patch_embeddings.projection.in_channels)
+        pixels = check_pixels(pixel_values, channels=self.patch_embeddings.channels)
         below, beside = (-length % side for length, side in zip(pixels.shape[2:], self.patch_size, strict=True))
         if below or beside:
             pixels = F.pad(pixels, (0, beside, 0, below))

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from modelry.nn.image_sizes import as_pair, grid_of
 from modelry.nn.patches import check_pixels, interpolate_positions
-from modelry.nn.positions import row_positions
+from modelry.nn.positions import first_rows, row_positions
 from modelry.nn.tower_config import TextTowerConfig, VisionTowerConfig
 
 
@@ -57,6 +57,7 @@ class PatchesWithPositions(nn.Module):
     def __init__(self, config: VisionTowerConfig, *, class_token: bool, bias: bool) -> None:
         super().__init__()
         width = config.hidden_size
+        self.channels = config.num_channels
         self.image_size, self.patch_size = as_pair(config.image_size), as_pair(config.patch_size)
         self.grid = grid_of(config.image_size, config.patch_size)
         self.class_embedding = nn.Parameter(torch.empty(width)) if class_token else None
@@ -78,7 +79,7 @@ class PatchesWithPositions(nn.Module):
         Raises:
             ValueError: nothing is given, or images with other channels, of another size, or smaller than a patch.
         """
-        pixel_values = check_pixels(pixel_values, channels=self.patch_embedding.in_channels)
+        pixel_values = check_pixels(pixel_values, channels=self.channels)
         height, width = pixel_values.shape[2:]
         if not any_size and (height, width) != self.image_size:
             raise ValueError(
@@ -87,7 +88,7 @@ class PatchesWithPositions(nn.Module):
             )
         grid = grid_of((height, width), self.patch_size)
         x = self.patch_embedding(pixel_values.to(self.patch_embedding.weight.dtype)).flatten(2).transpose(1, 2)
-        table, before = self.position_embedding.weight[None], 0
+        table, before = first_rows(self.position_embedding, device=x.device)[None], 0
         if self.class_embedding is not None:
             x, before = torch.cat((self.class_embedding.expand(x.shape[0], 1, -1), x), dim=1), 1
         embedded: Tensor = x + interpolate_positions(table, self.grid, grid, before=before)

@@ -17,7 +17,7 @@ from modelry.nn.activations import activation
 from modelry.nn.attention import Attend, merge_heads, projected_heads, split_heads
 from modelry.nn.linear import Linear, project
 from modelry.nn.masks import Mask, bidirectional_mask, causal_mask
-from modelry.nn.positions import row_positions
+from modelry.nn.positions import first_rows, row_positions
 from modelry.nn.post_norm import DenseActivation, DenseAddNorm, FirstTokenPooler, feed_forward
 from modelry.nn.sdpa import sdpa_attention
 from modelry.outputs import BaseModelOutputWithPoolingAndCrossAttentions
@@ -36,8 +36,14 @@ class BertEmbeddings(nn.Module):
         self.LayerNorm = nn.LayerNorm(size, eps=config.layer_norm_eps)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
 
-    def forward(self, words: Tensor, positions: Tensor, segments: Tensor | None) -> Tensor:
-        kinds = self.token_type_embeddings.weight[0] if segments is None else self.token_type_embeddings(segments)
+    def forward(
+        self, input_ids: Tensor | None, inputs_embeds: Tensor | None, positions: Tensor, segments: Tensor | None
+    ) -> Tensor:
+        words: Tensor = self.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
+        if segments is None:
+            kinds = first_rows(self.token_type_embeddings, 1, device=words.device)
+        else:
+            kinds = self.token_type_embeddings(segments)
         x: Tensor = self.dropout(self.LayerNorm(words + kinds + self.position_embeddings(positions)))  # (B, T, D)
         return x
 
@@ -184,25 +190,23 @@ class BertModel(PreTrainedModel):
             raise ValueError("give either input_ids or inputs_embeds, and not both")
         config: BertConfig = self.config
         self._refuse_what_only_decoders_take(encoder_hidden_states, past_key_values)
-        words: Tensor = self.embeddings.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
-        cache, new = past_key_values, words.shape[1]
+        given: Any = input_ids if inputs_embeds is None else inputs_embeds
+        cache, new, device = past_key_values, given.shape[1], given.device
         wanted = config.use_cache and not self.training if use_cache is None else use_cache
         if cache is None and wanted and config.is_decoder:
             cache = self.make_cache()
         seen = 0 if cache is None else cache.seen
-        positions = row_positions(
-            position_ids, new=new, seen=seen, limit=config.max_position_embeddings, device=words.device
-        )
+        positions = row_positions(position_ids, new=new, seen=seen, limit=config.max_position_embeddings, device=device)
         weights: list[Tensor] | None = [] if output_attentions or config.output_attentions else None
         cross_weights: list[Tensor] | None = [] if weights is not None and config.add_cross_attention else None
         hidden: list[Tensor] | None = [] if output_hidden_states or config.output_hidden_states else None
         if config.is_decoder:
             width = new if cache is None else cache.width_after(new)
-            mask = causal_mask(attention_mask, new=new, seen=seen, width=width, device=words.device, weights=weights)
+            mask = causal_mask(attention_mask, new=new, seen=seen, width=width, device=device, weights=weights)
         else:
             mask = bidirectional_mask(attention_mask, keys=new, weights=weights)
         cross_mask = bidirectional_mask(encoder_attention_mask, weights=cross_weights)
-        x = self.embeddings(words, positions, token_type_ids)
+        x = self.embeddings(input_ids, inputs_embeds, positions, token_type_ids)
         nothing: Sequence[Any] = [None] * config.num_hidden_layers
         caches, cross_caches = (nothing, nothing) if cache is None else (cache.layers, nothing)
         if cache is not None and encoder_hidden_states is not None:

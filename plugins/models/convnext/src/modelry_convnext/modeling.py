@@ -37,6 +37,7 @@ class ConvNextEmbeddings(nn.Module):
 
     def __init__(self, config: ConvNextConfig) -> None:
         super().__init__()
+        self.channels = config.num_channels
         side: Any = config.patch_size
         self.patch_embeddings = nn.Conv2d(config.num_channels, config.hidden_sizes[0], kernel_size=side, stride=side)
         self.layernorm = ChannelNorm(config.hidden_sizes[0])
@@ -47,7 +48,7 @@ class ConvNextEmbeddings(nn.Module):
         Raises:
             ValueError: images with other channels.
         """
-        pixels = check_pixels(pixel_values, channels=self.patch_embeddings.in_channels)
+        pixels = check_pixels(pixel_values, channels=self.channels)
         x: Tensor = self.layernorm(self.patch_embeddings(pixels.to(self.patch_embeddings.weight.dtype)))
         return x
 

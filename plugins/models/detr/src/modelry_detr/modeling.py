@@ -17,6 +17,7 @@ from modelry.checkpoint import Former, WeightTable
 from modelry.model import PreTrainedModel
 from modelry.nn.masks import bidirectional_mask
 from modelry.nn.plane_positions import plane_positions
+from modelry.nn.positions import first_rows
 from modelry.outputs import BaseModelOutput
 from modelry_detr.backbone import FeatureMaps
 from modelry_detr.configuration import DetrConfig
@@ -141,7 +142,7 @@ class DetrModel(PreTrainedModel):
         own: list[Tensor] | None = [] if weigh else None
         looks: list[Tensor] | None = [] if weigh else None
         decoded: list[Tensor] | None = [] if keep else None
-        queries = self.query_position_embeddings.weight.expand(len(memory), -1, -1)
+        queries = first_rows(self.query_position_embeddings, device=memory.device).expand(len(memory), -1, -1)
         x = torch.zeros_like(queries) if decoder_inputs_embeds is None else decoder_inputs_embeds
         x, each = self.decoder(
             x,

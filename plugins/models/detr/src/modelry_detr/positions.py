@@ -6,6 +6,8 @@ B images   G, K rows and columns   S = G K places   D width
 import torch
 from torch import Tensor, nn
 
+from modelry.nn.positions import first_rows
+
 SIDES = 50
 """Rows, and columns, that have learned vectors."""
 
@@ -34,6 +36,6 @@ class LearnedPositions(nn.Module):
                 f"the feature map has {rows} × {columns} places, and there are learned positions for {SIDES} rows and "
                 "columns: make the images smaller"
             )
-        across = self.column_embeddings.weight[:columns].expand(rows, -1, -1)
-        down = self.row_embeddings.weight[:rows, None].expand(-1, columns, -1)
+        across = first_rows(self.column_embeddings, columns, device=real.device).expand(rows, -1, -1)
+        down = first_rows(self.row_embeddings, rows, device=real.device)[:, None].expand(-1, columns, -1)
         return torch.cat([across, down], dim=-1).flatten(0, 1).expand(count, -1, -1)

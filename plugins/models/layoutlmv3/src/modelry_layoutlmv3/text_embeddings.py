@@ -6,7 +6,7 @@ B batch   T tokens   D hidden_size
 import torch
 from torch import Tensor, nn
 
-from modelry.nn.positions import row_positions
+from modelry.nn.positions import first_rows, row_positions
 from modelry_layoutlmv3.configuration import LayoutLMv3Config
 from modelry_layoutlmv3.layout import check_boxes
 
@@ -47,7 +47,10 @@ class TextEmbeddings(nn.Module):
         rows, new = words.shape[:2]
         check_boxes(bbox, tokens=(rows, new), limit=self.x_position_embeddings.num_embeddings)
         positions = self._positions(input_ids, position_ids, rows=rows, new=new, device=words.device)
-        kinds = self.token_type_embeddings.weight[0] if segments is None else self.token_type_embeddings(segments)
+        if segments is None:
+            kinds = first_rows(self.token_type_embeddings, 1, device=words.device)
+        else:
+            kinds = self.token_type_embeddings(segments)
         x = words + kinds + self.position_embeddings(positions) + self.box_embeddings(bbox)
         normal: Tensor = self.dropout(self.LayerNorm(x))
         return normal

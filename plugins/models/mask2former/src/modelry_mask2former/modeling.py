@@ -15,6 +15,7 @@ from modelry.checkpoint import Split, WeightTable
 from modelry.model import PreTrainedModel
 from modelry.nn.linear import Linear
 from modelry.nn.plane_positions import plane_positions
+from modelry.nn.positions import first_rows
 from modelry_mask2former.configuration import LEVELS, Mask2FormerConfig
 from modelry_mask2former.losses import Mask2FormerLoss, Prediction, checked_labels
 from modelry_mask2former.masked_decoder import Decoded, Level, Mask2FormerMaskedDecoder
@@ -55,14 +56,17 @@ class Mask2FormerTransformerModule(nn.Module):
         Args:
             weights: see `Mask2FormerMaskedDecoder`.
         """
-        levels = []
-        for one, project, level in zip(maps, self.input_projections, self.level_embed.weight, strict=True):
+        levels, device = [], finest.device
+        marks = first_rows(self.level_embed, device=device)
+        for one, project, level in zip(maps, self.input_projections, marks, strict=True):
             extent = (one.shape[2], one.shape[3])
             values = project(one).flatten(2).transpose(1, 2) + level  # (B, S, D)
             plane = plane_positions(torch.ones(1, *extent, device=one.device), width=values.shape[2])
             levels.append(Level(values, plane.flatten(2).transpose(1, 2).to(values.dtype), extent))
-        queries = self.queries_features.weight.expand(finest.shape[0], -1, -1)
-        decoded: Decoded = self.decoder(queries, self.queries_embedder.weight[None], levels, finest, weights)
+        queries = first_rows(self.queries_features, device=device).expand(finest.shape[0], -1, -1)
+        decoded: Decoded = self.decoder(
+            queries, first_rows(self.queries_embedder, device=device)[None], levels, finest, weights
+        )
         return decoded
 
     def spread(self) -> list[nn.Module]:

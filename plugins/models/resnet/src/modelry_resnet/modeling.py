@@ -100,6 +100,7 @@ class ResNetEmbeddings(nn.Module):
 
     def __init__(self, config: ResNetConfig) -> None:
         super().__init__()
+        self.channels = config.num_channels
         self.embedder = ConvLayer(config.num_channels, config.embedding_size, side=7, stride=2, act=config.hidden_act)
         self.pooler = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
 
@@ -109,9 +110,8 @@ class ResNetEmbeddings(nn.Module):
         Raises:
             ValueError: images with other channels.
         """
-        first = self.embedder.convolution
-        pixels = check_pixels(pixel_values, channels=first.in_channels)
-        x: Tensor = self.pooler(self.embedder(pixels.to(first.weight.dtype)))
+        pixels = check_pixels(pixel_values, channels=self.channels)
+        x: Tensor = self.pooler(self.embedder(pixels.to(self.embedder.convolution.weight.dtype)))
         return x
 
 

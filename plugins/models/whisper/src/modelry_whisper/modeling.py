@@ -22,6 +22,7 @@ from modelry.model import PreTrainedModel
 from modelry.nn.activations import activation
 from modelry.nn.encoder_decoder import EncoderLayer
 from modelry.nn.masks import Mask
+from modelry.nn.positions import first_rows
 from modelry.nn.spec_augment import masked_spans
 from modelry.outputs import BaseModelOutput, CausalLMOutputWithCrossAttentions, Seq2SeqModelOutput
 from modelry_whisper.configuration import WhisperConfig
@@ -94,7 +95,7 @@ class WhisperEncoder(PreTrainedModel):
             )
         x = F.gelu(self.conv1(input_features.to(self.conv1.weight.dtype)))
         x = F.gelu(self.conv2(x)).transpose(1, 2)  # (B, S, D), laid out as (B, D, S)
-        x = self.dropout((x + self.embed_positions.weight).contiguous())  # every layer adds to it
+        x = self.dropout((x + first_rows(self.embed_positions, device=x.device)).contiguous())  # every layer adds to it
         weights: list[Tensor] | None = [] if output_attentions or self.config.output_attentions else None
         hidden: list[Tensor] | None = [] if output_hidden_states or self.config.output_hidden_states else None
         mask, drop = Mask(weights=weights), self.config.encoder_layerdrop

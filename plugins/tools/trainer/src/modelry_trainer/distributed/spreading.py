@@ -80,7 +80,7 @@ def holding_gradients(model: nn.Module, *, last: bool) -> AbstractContextManager
 
 
 def add_up_scalars(model: nn.Module, world: World) -> None:
-    """Sum the gradients of parameters without a dimension: FSDP2 has nothing to divide there, so all have them whole."""
+    """Sum the gradients of parameters without a dimension: FSDP2 divides none, all processes have them whole."""
     from torch.distributed.fsdp import FSDPModule
 
     alone = list(_scalars(model)) if isinstance(model, FSDPModule) else []
