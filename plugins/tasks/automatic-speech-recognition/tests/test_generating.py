@@ -136,6 +136,21 @@ def test_a_long_sound(whisper: Path, noise: Callable) -> None:
     assert transcribe(noise(5000), output_format="vtt")["vtt"].startswith("WEBVTT\n\n00:00:")
 
 
+def test_the_language_is_told(whisper: Path, noise: Callable) -> None:
+    transcribe = pipeline("automatic-speech-recognition", model=whisper, device="cpu", generate_kwargs={"num_beams": 1})
+    made = transcribe.feature_extractor(noise(5000), sampling_rate=16000, return_tensors="pt")
+    (heard,) = transcribe.model.detect_language(made["input_features"]).tolist()
+    name = transcribe.tokenizer.language_name(heard)
+    found = transcribe(noise(5000), return_language=True)
+    assert found["chunks"] == [{"language": name, "text": found["text"]}]
+    assert found["text"] == transcribe(noise(5000))["text"]
+    for options in ({}, {"return_timestamps": True}, {"chunk_length_s": 0.5, "return_timestamps": True}):
+        found = transcribe(noise(20000), return_language=True, language="de", **options)
+        assert {chunk["language"] for chunk in found["chunks"]} == {"german"}
+        assert ("timestamp" in found["chunks"][0]) == bool(options)
+    assert "language" not in transcribe(noise(5000), return_timestamps=True)["chunks"][0]
+
+
 def test_refused(whisper: Path, noise: Callable) -> None:
     transcribe = pipeline("automatic-speech-recognition", model=whisper, device="cpu")
     with pytest.raises(PipelineError, match="return_timestamps='word' needs alignment_heads"):

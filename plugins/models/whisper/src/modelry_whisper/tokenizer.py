@@ -38,6 +38,12 @@ class WhisperTokenizer(Tokenizer):
             raise PreprocessorError(f"{self.name_or_path or 'this tokenizer'} has no {NO_TIMES}: it is no Whisper's")
         return found + 1
 
+    def language_name(self, language: int | str) -> str:
+        """The name of a language, "german", of its token, code or name."""
+        token = self._backend.id_to_token(language) if isinstance(language, int) else language
+        said = str(token).strip("<|>").lower()
+        return next((name for name, code in CODES.items() if said in (name, code)), said)
+
     def decode(
         self,
         token_ids: Any,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from modelry.cache import Cache
@@ -178,6 +179,17 @@ class WhisperForConditionalGeneration(PreTrainedModel):
             return out[:, start.shape[1] :]
         out.sequences = out.sequences[:, start.shape[1] :]
         return out
+
+    def detect_language(self, input_features: Tensor) -> Tensor:
+        """The token of the language that each row of (B, M, L) is in, (B,).
+
+        Raises:
+            GenerationError: generation_config has no lang_to_id: the model knows one language.
+        """
+        told = Instructions.of(self, None)
+        if not told.languages:
+            raise GenerationError("generation_config has no lang_to_id: the model knows one language")
+        return torch.tensor(detect_languages(self, input_features, told))
 
     def get_encoder(self) -> nn.Module:
         """The part that hears."""

@@ -65,6 +65,8 @@ class Writer:
                 f"return_timestamps='word' needs alignment_heads in generation_config.json, or a model that writes "
                 f"frame by frame (CTC); {name} here gives segments: return_timestamps=True"
             )
+        if parameters.return_language and not hasattr(self._model, "detect_language"):
+            raise ParameterError(f"return_language needs a model that knows several languages; {name} knows none")
         if parameters.chunk_length_s > self._extractor.chunk_length:
             raise ParameterError(
                 f"chunk_length_s is {parameters.chunk_length_s:g}, and {name} hears {self._extractor.chunk_length} "
@@ -122,7 +124,14 @@ class Writer:
             options |= {"return_token_timestamps": True, "num_frames": frames}
         if isinstance(options.get("temperature"), list | tuple):
             options["return_dict_in_generate"] = True
-        out = self._model.generate(features.to(self._model.device, self._model.dtype), **options)
+        heard = features.to(self._model.device, self._model.dtype)
+        languages: list[str | None] = [None] * len(features)
+        if parameters.return_language:
+            said = options.get("language") or getattr(self._model.generation_config, "language", None)
+            said = said or self._model.detect_language(heard).tolist()
+            names = [self._tokenizer.language_name(one) for one in ([said] if isinstance(said, str) else said)]
+            languages = [*names] * len(features) if len(names) == 1 else [*names]
+        out = self._model.generate(heard, **options)
         ids = out if isinstance(out, Tensor) else out.sequences
         times, temperatures = getattr(out, "token_timestamps", None), getattr(out, "temperatures", None)
         found = []
@@ -133,6 +142,7 @@ class Writer:
                     kept,
                     None if times is None else times[row, : len(kept)].tolist(),
                     None if temperatures is None else temperatures[row],
+                    languages[row],
                 )
             )
         return found
@@ -152,7 +162,9 @@ class Writer:
             after = right + outputs[number + 1]["window"][2] if number + 1 < len(outputs) else 0
             made.append(Window(tokens, shared / count, after / count, (at + left) / self._rate))
             shared = after
-        return _segments(joined(made, self._key, timed=timed), with_times=parameters.return_timestamps == "word")
+        segments = _segments(joined(made, self._key, timed=timed), with_times=parameters.return_timestamps == "word")
+        language = outputs[0]["written"].language if outputs else None  # of the whole sound, as published
+        return [one._replace(language=language) for one in segments]
 
     def _timed(self, written: Written, count: int, begin: float) -> list[Token]:
         length = count / self._rate
@@ -186,7 +198,7 @@ class Writer:
         sound = Listening(blocks, self._extractor.n_samples)
         if sound.last and not parameters.timed:
             written = self._heard(sound.part, parameters, stamped=False)
-            return [Segment(0.0, len(sound.part) / self._rate, written.tokens)]
+            return [Segment(0.0, len(sound.part) / self._rate, written.tokens, language=written.language)]
         told = parameters.generate_kwargs
         history = None
         if told.get("condition_on_prev_tokens"):
@@ -227,12 +239,12 @@ class Writer:
         for segment in segments:
             for word in self._tokenizer.words(segment.tokens, language=language):
                 begin, end = segment.times[word.places[0]][0], segment.times[word.places[-1]][1]
-                found.append(as_chunk(word.text, begin, max(begin, end)))
+                found.append(as_chunk(word.text, begin, max(begin, end), segment.language))
         return found
 
     def pieces(self, segments: Sequence[Segment]) -> list[dict[str, Any]]:
         """Every segment with its time."""
-        return [as_chunk(self.text([one]), one.begin, one.end) for one in segments]
+        return [as_chunk(self.text([one]), one.begin, one.end, one.language) for one in segments]
 
     def text(self, segments: Sequence[Segment]) -> str:
         """All of it."""
@@ -251,6 +263,7 @@ def _segments(tokens: Sequence[Token], *, with_times: bool) -> list[Segment]:
     return found
 
 
-def as_chunk(text: str, begin: float, end: float) -> dict[str, Any]:
+def as_chunk(text: str, begin: float, end: float, language: str | None = None) -> dict[str, Any]:
     """A piece of text as the ecosystem writes it."""
-    return {"text": text, "timestamp": (round(begin, 2), round(end, 2))}
+    known = {} if language is None else {"language": language}
+    return {**known, "text": text, "timestamp": (round(begin, 2), round(end, 2))}

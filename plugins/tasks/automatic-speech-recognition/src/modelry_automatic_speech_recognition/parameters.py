@@ -21,6 +21,7 @@ class SpeechRecognitionParameters(UrlParameters):
         None, description="seconds that windows share on either side; unset: a sixth of a window"
     )
     output_format: Literal["text", "srt", "vtt"] = Field("text", description="subtitles are added under their name")
+    return_language: bool = Field(False, description="its name beside every piece, of models that know several")
     language: str | None = Field(None, description="of models that know several; unset: as the model finds")
     generate_kwargs: dict[str, Any] = Field(default_factory=dict, description="further arguments of generate: task, …")
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from modelry.errors import PreprocessorError
+from modelry.errors import ParameterError, PreprocessorError
 from modelry.pipelines import Pipeline, TaskParameters
 from modelry.pipelines.images import compute_by_size
 from modelry.pipelines.sounds import needed_feature_extractor, read_sound_item, sound_features
@@ -60,6 +60,10 @@ class AutomaticSpeechRecognitionPipeline(Pipeline[SpeechRecognitionParameters]):
     def pieces(self, item: Any, parameters: SpeechRecognitionParameters) -> Iterator[Mapping[str, Any]]:
         if self._writer is not None:
             self._writer.check(parameters)
+        elif parameters.return_language:
+            raise ParameterError(
+                f"return_language needs a model that knows several languages; {type(self.model).__name__} knows none"
+            )
         if not parameters.chunk_length_s:
             yield self.preprocess(item, parameters)
             return
@@ -144,13 +148,15 @@ class AutomaticSpeechRecognitionPipeline(Pipeline[SpeechRecognitionParameters]):
             answer["chunks"] = writer.words(said, parameters.language)
         elif parameters.timed:
             answer["chunks"] = writer.pieces(said)
+        elif parameters.return_language and said:
+            answer["chunks"] = [{"language": said[0].language, "text": answer["text"]}]
         return answer
 
     @staticmethod
     def _finished(answer: dict[str, Any], parameters: SpeechRecognitionParameters) -> dict[str, Any]:
         if parameters.output_format != "text":
             answer[parameters.output_format] = SUBTITLES[parameters.output_format](answer["chunks"])
-        if not parameters.return_timestamps:
+        if not parameters.return_timestamps and not parameters.return_language:
             answer.pop("chunks", None)
         return answer
 

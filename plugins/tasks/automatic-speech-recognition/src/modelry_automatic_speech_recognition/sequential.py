@@ -21,6 +21,8 @@ class Written(NamedTuple):
     """Seconds at which each token ends; None where nobody asked."""
     temperature: float | None = None
     """By which it was sampled, where several were tried."""
+    language: str | None = None
+    """Its name, where somebody asked."""
 
 
 class Segment(NamedTuple):
@@ -32,11 +34,13 @@ class Segment(NamedTuple):
     tokens: list[int]
     times: list[tuple[float, float]] = []  # noqa: RUF012 - never changed; most segments have none
     """Begin and end of each token, in seconds; none where nobody asked."""
+    language: str | None = None
+    """Its name, where somebody asked."""
 
     def later(self, seconds: float) -> "Segment":
         """The same at another time."""
         times = [(begin + seconds, end + seconds) for begin, end in self.times]
-        return Segment(self.begin + seconds, self.end + seconds, self.tokens, times)
+        return Segment(self.begin + seconds, self.end + seconds, self.tokens, times, self.language)
 
 
 class Heard(NamedTuple):
@@ -69,7 +73,7 @@ def segments_of(written: Written, *, first: int, step: float, length: float, who
     def segment(end: float) -> Segment:
         ends = written.ends
         times = [] if ends is None else [(ends[place - 1] if place else 0.0, ends[place]) for place in words]
-        return Segment(begin, end, [tokens[place] for place in words], times)
+        return Segment(begin, end, [tokens[place] for place in words], times, written.language)
 
     for place, token in enumerate(tokens):
         if token < first:
