@@ -63,6 +63,12 @@ def test_maps_that_are_wrong() -> None:
         place(model, {"": "cpu", "lm_head": "disk"}, sizes, tied={"lm_head.weight": "model.embed_tokens.weight"})
     with pytest.raises(PlacementError, match="cuda:99 does not exist"):
         place(model, 99, sizes)
+    with pytest.raises(PlacementError, match=r"names 0, model\.layrs\.1, which .*; it has "):
+        place(model, {"": "cpu", 0: "cpu", "model.layrs.1": "cpu"}, sizes)  # type: ignore[dict-item]  # a user's mistake
+    with pytest.raises(PlacementError, match="device xpu does not exist here"):
+        place(model, "xpu", sizes)
+    with pytest.raises(PlacementError, match="names a device twice: 'cpu', 'cpu:0'"):
+        place(model, "auto", sizes, {"cpu": "1GB", "cpu:0": "2GB"})
 
 
 def test_a_path_may_be_of_a_tensor_and_the_loose_ones_stay_in_memory() -> None:

@@ -59,6 +59,7 @@ def test_values(folder: Path) -> None:
     [
         (("--memory", "cpu"), "'cpu' is not DEVICE=SIZE"),
         (("--memory", "cpu=1GB,cpu=2GB"), "names cpu twice"),
+        (("--memory", "cuda=1GB,cuda:0=2GB"), "names a device twice"),
         (("--memory", "gpu=1GB"), "'gpu' is no device"),
         (("--memory", "cpu=lots"), "'lots' is no size"),
         (("--memory", "disk=1GB"), "names no device that computes"),

@@ -7,6 +7,7 @@ tensor is read.
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 import torch
@@ -137,6 +138,8 @@ def named_place(value: Device) -> Place:
         ) from error
     if device.type == "meta":
         raise PlacementError("device 'meta' keeps no values; to have a model without them, use from_config under it")
+    if device.type == "cpu":  # there is one, whatever number it is given
+        return _CPU
     return torch.device("cuda", 0) if device.type == "cuda" and device.index is None else device
 
 
@@ -147,8 +150,18 @@ def existing(value: Device) -> Place:
         PlacementError: nothing is called so, or it is not here.
     """
     place = named_place(value)
-    if isinstance(place, torch.device) and place.type == "cuda" and (place.index or 0) >= torch.cuda.device_count():
-        raise PlacementError(f"device {place} does not exist: PyTorch sees {torch.cuda.device_count()} CUDA devices")
+    if place in (DISK, _CPU):
+        return place
+    if place.type == "cuda":
+        if (place.index or 0) >= torch.cuda.device_count():
+            raise PlacementError(
+                f"device {place} does not exist: PyTorch sees {torch.cuda.device_count()} CUDA devices"
+            )
+        return place
+    try:
+        torch.empty(0, device=place)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # each of its ways to say so
+        raise PlacementError(f"device {place} does not exist here: {' '.join(str(error).split())[:200]}") from error
     return place
 
 
@@ -175,7 +188,10 @@ def _room(max_memory: Mapping[Any, str | int] | None) -> dict[Place, int | None]
         return room_here()
     if not isinstance(max_memory, Mapping) or not max_memory:
         raise PlacementError(f"max_memory is {max_memory!r}; give memory by device, as in {{0: '10GB', 'cpu': '30GB'}}")
-    return room_of({existing(device): size for device, size in max_memory.items()})
+    sized = {existing(device): size for device, size in max_memory.items()}
+    if len(sized) < len(max_memory):
+        raise PlacementError(f"max_memory names a device twice: {', '.join(map(repr, max_memory))}")
+    return room_of(sized)
 
 
 def _rank(place: Place) -> tuple[bool, int]:
@@ -193,9 +209,13 @@ def _with_main(model: nn.Module, places: dict[str, Place]) -> Placement:
 
 def _check(model: nn.Module, places: Mapping[str, Place], sizes: Collection[str], tied: Mapping[str, str]) -> None:
     known = {path for path, _ in model.named_modules()} | set(sizes)
-    strange = sorted(path for path in places if path not in known)
+    strange = sorted(str(path) for path in places if path not in known)
     if strange:
-        raise PlacementError(f"device_map names {', '.join(strange)}, which {type(model).__name__} does not have")
+        close = [near for path in strange for near in get_close_matches(path, sorted(known), 1)]
+        meant = f"; it has {', '.join(close)}" if close else ""
+        raise PlacementError(
+            f"device_map names {', '.join(strange)}, which {type(model).__name__} does not have{meant}"
+        )
     if "" not in places:
         ends = tuple(f"{path}." for path in places)
         left = sorted(name for name in sizes if name not in places and not name.startswith(ends))

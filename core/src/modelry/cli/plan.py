@@ -68,6 +68,8 @@ def plan(
     from modelry.cli.plan_table import as_json, as_text
 
     places: Any = None if given is None else {named_place(name): size for name, size in given.items()}
+    if given is not None and len(places) < len(given):
+        raise click.UsageError(f"--memory {memory!r} names a device twice: cuda is cuda:0, and 0 too")
     made = make_plan(
         reference,
         memory=places,
