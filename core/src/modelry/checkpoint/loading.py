@@ -56,6 +56,8 @@ class LoadOptions:
     """"auto" or a plan (modelry.parallel.plan): each process of a tensor-parallel group reads its part of the model."""
     device_mesh: Any = None
     """Of the processes, for tp_plan; all that torchrun has started when None."""
+    variant: str | None = None
+    """Of several sets of files the one whose names carry it: "fp16" of model.fp16.safetensors."""
     ignore_mismatched_sizes: bool = False
     """Make head tensors anew whose shape is another than the checkpoint's."""
 
@@ -114,7 +116,7 @@ def load_pretrained(
         from modelry.parallel.loading import begin
 
         divided, device_map = begin(model, load, scheme=None if packing is None else packing.quantizer.method)
-    with open_checkpoint(source) as checkpoint:
+    with open_checkpoint(source, variant=load.variant) as checkpoint:
         assembled = assemble(
             model, checkpoint, dtype=load.dtype, device_map=device_map, max_memory=load.max_memory,
             offload_folder=None if load.offload_folder is None else Path(load.offload_folder), packing=packing,

@@ -1,5 +1,6 @@
 """The tensors of one pretrained model as one collection, whether they lie in one file or in many with an index."""
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
@@ -11,11 +12,13 @@ from torch import Tensor
 from modelry.checkpoint.formats import PICKLED, how_to_convert, open_reader
 from modelry.checkpoint.reader import CheckpointReader, TensorInfo
 from modelry.config_file import read_json_object
-from modelry.errors import CheckpointError, ConfigError, UnsafeCheckpoint
+from modelry.errors import CheckpointError, ConfigError, NotFound, UnsafeCheckpoint
 from modelry.hub import Source
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+
+_VARIANT = re.compile(r"model\.([a-z0-9_]+)\.safetensors|model\.safetensors\.index\.([a-z0-9_]+)\.json")
 
 LARGEST_INDEX_BYTES = 100_000_000
 """As much as the header of one file; a mixture of 384 experts in 61 layers has 15 MB."""
@@ -63,8 +66,11 @@ class Checkpoint:
             reader.close()
 
 
-def open_checkpoint(source: Source) -> Checkpoint:
+def open_checkpoint(source: Source, *, variant: str | None = None) -> Checkpoint:
     """Find and open the tensors of a source; only the files that hold them are fetched.
+
+    Args:
+        variant: of several sets of files the one whose names carry it: "fp16" of model.fp16.safetensors.
 
     Raises:
         NotFound: there are none.
@@ -75,18 +81,25 @@ def open_checkpoint(source: Source) -> Checkpoint:
         reader = open_reader(source.single)
         return Checkpoint(dict.fromkeys(reader.names(), reader), source.name)
     names = source.names()
-    if WEIGHTS in names:
-        path = source.file(WEIGHTS)
+    weights, listed = (WEIGHTS, INDEX) if variant is None else (_named(WEIGHTS, variant), _named(INDEX, variant))
+    if weights in names:
+        path = source.file(weights)
         assert path is not None
         reader = open_reader(path)
         return Checkpoint(dict.fromkeys(reader.names(), reader), source.name)
-    if INDEX in names:
-        return _open_shards(source)
-    raise _none_found(source, names)
+    if listed in names:
+        return _open_shards(source, listed)
+    raise _none_found(source, names, weights, listed)
 
 
-def _open_shards(source: Source) -> Checkpoint:
-    index = source.file(INDEX)
+def _named(file: str, variant: str) -> str:
+    """ "model.fp16.safetensors" of "model.safetensors"."""
+    stem, _, suffix = file.rpartition(".")
+    return f"{stem}.{variant}.{suffix}"
+
+
+def _open_shards(source: Source, listed: str) -> Checkpoint:
+    index = source.file(listed)
     assert index is not None
     try:
         places = read_json_object(index, largest_bytes=LARGEST_INDEX_BYTES).get("weight_map")
@@ -106,7 +119,7 @@ def _open_shards(source: Source) -> Checkpoint:
     absent = sorted(file for file in by_file if file not in there)
     if absent:
         raise CheckpointError(
-            f"{source.name} lacks {len(absent)} of the {len(by_file)} files in {INDEX}: {_some(absent)}"
+            f"{source.name} lacks {len(absent)} of the {len(by_file)} files in {listed}: {_some(absent)}"
         )
     readers: dict[str, CheckpointReader] = {}
     for file, tensors in sorted(by_file.items()):
@@ -120,14 +133,18 @@ def _open_shards(source: Source) -> Checkpoint:
     return Checkpoint(readers, source.name)
 
 
-def _none_found(source: Source, names: Collection[str]) -> Exception:
+def _none_found(source: Source, names: Collection[str], weights: str, listed: str) -> Exception:
+    variants = sorted({found[1] or found[2] for name in names if (found := _VARIANT.fullmatch(name))})
+    if variants:
+        there = " or ".join(f"variant={one!r}" for one in variants)
+        return NotFound(f"{source.name} holds neither {weights} nor {listed}; it has other weights: pass {there}")
     pickled = sorted(name for name in names if name.endswith(PICKLED))
     if pickled:
         return UnsafeCheckpoint(
             f"{source.name} holds its weights only as pickled files ({_some(pickled)}), "
             f"which can run any code when they are read. {how_to_convert()}"
         )
-    return source.lacks(f"weights: neither {WEIGHTS} nor {INDEX}")
+    return source.lacks(f"weights: neither {weights} nor {listed}")
 
 
 def _some(names: list[str]) -> str:
