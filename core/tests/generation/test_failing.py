@@ -89,9 +89,24 @@ def test_a_cache_of_the_callers_forgets_what_failed(toy, monkeypatch, error):
     assert plain(toy, turn, past_key_values=cache).tolist() == plain(toy, turn).tolist()
 
 
-def test_a_cache_whose_rows_were_moved_is_named(toy, monkeypatch):
+def test_a_cache_whose_rows_were_repeated_has_one_of_each_prompt_again(toy, monkeypatch):
     first = plain(toy, return_dict_in_generate=True)
     cache, turn = first.past_key_values, torch.cat((first.sequences, PROMPTS), dim=1)
+    with monkeypatch.context() as patched:
+        failing(toy, patched, KeyboardInterrupt(), after=2)
+        with pytest.raises(KeyboardInterrupt):
+            plain(toy, turn, past_key_values=cache, do_sample=True, num_return_sequences=2)
+    assert plain(toy, turn, past_key_values=cache).tolist() == plain(toy, turn).tolist()
+
+
+def test_a_cache_that_cannot_be_mended_is_named(toy, monkeypatch):
+    first = plain(toy, return_dict_in_generate=True)
+    cache, turn = first.past_key_values, torch.cat((first.sequences, PROMPTS), dim=1)
+
+    def slid(*_):
+        raise ValueError("a window has dropped what would be needed")
+
+    monkeypatch.setattr(type(cache), "rollback", slid)
     failing(toy, monkeypatch, KeyboardInterrupt(), after=1)
     with pytest.raises(KeyboardInterrupt) as caught:
         plain(toy, turn, past_key_values=cache, do_sample=True, num_return_sequences=2)

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
+
 from modelry.errors import OutOfMemory
 from modelry.generation.session import Session
 
@@ -46,12 +48,15 @@ def release(error: BaseException) -> None:
 
 
 def _forgotten(session: Session, cache: Any, held: int, prompts: int) -> bool:
-    """Roll the cache back, if its rows are still those of the prompts in their order."""
-    if session.prompts.tolist() != list(range(prompts)):
-        return False
+    """Roll the cache back, and let it hold a row of each prompt: those of one prompt agree in what was held before."""
+    numbers = session.prompts.tolist()
+    if set(numbers) != set(range(prompts)) or any(layer.rows != len(numbers) for layer in getattr(cache, "layers", ())):
+        return False  # prompts have left, or the failure came while rows were moved
     try:
         cache.rollback(cache.seen - held)
-    except ValueError:  # a sliding window has dropped what would be needed
+        if numbers != list(range(prompts)):
+            cache.keep(torch.tensor([numbers.index(prompt) for prompt in range(prompts)]))
+    except (ValueError, RuntimeError):  # a sliding window has dropped what would be needed; no room to move rows
         return False
     return True
 
