@@ -3,6 +3,7 @@
 It insists on a tokenizer of transformers, and writes nothing but tensors of a model that is not transformers' own.
 """
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 from peft import LoraConfig, PeftModel
 from transformers import AutoTokenizer as TheirTokenizer
 from transformers import LlamaForCausalLM
-from trl import SFTConfig, SFTTrainer
+from trl import DPOConfig, DPOTrainer, GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 
 from modelry import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
@@ -89,6 +90,31 @@ def test_an_adapter_is_saved_whole(folder: Path, tmp_path: Path) -> None:
     ids = torch.tensor([[5, 6, 7]])
     trainer.model.eval()
     assert torch.allclose(again(input_ids=ids).logits, trainer.model(input_ids=ids).logits, atol=1e-6)
+
+
+def test_preferences_and_rewards(folder: Path, tmp_path: Path) -> None:
+    """DPO with a reference model that is given; GRPO, which generates with a config of transformers."""
+    common = {"max_steps": 1, "per_device_train_batch_size": 2, "report_to": [], "use_cpu": True, "bf16": False}
+    common |= {"save_strategy": "no", "disable_tqdm": True, "logging_steps": 1, "gradient_checkpointing": False}
+    rows = [{"prompt": f"q{number}", "chosen": " yes", "rejected": " no"} for number in range(2)]
+    tokenizer = TheirTokenizer.from_pretrained(folder)
+    dpo = DPOTrainer(
+        model=AutoModelForCausalLM.from_pretrained(folder),
+        ref_model=AutoModelForCausalLM.from_pretrained(folder),
+        args=DPOConfig(str(tmp_path), **common),
+        train_dataset=datasets.Dataset.from_list(rows),
+        processing_class=tokenizer,
+    )
+    assert dpo.train().training_loss == pytest.approx(math.log(2), abs=1e-3), "both say the same of every answer"
+    grpo = GRPOTrainer(
+        model=AutoModelForCausalLM.from_pretrained(folder),
+        reward_funcs=lambda completions, **more: [float(len(one)) for one in completions],
+        args=GRPOConfig(str(tmp_path), num_generations=2, max_completion_length=4, **common),
+        train_dataset=datasets.Dataset.from_list(rows).select_columns(["prompt"]),
+        processing_class=tokenizer,
+    )
+    grpo.train()
+    assert any("reward" in entry for entry in grpo.state.log_history)
 
 
 def test_our_tokenizer_is_refused_and_its_folder_read(folder: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from modelry.errors import GenerationError, ModelryWarning
 from modelry.generation import GenerationConfig
-from modelry.generation.precedence import combined
+from modelry.generation.precedence import combined, understood
 
 
 def model_config(**values):
@@ -81,3 +81,15 @@ def test_sampling_fields_without_sampling_warn_only_when_the_caller_gave_them():
         merged({"temperature": 0.5, "top_p": 0.5})
     merged({"do_sample": False}, stored={"temperature": 0.5})
     merged({"penalty_alpha": 0.6, "top_k": 4})
+
+
+def test_a_config_of_another_package_or_a_dictionary_is_understood():
+    foreign = SimpleNamespace(to_dict=lambda: {"max_new_tokens": 3, "top_k": None, "transformers_version": "5"})
+    assert understood(foreign).set_fields() == {"max_new_tokens": 3}
+    assert understood({"num_beams": 2}).set_fields() == {"num_beams": 2}
+    own = GenerationConfig(top_k=1)
+    assert understood(own) is own
+    assert understood(None) is None
+    for wrong in (3, "beams", object()):
+        with pytest.raises(GenerationError, match=r"generation_config is a .*: give a Gen"):
+            understood(wrong)

@@ -23,7 +23,7 @@ from modelry.generation.input_side import DecoderInput, InputSide
 from modelry.generation.keywords import refuse_unknown, sort_keywords
 from modelry.generation.length import greatest_length, refuse_unreachable
 from modelry.generation.parameters import DecoderParameters
-from modelry.generation.precedence import combined
+from modelry.generation.precedence import combined, understood
 from modelry.generation.processors import LogitsProcessor, build_processors
 from modelry.generation.prompt import Prompt, read_prompt, vocabulary_of
 from modelry.generation.session import Session, Settings
@@ -89,7 +89,7 @@ def generate(
     try:
         if isinstance(inputs, Mapping):
             fields, inputs = {**inputs, **fields}, None
-        given = sort_keywords(fields, model)
+        given, generation_config = sort_keywords(fields, model), understood(generation_config)
         ids = _one_of(inputs, input_ids, given.others.pop("input_ids", None))
         mask = _one_of(attention_mask, given.others.pop("attention_mask", None))
         beside = {

@@ -49,6 +49,23 @@ def combined(
     return config
 
 
+def understood(given: Any) -> GenerationConfig | None:
+    """A config as it is, or what a dictionary or a config of another package says by the names that all have.
+
+    Raises:
+        GenerationError: it is neither.
+    """
+    if given is None or isinstance(given, GenerationConfig):
+        return given
+    values = given if isinstance(given, Mapping) else getattr(given, "to_dict", dict)()
+    if not isinstance(values, Mapping) or not (values or isinstance(given, Mapping)):
+        raise GenerationError(
+            f"generation_config is a {type(given).__name__}: give a GenerationConfig, or a dictionary"
+        )
+    known = GenerationConfig.model_fields
+    return GenerationConfig.from_dict({name: value for name, value in values.items() if name in known})
+
+
 def _lay_over(values: dict[str, Any], layer: Mapping[str, Any], beside: Mapping[str, Any] = _NOTHING) -> None:
     for field in silenced({**layer, **beside}):
         values.pop(field, None)
