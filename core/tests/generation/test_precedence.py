@@ -87,6 +87,8 @@ def test_a_config_of_another_package_or_a_dictionary_is_understood():
     foreign = SimpleNamespace(to_dict=lambda: {"max_new_tokens": 3, "top_k": None, "transformers_version": "5"})
     assert understood(foreign).set_fields() == {"max_new_tokens": 3}
     assert understood({"num_beams": 2}).set_fields() == {"num_beams": 2}
+    with pytest.warns(ModelryWarning, match="num_beems"):
+        understood({"num_beems": 2})
     own = GenerationConfig(top_k=1)
     assert understood(own) is own
     assert understood(None) is None

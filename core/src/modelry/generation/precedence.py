@@ -57,11 +57,11 @@ def understood(given: Any) -> GenerationConfig | None:
     """
     if given is None or isinstance(given, GenerationConfig):
         return given
-    values = given if isinstance(given, Mapping) else getattr(given, "to_dict", dict)()
-    if not isinstance(values, Mapping) or not (values or isinstance(given, Mapping)):
-        raise GenerationError(
-            f"generation_config is a {type(given).__name__}: give a GenerationConfig, or a dictionary"
-        )
+    if isinstance(given, Mapping):
+        return GenerationConfig.from_dict(given)
+    values: Mapping[str, Any] = getattr(given, "to_dict", dict)()
+    if not values:
+        raise GenerationError(f"generation_config is a {type(given).__name__}: give a GenerationConfig or a dictionary")
     known = GenerationConfig.model_fields
     return GenerationConfig.from_dict({name: value for name, value in values.items() if name in known})
 
