@@ -96,7 +96,7 @@ class RotaryDecoder(PreTrainedModel):
             position_ids = count_positions(attention_mask, new=new, seen=seen, device=x.device)
         weights: list[Tensor] | None = [] if output_attentions or self.config.output_attentions else None
         hidden: list[Tensor] | None = [] if output_hidden_states or self.config.output_hidden_states else None
-        angles = self.rotary_emb(position_ids, x.dtype)
+        angles, device = self.rotary_emb(position_ids, x.dtype), x.device  # layers may lie on several
         masks: list[tuple[tuple[int | None, int, int], Mask]] = []  # layers that see alike share one
         parts = [None] * len(self.layers) if cache is None else cache
         windows = self.windows[: len(self.layers)]  # a draft may be the first layers alone
@@ -106,7 +106,7 @@ class RotaryDecoder(PreTrainedModel):
             if mask is None:
                 given = attention_mask if patterns is None else patterns[FULL if window is None else SLIDING]
                 said = {"new": new, "seen": seen, "first": first, "width": width, "window": window}
-                mask = causal_mask(given, **said, device=x.device, weights=weights)  # type: ignore[arg-type]  # no weights in it
+                mask = causal_mask(given, **said, device=device, weights=weights)  # type: ignore[arg-type]  # no weights in it
                 masks.append(((window, first, width), mask))
             if hidden is not None:
                 hidden.append(x)

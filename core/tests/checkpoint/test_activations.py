@@ -54,3 +54,16 @@ def test_masks_move_once_with_all_that_is_in_them() -> None:
     assert mask.to(torch.device("meta")) is moved
     plain = causal_mask(None, new=3, device=CPU)
     assert plain.to(torch.device("meta")) is plain
+
+
+def test_what_is_there_already_stays_the_same_object() -> None:
+    """Lists are filled by modules for their callers; shapes are tuples that no generator makes."""
+    there: list[Any] = []
+    shapes = (torch.Size([3, 4]), torch.Size([]))
+    model = torch.nn.Module()
+    model.layers = torch.nn.ModuleList([torch.nn.Identity(), torch.nn.Identity()])
+    model.forward = lambda seen, sizes: (seen, sizes)
+    move_activations(model, Placement({"layers.0": CPU, "layers.1": torch.device("meta")}, CPU))
+    seen, sizes = model(there, shapes)
+    assert seen is there
+    assert sizes == shapes

@@ -81,7 +81,7 @@ class CausalLM(PreTrainedModel):
         )
         hidden: Tensor = out.last_hidden_state
         if not isinstance(logits_to_keep, int):
-            hidden = hidden[:, logits_to_keep]
+            hidden = hidden[:, logits_to_keep.to(hidden.device)]
         elif 0 < logits_to_keep < hidden.shape[1]:
             hidden = hidden[:, -logits_to_keep:]
         head = self.get_submodule(self.head_name)

@@ -84,7 +84,7 @@ class DecoderLM(PreTrainedModel):
         )
         hidden: Tensor = out.last_hidden_state
         if not isinstance(logits_to_keep, int):
-            hidden = hidden[:, logits_to_keep]
+            hidden = hidden[:, logits_to_keep.to(hidden.device)]
         elif logits_to_keep:
             hidden = hidden[:, -logits_to_keep:]
         logits = self.get_submodule(self.output_embeddings_name)(hidden)

@@ -31,7 +31,8 @@ class SiglipModel(ImageText):
 
     def score(self, text_embeds: Tensor, image_embeds: Tensor) -> Tensor:
         """Cosines times the learned factor, plus the offset, (M, B)."""
-        return text_embeds @ image_embeds.t() * self.logit_scale.exp() + self.logit_bias
+        cosines = (text_embeds @ image_embeds.t()).to(self.logit_scale.device)  # the towers may lie on other devices
+        return cosines * self.logit_scale.exp() + self.logit_bias
 
     def probabilities(self, logits_per_image: Tensor) -> Tensor:
         """Of the texts, any number may be right."""
