@@ -28,7 +28,8 @@ def predictions_of(outputs: Any, model: nn.Module, ignored: Sequence[str] | None
 def to_device(value: Any, device: torch.device) -> Any:
     """Every tensor of a nested value on the device; mappings become plain dictionaries."""
     if isinstance(value, Tensor):
-        return value.to(device, non_blocking=True)
+        # into the CPU's memory a copy that nobody waits for is read before it is there
+        return value.to(device, non_blocking=device.type != "cpu")
     if isinstance(value, Mapping):
         return {name: to_device(one, device) for name, one in value.items()}
     if isinstance(value, list | tuple):
