@@ -1,0 +1,45 @@
+"""Models whose parts lie on two GPUs that are none, and on the CPU."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from modelry import AutoModelForCausalLM
+from modelry_testing.pretending import PretendedGpu
+
+MODELS = Path(__file__).parents[2] / "plugins" / "models"
+IDS = torch.tensor([[3, 9, 4, 7, 5], [8, 8, 6, 2, 11]])
+MASK = torch.tensor([[0, 0, 1, 1, 1], [1, 1, 1, 1, 1]])
+
+
+@pytest.mark.parametrize("second", [1, "cpu"])
+def test_a_padded_batch_goes_on_over_devices(llama: Path, second: Any, moved: Any) -> None:
+    lengths = {"max_new_tokens": 4, "min_new_tokens": 4}
+    expected = AutoModelForCausalLM.from_pretrained(llama).generate(IDS, attention_mask=MASK, **lengths)
+    places = {"model.embed_tokens": 0, "model.layers.0": 0, "model.layers.1": second, "model.norm": second}
+    with PretendedGpu(count=2):
+        model = AutoModelForCausalLM.from_pretrained(
+            llama, device_map=places | {"model.rotary_emb": 0, "lm_head": second}
+        )
+        found = model.generate(moved(IDS), attention_mask=moved(MASK), **lengths)
+        assert str(found.device) == "cuda:0"
+        assert found.cpu().tolist() == expected.tolist()
+
+
+@pytest.mark.filterwarnings("ignore")  # of tiny models, which other tests look at
+@pytest.mark.parametrize("family", ["gpt2", "qwen3", "clip"])
+def test_a_boundary_anywhere(family: str, subjects: Any, moved: Any) -> None:
+    """However much the first GPU holds."""
+    subject = subjects(MODELS / family / "tests" / "test_contract.py")[-1]
+    model, inputs = subject.model(), subject.inputs_of(subject.head)
+    with torch.inference_mode():
+        expected = model(**inputs)
+    total = sum(one.nbytes for one in model.parameters())
+    for share in (0.3, 0.6):
+        with PretendedGpu(count=2), torch.inference_mode():
+            room = {0: int(share * total), 1: 10**9}
+            divided = type(model).from_pretrained(subject.saved(), device_map="auto", max_memory=room)
+            found = divided(**moved(inputs, str(divided.device)))
+            torch.testing.assert_close(found[0].cpu(), expected[0], rtol=1e-4, atol=1e-4)
