@@ -41,7 +41,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "prompt-lookup": {"prompt_lookup_num_tokens": 3},
     "assistant": {"assistant_model": ..., "do_sample": True},
     "watermark": {"do_sample": True, "watermarking_config": {"greenlist_ratio": 0.25, "seeding_scheme": "selfhash"}},
-    **{kind: {"cache_implementation": kind} for kind in ("static", "quantized", "offloaded", "offloaded_static")},
+    **{kind: {"cache_implementation": kind} for kind in ("quantized", "offloaded_static")},
 }
 
 
