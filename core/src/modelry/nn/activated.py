@@ -57,8 +57,7 @@ def gated(x: Tensor, gate: nn.Linear, up: nn.Linear, act: Activation) -> Tensor:
 
 def _is_plain(layer: nn.Linear, x: Tensor) -> bool:
     """Whether nothing but its weight and bias makes a layer, and its product with so many rows is oneDNN's."""
-    many = x.numel() > MOST_ROWS_LED * x.shape[-1]
-    if not (many and type(layer) is Linear and takes_more_along(x, layer.weight)):
+    if not (type(layer) is Linear and takes_more_along(x, layer.weight) and x.numel() > MOST_ROWS_LED * x.shape[-1]):
         return False
     return not (layer._forward_hooks or layer._forward_pre_hooks or "forward" in layer.__dict__)
 

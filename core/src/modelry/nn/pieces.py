@@ -30,18 +30,22 @@ def in_pieces(work: Callable[[Tensor], Tensor], x: Tensor, inner: int, *modules:
     Returns:
         (..., O).
     """
+    if not x.is_cpu or torch.is_grad_enabled() or _is_traced():
+        return work(x)
     size = x.numel() // x.shape[-1] * inner * x.element_size()
-    if size <= MOST_BYTES or not _is_alone(x, modules):
+    if size <= MOST_BYTES or not _are_alone(modules):
         return work(x)
     rows = x.reshape(-1, x.shape[-1])
     pieces = [work(piece) for piece in rows.chunk(-(-size // BYTES_OF_PIECE))]
     return torch.cat(pieces).view(*x.shape[:-1], -1)
 
 
-def _is_alone(x: Tensor, modules: tuple[nn.Module, ...]) -> bool:
-    traced = torch.compiler.is_compiling() or torch.compiler.is_exporting() or torch._C._get_tracing_state() is not None
-    if not x.is_cpu or torch.is_grad_enabled() or traced:
-        return False
+def _is_traced() -> bool:
+    """Asked before a size is: a traced program that looked at the number of rows would be bound to it."""
+    return torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
+
+
+def _are_alone(modules: tuple[nn.Module, ...]) -> bool:
     if torch_modules._global_forward_hooks or torch_modules._global_forward_pre_hooks:
         return False
     parts = (part for module in modules for part in module.modules())
