@@ -200,7 +200,7 @@ def test_the_scheme_in_a_file_of_its_own(folder: Path, tmp_path: Path) -> None:
 
 
 def test_an_error_names_the_argument_and_not_a_file_that_says_nothing(folder: Path) -> None:
-    with pytest.raises(QuantizationError, match="^quantization=: quantization toy8: levels is 'many': "):
+    with pytest.raises(QuantizationError, match=r"^quantization=: quantization toy8: levels is 'many': "):
         AutoModelForCausalLM.from_pretrained(folder, quantization={"quant_method": "toy8", "levels": "many"})
-    with pytest.raises(UnknownName, match="config.json with quantization= asks for quantization method 'nope'"):
+    with pytest.raises(UnknownName, match=r"config\.json with quantization= asks for quantization method 'nope'"):
         AutoModelForCausalLM.from_pretrained(folder, quantization="nope")

@@ -9,10 +9,11 @@ from modelry.errors import ModelryWarning
 from modelry.generation.configuration import GenerationConfig
 
 _DRAFTED = "a draft model (assistant_model, assistant_early_exit)"
+OF_BEAMS = ("length_penalty", "early_stopping")
+"""Fields that only searches with several beams read."""
 _OF_STRATEGIES: Mapping[str, str] = MappingProxyType(
     {
-        "length_penalty": "beams (num_beams)",
-        "early_stopping": "beams (num_beams)",
+        **dict.fromkeys(OF_BEAMS, "beams (num_beams)"),
         "diversity_penalty": "groups of beams (num_beam_groups)",
         "num_assistant_tokens": _DRAFTED,
         "num_assistant_tokens_schedule": _DRAFTED,

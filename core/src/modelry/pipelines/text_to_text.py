@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from modelry.errors import PreprocessorError
+from modelry.generation.idle import OF_BEAMS
 from modelry.generation.prompt import context_length
 from modelry.pipelines.generation_parameters import GenerationParameters
 from modelry.pipelines.parameters import TaskParameters
@@ -75,6 +76,8 @@ class TextToTextPipeline(Pipeline[P]):
         fitting = {name: value for name, value in self._specific(parameters).items() if name != "prefix"}
         if _LENGTHS & said.keys():
             fitting = {name: value for name, value in fitting.items() if name not in _LENGTHS}
+        if said.get("num_beams") == 1:  # the checkpoint's are for the beams that it would have
+            fitting = {name: value for name, value in fitting.items() if name not in OF_BEAMS}
         return {**fitting, **said}
 
     # The stages
