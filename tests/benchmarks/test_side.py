@@ -9,7 +9,7 @@ def test_a_worker_answers_until_it_is_left():
     with Side("ours", "imports", "import", "") as side:
         first, again = side.measure(), side.measure()
     assert first["torch"] is False
-    assert again["cpu_seconds"] < 1
+    assert 0 < again["cpu_seconds"] < first["cpu_seconds"]
     assert side.process.returncode == 0
 
 
