@@ -2,10 +2,14 @@
 
 import dataclasses
 import logging
+import subprocess
+import sys
 
 import pytest
+from torch import nn
 
-from modelry_trainer import Seq2SeqTrainingArguments, TrainingArguments
+from modelry_registry import MissingPlugin, Optimizer, Registry, RegistryError, UnknownName, get_registry, use_registry
+from modelry_trainer import Seq2SeqTrainingArguments, Trainer, TrainingArguments
 from modelry_trainer.errors import ArgumentsError
 from modelry_trainer.unbuilt import UNBUILT
 
@@ -59,6 +63,31 @@ def test_every_unbuilt_field_is_refused_by_name() -> None:
 def test_refusals(values: dict[str, object], words: str) -> None:
     with pytest.raises(ArgumentsError, match=words):
         TrainingArguments(**values)
+
+
+def test_names_of_optimizers_and_schedules_are_looked_up() -> None:
+    with pytest.raises(UnknownName, match=r"'adamw_torhc'.*Did you mean adamw_torch"):
+        TrainingArguments(optim="adamw_torhc")
+    with pytest.raises(UnknownName, match=r"'cosin'.*Did you mean cosine"):
+        Seq2SeqTrainingArguments(lr_scheduler_type="cosin")
+    with pytest.raises(RegistryError, match=r"(?s)'addam'.*'liner'"):
+        TrainingArguments(optim="addam", lr_scheduler_type="liner")
+    own = Optimizer(name="own", make="a_package_that_is_not_there:make")
+    with use_registry(get_registry().extended(own)):
+        args = TrainingArguments(optim="own")  # by its name alone
+    with pytest.raises(UnknownName, match="'own'"):
+        Trainer(nn.Linear(1, 1), args)  # edited, or taken to where it is not installed
+
+
+def test_they_are_looked_up_without_torch() -> None:
+    names = "from modelry import TrainingArguments as A; A(optim='muon', lr_scheduler_type='cosine', bf16=True)"
+    code = f"import sys; {names}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_name_of_a_package_that_is_not_installed() -> None:
+    with use_registry(Registry([])), pytest.raises(MissingPlugin, match="pip install modelry-trainer"):
+        TrainingArguments(optim="muon")
 
 
 def test_what_follows_from_others() -> None:

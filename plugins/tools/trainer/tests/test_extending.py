@@ -134,6 +134,51 @@ def test_adapters_resume(make_toy: Any, texts: list[Any], train: Make, losses: A
     assert (folder / "adapter_model.safetensors").is_file()
 
 
+@pytest.mark.parametrize("calls", ["inherited", "another model", "nothing"])
+def test_checkpoints_are_saved_by_a_save_model_of_ones_own(
+    calls: str, make_toy: Any, texts: list[Any], train: Make, losses: Any, tmp_path: Path
+) -> None:
+    other = make_toy(seed=7)
+
+    class Saving(Trainer):
+        def save_model(self, output_dir: Any = None, _internal_call: bool = False) -> None:
+            kept = self.model
+            if calls == "another model":
+                self.model = other  # as with adapters that are merged
+            if calls != "nothing":
+                super().save_model(output_dir, _internal_call)
+            self.model = kept
+            Path(output_dir).mkdir(exist_ok=True)
+            Path(output_dir + "/own.txt").write_text(str(_internal_call))
+
+    values: dict[str, Any] = {"max_steps": 4, "learning_rate": 1e-2, "save_steps": 2, "logging_steps": 1}
+    made = TrainingArguments(tmp_path, report_html=False, **values)
+    whole, again = (Saving(make_toy(seed=seed), made, train_dataset=texts) for seed in (0, 5))
+    whole.train()
+    folder = tmp_path / "checkpoint-2"
+    assert (folder / "own.txt").read_text() == "True"
+    assert (folder / "model.safetensors").is_file() == (calls != "nothing")
+    assert (folder / "weights.safetensors").is_file() == (calls != "inherited")
+    if calls == "another model":
+        assert torch.equal(type(other).from_pretrained(folder).lm_head.weight, other.lm_head.weight)
+    again.train(resume_from_checkpoint=folder)
+    assert losses(again) == losses(whole)
+    assert not list(tmp_path.glob(".checkpoint*"))
+
+
+def test_a_save_model_of_ones_own_that_fails(make_toy: Any, texts: list[Any], tmp_path: Path) -> None:
+    class Saving(Trainer):
+        def save_model(self, output_dir: Any = None, _internal_call: bool = False) -> None:
+            super().save_model(output_dir, _internal_call)
+            if self.state.global_step == 2:
+                raise ValueError("no")
+
+    made = TrainingArguments(tmp_path, report_html=False, max_steps=2, save_steps=1)
+    with pytest.raises(ValueError, match="no"):
+        Saving(make_toy(), made, train_dataset=texts).train()
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["checkpoint-1"]
+
+
 def test_workers_read_the_same(slope: nn.Module, points: list[Any], train: Make, losses: Any) -> None:
     alone = losses(train(slope, points, max_steps=3, learning_rate=0.0))
     assert losses(train(slope, points, max_steps=3, learning_rate=0.0, dataloader_num_workers=1)) == alone

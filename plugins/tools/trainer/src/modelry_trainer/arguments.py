@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from modelry_registry import get_registry
 from modelry_trainer.contradictions import refuse_contradictions, refuse_unknown
 from modelry_trainer.distributed.environment import Launched, launched
 from modelry_trainer.distributed.options import Sharding, sharding_of
@@ -30,7 +31,8 @@ class TrainingArguments(ScriptArguments):
         values: the fields below. One that is named by the ecosystem and not built here is refused by name.
 
     Raises:
-        ArgumentsError: an unknown name, an impossible value, two values that contradict each other.
+        ArgumentsError: an unknown argument, an impossible value, two values that contradict each other.
+        UnknownName, MissingPlugin, ...: nobody provides the optimizer or the schedule (see `Registry.provider`).
     """
 
     model_config = ConfigDict(extra="allow", arbitrary_types_allowed=True)  # extra: what UNBUILT names, at its default
@@ -173,6 +175,8 @@ class TrainingArguments(ScriptArguments):
             super().__init__(**built)
         except ValidationError as error:
             raise ArgumentsError(_words(error)) from None
+        needs = (("optimizers", self.optim), ("schedules", self.lr_scheduler_type))
+        get_registry().require(needs, asked_by=type(self).__name__)  # by their names alone: nothing is imported
 
     @field_validator("report_to")
     @classmethod
@@ -311,6 +315,7 @@ def checked(args: Any) -> TrainingArguments:
 
     Raises:
         ArgumentsError: it is something else, or has come to contradict itself.
+        UnknownName, MissingPlugin, ...: as when it was made.
     """
     if args is None:
         return TrainingArguments()

@@ -37,13 +37,10 @@ def write_training(trainer: "Trainer", place: Place, folder: Path) -> None:
 
     All processes call it: the one that leads writes, and each what it alone has.
     """
-    world, sharding = trainer.world, trainer.args.sharding
-    pieces = sharding is None or sharding.state_dict_type == "SHARDED_STATE_DICT"
+    world = trainer.world
     trainer.state.stateful_callbacks = trainer.callback_handler.states()
     with at_rest(trainer.optimizer) as rests:
-        save_for_resuming(trainer.model, folder, world, pieces=pieces and not trainer.args.save_only_model)
-        if world.leads:
-            trainer.save_preprocessor(folder)
+        _save_model(trainer, folder)
     if not trainer.args.save_only_model:
         divided = is_divided(trainer.model)
         part = (world.rank, world.size)
@@ -63,6 +60,21 @@ def write_training(trainer: "Trainer", place: Place, folder: Path) -> None:
     if world.leads:
         (folder / STATE).write_text(json.dumps(trainer.state.to_dict(), indent=2), encoding="utf-8")
         (folder / _ARGUMENTS).write_text(trainer.args.to_json_string(), encoding="utf-8")
+
+
+def _save_model(trainer: "Trainer", folder: Path) -> None:
+    """As save_model does, which may be a user's; and what that leaves out and filling this model again needs."""
+    args, sharding = trainer.args, trainer.args.sharding
+    in_pieces = sharding is None or sharding.state_dict_type == "SHARDED_STATE_DICT"
+    pieces = in_pieces and not args.save_only_model and is_divided(trainer.model)
+    trainer.saved, trainer.pieces_in = None, folder if pieces else None
+    try:
+        trainer.save_model(str(folder), _internal_call=True)
+    finally:
+        trainer.pieces_in = None
+    written = not pieces and trainer.saved == (trainer.model, folder)
+    if written or not args.save_only_model or args.load_best_model_at_end:
+        save_for_resuming(trainer.model, folder, trainer.world, written=written)
 
 
 def rows_of_batch(trainer: "Trainer") -> int:

@@ -1,7 +1,8 @@
 """`Trainer`: a model, data and arguments; train, evaluate, predict, save.
 
 What happens in a step is in `loop` and `gradients`, what is kept in `resuming` and `checkpoints`. To change something,
-override compute_loss, training_step, prediction_step, create_optimizer, create_scheduler, a get_..._dataloader or log.
+override compute_loss, training_step, prediction_step, create_optimizer, create_scheduler, a get_..._dataloader, log or
+save_model, which writes the model of each checkpoint too.
 """
 
 import time
@@ -111,6 +112,10 @@ class Trainer(Surroundings):
         self.part_of_batch = 1.0
         """Of the loss of the step: how much what training_step is given counts, where its loss is a mean."""
         self._divided = False
+        self.saved: tuple[nn.Module, Path] | None = None
+        """The model that save_model wrote last, and where."""
+        self.pieces_in: Path | None = None
+        """The checkpoint that is being written, if each process writes its part of the weights itself."""
         self.ignored_in_evaluation: Sequence[str] | None = None
         self.callback_handler = CallbackHandler([*standard_callbacks(self.args, self.world), *(callbacks or ())])
         if self.args.eval_strategy != "no" and eval_dataset is None and not self._makes("get_eval_dataloader"):
@@ -308,12 +313,14 @@ class Trainer(Surroundings):
 
         def save() -> None:
             with saving_to(folder):
-                save_weights(self.model, folder, self.world)
+                if folder != self.pieces_in:
+                    save_weights(self.model, folder, self.world)
                 if self.world.leads:
                     self.save_preprocessor(folder)
 
         with self.world.together(), at_rest(self.optimizer):
             self.world.everywhere(save)  # nobody goes on to read what is not there yet
+        self.saved = self.model, folder
         if self.args.push_to_hub and not _internal_call:
             self.push_to_hub(commit_message="Model save")
 

@@ -32,6 +32,9 @@ def one_line(result: Any) -> str:
         ("task: chat\nmodel: x\ndata: x\ntraining:\n  lerning_rate: 1\n", "config.yaml, line 5: there is no training "
          "argument 'lerning_rate': did you mean learning_rate?"),
         ("task: chat\nmodel: x\ndata: x\ntraining:\n  fp16: true\n  bf16: true\n", "line 5: fp16 and bf16 are"),
+        ("task: chat\nmodel: x\ndata: chats.jsonl\ntraining:\n  optim: sgd\n  lr_scheduler_type: cosin\n", "line 6: "
+         "TrainingArguments asks for learning rate schedule 'cosin', which no installed or known package "
+         "provides. Did you mean cosine?"),
         ("task: chat\nmodel: x\ndata: x\npreprocessing:\n  max_length: many\n", "line 5: preprocessing.max_length is "
          "'many': input should be a valid integer"),
         ("task: chat\nmodel: x\ndata: x\npreprocessing: {mlm_probability: 0.2}\n", "preprocessing.mlm_probability says "

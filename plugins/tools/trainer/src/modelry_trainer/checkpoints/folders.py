@@ -56,7 +56,9 @@ def _saying(folder: Path, act: Callable[[], T]) -> Callable[[], T]:
     def acting() -> T:
         try:
             return act()
-        except OSError as error:
+        except OSError as failed:
+            cause = failed.__cause__ if isinstance(failed, SaveFailed) else None  # save_model has said so already
+            error = cause if isinstance(cause, OSError) else failed
             raise SaveFailed(
                 f"{folder} could not be written ({error}): {_room(folder)}. Nothing of it is left; checkpoints before "
                 f"it are whole. {_what_helps(error)}, and resume with resume_from_checkpoint=True"

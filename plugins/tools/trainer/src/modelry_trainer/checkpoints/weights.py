@@ -24,7 +24,7 @@ _TRAINED = "trained.safetensors"
 
 _LEARNING = "learning"
 _PIECES = "weights"
-"""Of a divided model: what each process has of it."""
+"""What each process has of a divided model; or a whole one, where save_model is a user's and writes something else."""
 
 
 def save_weights(model: nn.Module, folder: Path, world: World) -> None:
@@ -51,24 +51,24 @@ def _save(model: nn.Module, folder: Path, state: Mapping[str, torch.Tensor] | No
         write_safetensors(path, _each_once(model) if state is None else state)
 
 
-def save_for_resuming(model: nn.Module, folder: Path, world: World, *, pieces: bool) -> None:
-    """The same, and what is needed besides to fill this object again.
+def save_for_resuming(model: nn.Module, folder: Path, world: World, *, written: bool) -> None:
+    """What is needed beside what `save_weights` has written to fill this object again.
 
     Args:
-        pieces: of a divided model, each process writes what it has; else the first one writes all.
+        written: whether it has, of this model; else all that is needed, each process what it has of it.
     """
-    if pieces and is_divided(model):
-        write_tree(folder, _PIECES, _each_once(model), part=(world.rank, world.size))
+    divided = is_divided(model)
+    if _comes_back_alone(model) or not hasattr(model, "save_pretrained") or (divided and not written):
+        if not written and (divided or world.leads):
+            write_tree(folder, _PIECES, _each_once(model), part=(world.rank, world.size) if divided else (0, 1))
         return
-    save_weights(model, folder, world)
-    if not _comes_back_alone(model) and hasattr(model, "save_pretrained"):
-        trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
-        buffers = {name for name, _ in model.named_buffers()}
-        state = {name: value for name, value in _each_once(model).items() if name in trained | buffers}
-        if isinstance(world, Processes) and is_divided(model):
-            state = whole_state(model, world, state)
-        if world.leads:
-            write_safetensors(folder / _TRAINED, state)
+    trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    buffers = {name for name, _ in model.named_buffers()}
+    state = {name: value for name, value in _each_once(model).items() if name in trained | buffers}
+    if isinstance(world, Processes) and divided:
+        state = whole_state(model, world, state)
+    if world.leads:
+        write_safetensors(folder / _TRAINED, state)
 
 
 def save_learning_weights(model: nn.Module, folder: Path, world: World) -> None:

@@ -6,12 +6,15 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from modelry_registry import RegistryError
 from modelry_trainer.arguments import TrainingArguments
 from modelry_trainer.contradictions import refuse_unknown
 from modelry_trainer.errors import ArgumentsError, TrainFileError
 from modelry_trainer.unbuilt import UNBUILT
 
 Row = dict[str, Any]
+_LOOKED_UP = ("optim", "lr_scheduler_type")
+"""Arguments whose values are names of plugins: what is wrong with them names the value."""
 Said = Mapping[tuple[str, ...], str]
 """Keys from the outermost to where they stand: "config.yaml, line 3" or "--training.seed"."""
 
@@ -149,7 +152,7 @@ def training_arguments(settings: Settings, said: Said, *, name: str, made: type[
     """The section "training" as arguments.
 
     Raises:
-        TrainFileError: there is no such argument, or its value is impossible.
+        TrainFileError: there is no such argument, its value is impossible, or a name that nobody provides.
     """
     for key in settings.training:
         try:
@@ -161,8 +164,9 @@ def training_arguments(settings: Settings, said: Said, *, name: str, made: type[
         values["output_dir"] = str(values["output_dir"])  # a folder may be called 7
     try:
         return made(**values)
-    except ArgumentsError as error:
-        named = [key for key in settings.training if key in str(error)]
+    except (ArgumentsError, RegistryError) as error:
+        shown = {key: repr(value) if key in _LOOKED_UP else key for key, value in settings.training.items()}
+        named = [key for key, words in shown.items() if words in str(error)]
         path = ("training", named[0]) if named else ("training",)
         raise TrainFileError(f"{_place(path, said, name)}: {error}") from None
 
