@@ -142,6 +142,10 @@ class ImageProcessor(ConfiguredPreprocessor):
             refuse_other_steps(values, where, WITH_STEPS_OF_THEIR_OWN)
         return super()._check(values, where)
 
+    @property
+    def _masks_as_predicted(self) -> bool:
+        return cast(ImageParameters, self.parameters).published.masks_as_predicted
+
     def post_process_object_detection(
         self, outputs: Any, threshold: float = 0.5, target_sizes: Any = None
     ) -> "list[dict[str, Tensor]]":
@@ -156,7 +160,12 @@ class ImageProcessor(ConfiguredPreprocessor):
         """A map of classes for each image. See modelry.preprocessing.images.segmentation.class_maps."""
         from modelry.preprocessing.images.segmentation import class_maps
 
-        return class_maps(outputs, target_sizes=target_sizes, with_scores=return_segmentation_scores)
+        return class_maps(
+            outputs,
+            target_sizes=target_sizes,
+            with_scores=return_segmentation_scores,
+            as_predicted=self._masks_as_predicted,
+        )
 
     def post_process_instance_segmentation(
         self,
@@ -177,6 +186,7 @@ class ImageProcessor(ConfiguredPreprocessor):
             mask_threshold=mask_threshold,
             overlap=overlap_mask_area_threshold,
             target_sizes=target_sizes,
+            as_predicted=self._masks_as_predicted,
             run_lengths=return_coco_annotation,
             binary_maps=return_binary_maps,
         )
@@ -200,6 +210,7 @@ class ImageProcessor(ConfiguredPreprocessor):
             overlap=overlap_mask_area_threshold,
             fused=frozenset(label_ids_to_fuse or ()),
             target_sizes=target_sizes,
+            as_predicted=self._masks_as_predicted,
         )
 
     def post_process_depth_estimation(self, outputs: Any, target_sizes: Any = None) -> "list[dict[str, Tensor]]":

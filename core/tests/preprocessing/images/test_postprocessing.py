@@ -125,6 +125,24 @@ def test_instances_and_panoptic(
 
 
 @pytest.mark.parametrize("sizes", [None, SIZES])
+def test_mask2former_by_maskformers_processor(
+    sizes: Any, mask2former: Mask2FormerForUniversalSegmentationOutput
+) -> None:
+    """Published checkpoints of Mask2Former name either processor; MaskFormer's leaves masks in the model's size."""
+    oracle = transformers.MaskFormerImageProcessorPil()
+    ours = ImageProcessor(image_processor_type="MaskFormerImageProcessor")
+    semantic = oracle.post_process_semantic_segmentation(mask2former, sizes)
+    assert_same(ours.post_process_semantic_segmentation(mask2former, sizes), semantic)
+    named = {"threshold": 0.3, "target_sizes": sizes}
+    panoptic = oracle.post_process_panoptic_segmentation(mask2former, label_ids_to_fuse={1}, **named)
+    assert panoptic[0]["segments_info"]
+    assert_same(ours.post_process_panoptic_segmentation(mask2former, label_ids_to_fuse={1}, **named), panoptic)
+    for form in ({}, {"return_coco_annotation": True}, {"return_binary_maps": True}):
+        instances = oracle.post_process_instance_segmentation(mask2former, **named, **form)
+        assert_same(ours.post_process_instance_segmentation(mask2former, **named, **form), instances)
+
+
+@pytest.mark.parametrize("sizes", [None, SIZES])
 def test_depth(sizes: Any) -> None:
     outputs = DepthEstimatorOutput(predicted_depth=noise(2, 8, 11))
     expected = transformers.DPTImageProcessorPil().post_process_depth_estimation(outputs, target_sizes=sizes)

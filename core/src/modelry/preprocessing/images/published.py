@@ -4,7 +4,7 @@ The name is bookkeeping otherwise: it chooses no code. Plain data.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 _SUFFIXES = ("ImageProcessorFast", "ImageProcessorPil", "ImageProcessor", "FeatureExtractor", "VideoProcessor")
@@ -29,6 +29,8 @@ class Published:
     size_divisor, centred, after normalising. `divides_resized`: size_divisor rounds the resized size up.
     `edges_are_pixels`: shortest_edge and longest_edge of `size` bound the number of pixels. `maps_are_masks`: maps to
     train with become a mask for each thing or class in them. `finds_objects`: it is trained with annotations of boxes.
+    `masks_as_predicted`: masks that are no boxes' go from the model's size straight to the image's, and not through
+    384 x 384.
     """
 
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -39,6 +41,7 @@ class Published:
     edges_are_pixels: bool = False
     maps_are_masks: bool = False
     finds_objects: bool = False
+    masks_as_predicted: bool = False
 
 
 def _square(edge: int, resample: int, colours: Mapping[str, Any], **more: Any) -> Published:
@@ -110,7 +113,7 @@ _TABLE: Mapping[str, Published] = {
         _crop(224, 224, BICUBIC, _CLIP, do_convert_rgb=True).defaults, square=False, padding="square-first"
     ),
     "Mask2Former": _MASKS,
-    "MaskFormer": _MASKS,
+    "MaskFormer": replace(_MASKS, masks_as_predicted=True),
     "MobileNetV1": _crop(256, 224, BILINEAR, _HALF),
     "MobileNetV2": _crop(256, 224, BILINEAR, _HALF),
     "MobileViT": _crop(224, 256, BICUBIC, _HALF, do_normalize=False, do_flip_channel_order=True),

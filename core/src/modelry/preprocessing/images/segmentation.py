@@ -14,23 +14,26 @@ from modelry.outputs import ModelOutput
 from modelry.preprocessing.images.detection import image_sizes
 
 MASK2FORMER_EXTENT = (384, 384)
-"""Masks of Mask2Former are brought to this size before anything else, whatever the image's, as published."""
+"""Mask2Former's processor brings masks to this size before anything else, whatever the image's, as published."""
 NUMBERS_AT_ONCE = 1 << 26
 """So many scores of pixels are in memory: a quarter of a gigabyte."""
 
 
-def class_maps(outputs: Any, *, target_sizes: Any = None, with_scores: bool = False) -> list[Any]:
+def class_maps(
+    outputs: Any, *, target_sizes: Any = None, with_scores: bool = False, as_predicted: bool = False
+) -> list[Any]:
     """The likeliest class of each pixel.
 
     Args:
         outputs: logits (N, K, H, W) for each pixel (SegFormer, BEiT, DPT …), or masks with classes (DETR, Mask2Former).
         target_sizes: (height, width) of each image; None leaves the outputs' own.
+        as_predicted: see `masks_and_classes`.
         with_scores: return the scores (K, H, W) beside each map.
 
     Returns:
         For each image a map (H, W); with_scores makes it an output of segmentation and segmentation_scores.
     """
-    scores = _class_scores(outputs)
+    scores = _class_scores(outputs, as_predicted)
     sizes = image_sizes(target_sizes, len(scores))
     found: list[Any] = []
     for number, one in enumerate(scores):
@@ -68,20 +71,26 @@ class _Segmentation(ModelOutput):
     segmentation_scores: Tensor
 
 
-def masks_and_classes(outputs: Any) -> tuple[Tensor, Tensor] | None:
-    """Mask logits (N, Q, H, W) and class logits (N, Q, K + 1); None where outputs are for each pixel."""
+def masks_and_classes(outputs: Any, *, as_predicted: bool = False) -> tuple[Tensor, Tensor] | None:
+    """Mask logits (N, Q, H, W) and class logits (N, Q, K + 1); None where outputs are for each pixel.
+
+    Args:
+        as_predicted: leave masks of Mask2Former in the size that the model gives them, as MaskFormer's processor does,
+            which many of its published checkpoints name.
+    """
     if "masks_queries_logits" in outputs:
         masks = outputs.masks_queries_logits
-        masks = interpolate(masks, size=MASK2FORMER_EXTENT, mode="bilinear", align_corners=False)
+        if not as_predicted:
+            masks = interpolate(masks, size=MASK2FORMER_EXTENT, mode="bilinear", align_corners=False)
         return masks, outputs.class_queries_logits
     if "pred_masks" in outputs:
         return outputs.pred_masks, outputs.logits
     return None
 
 
-def _class_scores(outputs: Any) -> Tensor:
+def _class_scores(outputs: Any, as_predicted: bool) -> Tensor:
     """(N, K, H, W). Masks are weighed by their classes' probabilities. Cheng et al. 2021, https://arxiv.org/abs/2107.06278."""
-    found = masks_and_classes(outputs)
+    found = masks_and_classes(outputs, as_predicted=as_predicted)
     if found is None:
         logits: Tensor = outputs.logits
         return logits

@@ -26,6 +26,7 @@ def panoptic(
     overlap: float,
     fused: Collection[int],
     target_sizes: Any = None,
+    as_predicted: bool = False,
 ) -> list[dict[str, Any]]:
     """One segment for each pixel, or none (0).
 
@@ -35,11 +36,12 @@ def panoptic(
         overlap: a segment that keeps less of its mask than this, after others took their pixels, is left out.
         fused: classes whose instances become one segment (sky, grass).
         target_sizes: (height, width) of each image.
+        as_predicted: see `modelry.preprocessing.images.segmentation.masks_and_classes`.
 
     Returns:
         For each image segmentation (H, W), ids of segments, -1 everywhere where nothing was found; and segments_info.
     """
-    masks, classes = _queries(outputs)
+    masks, classes = _queries(outputs, as_predicted)
     sizes = image_sizes(target_sizes, len(masks))
     found = []
     for number in range(len(masks)):
@@ -63,6 +65,7 @@ def instances(
     mask_threshold: float,
     overlap: float,
     target_sizes: Any = None,
+    as_predicted: bool = False,
     run_lengths: bool = False,
     binary_maps: bool = False,
 ) -> list[dict[str, Any]]:
@@ -92,7 +95,7 @@ def instances(
             if run_lengths and one["segments_info"]:
                 one["segmentation"] = encoded_runs(one["segmentation"])
         return found
-    masks, classes = _queries(outputs)
+    masks, classes = _queries(outputs, as_predicted)
     sizes = image_sizes(target_sizes, len(masks))
     found = []
     for number in range(len(masks)):
@@ -116,8 +119,8 @@ def encoded_runs(segmentation: Tensor) -> list[list[int]]:
     return found
 
 
-def _queries(outputs: Any) -> tuple[Tensor, Tensor]:
-    found = masks_and_classes(outputs)
+def _queries(outputs: Any, as_predicted: bool) -> tuple[Tensor, Tensor]:
+    found = masks_and_classes(outputs, as_predicted=as_predicted)
     if found is None:
         raise PreprocessorError(
             f"segments need the outputs of a model that predicts masks; these have {', '.join(outputs.keys())}"
