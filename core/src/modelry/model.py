@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from modelry import embeddings
+from modelry import embeddings, float32_parameters
 from modelry import gradient_checkpointing as recomputing
 from modelry.allocation import keep_freed_memory
 from modelry.attention_choice import Choice, choose_attention
@@ -86,6 +86,10 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
     """Path of the projection onto the vocabulary, in the head."""
     keep_in_float32: ClassVar[tuple[str, ...]] = ()
     """Endings of the names of parameters that stay in float32 whatever dtype the model is loaded in."""
+    keep_from_float16: ClassVar[tuple[str, ...]] = ()
+    """Of those that do so where that is float16, whose range what comes out of them would leave."""
+    kept_float32: frozenset[str] = frozenset()
+    """Names of those that the checkpoint's load keeps so: their layers are not packed either."""
     optional_parts: ClassVar[tuple[str, ...]] = ()
     """Of a base model, or a head that has its parts beside its own: beginnings of the names of parts that only some
     heads have ("pooler."). A checkpoint with them loads into a head without, and one without makes them new."""
@@ -288,16 +292,7 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
             and not (exclude_embeddings and id(parameter) in embedded)
         )
 
-    def cast_parameters(self, dtype: torch.dtype) -> None:
-        """Change the dtype of floating parameters and stored buffers; buffers that are never stored keep theirs."""
-        for name, parameter in self.named_parameters():
-            if parameter.is_floating_point():
-                wanted = torch.float32 if name.endswith(self.keep_in_float32 or ("\0",)) else dtype
-                parameter.data = parameter.data.to(wanted)
-        for module in self.modules():
-            for name, buffer in module.named_buffers(recurse=False):
-                if buffer.is_floating_point() and name not in module._non_persistent_buffers_set:
-                    module._buffers[name] = buffer.to(dtype)
+    cast_parameters = float32_parameters.cast_parameters
 
     def _apply(self, fn: Any, recurse: bool = True) -> Self:
         """What `to`, `cuda`, `half` and their like go through."""

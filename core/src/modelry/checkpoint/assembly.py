@@ -25,6 +25,7 @@ from modelry.checkpoint.regions import Region
 from modelry.checkpoint.shards import Checkpoint
 from modelry.checkpoint.skeleton import without_values
 from modelry.errors import CheckpointError, ModelryWarning, QuantizationError
+from modelry.float32_parameters import kept_in_float32
 from modelry.quantization import Quantizer
 from modelry.threads import in_calling_thread
 from modelry.tying import tied_names
@@ -73,7 +74,9 @@ class Prepared:
     def as_it_will_be(self, model: "PreTrainedModel", name: str) -> Tensor:
         """A tensor of the model in its shape and dtype, without values."""
         tensor = self.expected[name] if name in self.expected else self.needed[name]
-        dtype = tensor.dtype if self.is_packed(name) else _dtype_of(model, name, tensor, self.wanted)
+        dtype = tensor.dtype
+        if dtype.is_floating_point and not self.is_packed(name):
+            dtype = torch.float32 if name in model.kept_float32 else self.wanted
         return torch.empty(tensor.shape, dtype=dtype, device="meta")
 
     def is_packed(self, name: str) -> bool:
@@ -198,6 +201,9 @@ def prepare(
     needed = model.state_dict(keep_vars=True)
     wanted = _wanted_dtype(model, checkpoint, dtype, packed=packing is not None and packing.stored)
     packed: tuple[str, ...] = ()
+    model.kept_float32 = kept = kept_in_float32(model, needed, wanted)
+    if kept and packing is not None and packing.stored and not _stored_as_float(checkpoint, kept):
+        model.kept_float32 = frozenset()
     if packing is not None:
         packing.quantizer.begin(checkpoint, wanted)
         packed = _swap(model, packing.quantizer)
@@ -205,6 +211,12 @@ def prepare(
     if packing is not None:
         needed = expected if packing.stored else _as_float(expected, needed, packed)
     return Prepared(wanted, packed, expected, needed)
+
+
+def _stored_as_float(checkpoint: Checkpoint, names: Collection[str]) -> bool:
+    """Whether a packed checkpoint has left any of these as it was. It may be of another head, so ends are compared."""
+    ends = tuple(name.split(".", 1)[-1] for name in names)
+    return any(name.endswith(ends) and "float" in checkpoint.info(name).dtype for name in checkpoint.names())
 
 
 def _swap(model: "PreTrainedModel", quantizer: Quantizer) -> tuple[str, ...]:
@@ -287,13 +299,6 @@ def _wanted_dtype(
             stored[info.dtype] += prod(info.shape)
     most = stored.most_common(1)
     return as_dtype(most[0][0] if most else model.config.dtype) or torch.float32
-
-
-def _dtype_of(model: "PreTrainedModel", name: str, tensor: Tensor, wanted: torch.dtype) -> torch.dtype:
-    """The dtype a tensor of the model gets."""
-    if not tensor.is_floating_point():
-        return tensor.dtype
-    return torch.float32 if name.endswith(model.keep_in_float32 or ("\0",)) else wanted
 
 
 def _same_memory(one: Tensor, other: Tensor) -> bool:

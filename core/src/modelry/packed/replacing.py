@@ -11,7 +11,7 @@ from modelry.model import PreTrainedModel
 
 
 def found_layers(model: nn.Module, keep: list[str] | None) -> Iterator[tuple[str, nn.Linear]]:
-    """Yield name and layer of every linear layer that is not kept.
+    """Yield name and layer of every linear layer that is not kept, and that the model does not want in float32.
 
     Args:
         keep: full names, last parts of names, or names of modules around the layer; None keeps all outside the base
@@ -19,8 +19,9 @@ def found_layers(model: nn.Module, keep: list[str] | None) -> Iterator[tuple[str
     """
     base = model.base_model if isinstance(model, PreTrainedModel) else model
     inside = {id(part) for part in base.modules()}
+    wide = model.kept_float32 if isinstance(model, PreTrainedModel) else ()
     for name, part in list(model.named_modules()):
-        if not isinstance(part, nn.Linear):
+        if not isinstance(part, nn.Linear) or f"{name}.weight" in wide:
             continue
         if keep is None:
             kept = id(part) not in inside

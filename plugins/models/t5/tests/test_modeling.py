@@ -115,6 +115,62 @@ def test_float16_stays_finite() -> None:
     assert all(torch.isfinite(one).all() for one in states)
 
 
+@pytest.mark.parametrize("gated", [True, False])
+def test_float16_keeps_what_leaves_its_range_in_float32(gated: bool, tmp_path: Path) -> None:
+    """The MLP's last product, as published; bfloat16 has float32's range."""
+    torch.manual_seed(0)
+    config = T5Config(**values(feed_forward_proj="gated-gelu" if gated else "relu"))
+    model = T5ForConditionalGeneration(config).eval()
+    with torch.no_grad():
+        for name, one in model.named_parameters():
+            if name.endswith("DenseReluDense.wo.weight"):
+                one.mul_(1e6)
+    model.save_pretrained(tmp_path)
+    wanted = model(IDS, MASK, decoder_input_ids=IDS).logits
+    half = T5ForConditionalGeneration.from_pretrained(tmp_path, dtype="float16")
+    theirs = transformers.T5ForConditionalGeneration.from_pretrained(tmp_path, dtype=torch.float16).eval()
+    for name, one in theirs.named_parameters():
+        ours = half.get_parameter(name)
+        assert torch.equal(ours, one), name
+        assert ours.dtype == (torch.float32 if ".wo." in name else torch.float16), name
+    assert (half.dtype, half.config.dtype) == (torch.float16, "float16")
+    with torch.no_grad():
+        out = half(IDS, MASK, decoder_input_ids=IDS, output_hidden_states=True)
+        torch.testing.assert_close(
+            out.logits, theirs(IDS, attention_mask=MASK, decoder_input_ids=IDS).logits, atol=2e-2, rtol=0
+        )
+    torch.testing.assert_close(out.logits.float(), wanted, atol=5e-2, rtol=0)
+    assert max(float(one.abs().max()) for one in out.decoder_hidden_states) > torch.finfo(torch.float16).max
+    half.save_pretrained(tmp_path / "half")
+    for folder in (tmp_path / "half", tmp_path):
+        again = T5ForConditionalGeneration.from_pretrained(folder, device_map={"": "cpu"}, dtype=half.config.dtype)
+        assert all(torch.equal(one, half.get_parameter(name)) for name, one in again.named_parameters())
+    assert {one.dtype for one in T5ForConditionalGeneration.from_config(config, dtype="bfloat16").parameters()} == {
+        torch.bfloat16
+    }
+    assert (
+        T5EncoderModel.from_config(config, dtype="float16").encoder.block[0].layer[1].DenseReluDense.wo.weight.dtype
+        == torch.float32
+    )
+
+
+def test_float16_packs_the_rest(tmp_path: Path) -> None:
+    pytest.importorskip("modelry_int8")
+    torch.manual_seed(0)
+    T5ForConditionalGeneration(T5Config(**values())).save_pretrained(tmp_path)
+    load = T5ForConditionalGeneration.from_pretrained
+    packed = load(tmp_path, dtype="float16", quantization="int8").eval()
+    layer = packed.decoder.block[0].layer[-1].DenseReluDense
+    assert (layer.wi.weight.dtype, layer.wo.weight.dtype) == (torch.int8, torch.float32)
+    wanted = packed(IDS, MASK, decoder_input_ids=IDS).logits
+    packed.save_pretrained(tmp_path / "packed")
+    assert torch.equal(load(tmp_path / "packed")(IDS, MASK, decoder_input_ids=IDS).logits, wanted)
+    every = load(tmp_path, dtype="bfloat16", quantization="int8")
+    assert every.decoder.block[0].layer[-1].DenseReluDense.wo.weight.dtype == torch.int8
+    every.save_pretrained(tmp_path / "every")  # packed all, it is read in float16 too
+    assert torch.isfinite(load(tmp_path / "every", dtype="float16")(IDS, MASK, decoder_input_ids=IDS).logits).all()
+
+
 def test_refusals() -> None:
     model = T5ForConditionalGeneration(T5Config(**values(decoder_start_token_id=None))).eval()
     with pytest.raises(ValueError, match="decoder_start_token_id is None"):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from modelry.cache import CrossLayerCache, LayerCache
 from modelry.nn.activations import activation
 from modelry.nn.attention import Attend, merge_heads, projected_heads, split_heads
+from modelry.nn.autocast import autocast_dtype
 from modelry.nn.encoder_decoder import looked_up
 from modelry.nn.linear import Linear
 from modelry.nn.masks import Mask
@@ -19,6 +20,21 @@ from modelry.nn.norm import RMSNorm
 from modelry.nn.relative_positions import relative_bias
 from modelry.nn.sdpa import sdpa_attention
 from modelry_t5.configuration import T5Config
+
+
+class T5LayerNorm(RMSNorm):
+    """In the dtype of its weight: in float16, what the layers have added up is float32."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).to(self.weight.dtype)
+
+
+class T5Output(Linear):
+    """In float16 its weight is float32, as published, and so is what it makes: it leaves float16's range."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        wanted = x.dtype if autocast_dtype(x.device.type) is not None else self.weight.dtype
+        return super().forward(x.to(wanted))
 
 
 class T5Attention(nn.Module):
@@ -74,7 +90,7 @@ class T5LayerSelfAttention(nn.Module):
     def __init__(self, config: T5Config, *, biased: bool) -> None:
         super().__init__()
         self.SelfAttention = T5Attention(config, biased=biased)
-        self.layer_norm = RMSNorm(config.d_model, eps=config.layer_norm_epsilon)
+        self.layer_norm = T5LayerNorm(config.d_model, eps=config.layer_norm_epsilon)
         self.dropout = nn.Dropout(config.dropout_rate)
 
     def forward(self, x: Tensor, mask: Mask, cache: LayerCache | None) -> Tensor:
@@ -88,7 +104,7 @@ class T5LayerCrossAttention(nn.Module):
     def __init__(self, config: T5Config) -> None:
         super().__init__()
         self.EncDecAttention = T5Attention(config)
-        self.layer_norm = RMSNorm(config.d_model, eps=config.layer_norm_epsilon)
+        self.layer_norm = T5LayerNorm(config.d_model, eps=config.layer_norm_epsilon)
         self.dropout = nn.Dropout(config.dropout_rate)
 
     def forward(self, x: Tensor, source: Tensor, mask: Mask, cache: CrossLayerCache | None) -> Tensor:
@@ -108,7 +124,7 @@ class T5Dense(nn.Module):
             self.wi_1 = Linear(config.d_model, config.d_ff, bias=False)
         else:
             self.wi = Linear(config.d_model, config.d_ff, bias=False)
-        self.wo = Linear(config.d_ff, config.d_model, bias=False)
+        self.wo = T5Output(config.d_ff, config.d_model, bias=False)
         self.dropout = nn.Dropout(config.dropout_rate)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -123,7 +139,7 @@ class T5LayerFF(nn.Module):
     def __init__(self, config: T5Config) -> None:
         super().__init__()
         self.DenseReluDense = T5Dense(config)
-        self.layer_norm = RMSNorm(config.d_model, eps=config.layer_norm_epsilon)
+        self.layer_norm = T5LayerNorm(config.d_model, eps=config.layer_norm_epsilon)
         self.dropout = nn.Dropout(config.dropout_rate)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -20,11 +20,10 @@ from modelry.heads.losses import cross_entropy
 from modelry.model import PreTrainedModel
 from modelry.nn.linear import Linear
 from modelry.nn.masks import Mask, bidirectional_mask, causal_mask
-from modelry.nn.norm import RMSNorm
 from modelry.nn.relative_positions import relative_buckets
 from modelry.outputs import BaseModelOutput, BaseModelOutputWithPastAndCrossAttentions, TokenClassifierOutput
 from modelry_t5.configuration import T5Config
-from modelry_t5.layers import T5Block
+from modelry_t5.layers import T5Block, T5LayerNorm
 from modelry_t5.start import start_weights
 
 ENCODER_SHARES = {"encoder.embed_tokens.weight": "shared.weight"}
@@ -40,6 +39,7 @@ class T5Stack(PreTrainedModel):
 
     config_class = T5Config
     attention_needs = ("biases",)
+    keep_from_float16 = (".DenseReluDense.wo.weight",)
 
     def __init__(self, config: T5Config, *, decoder: bool) -> None:
         super().__init__(config)
@@ -47,7 +47,7 @@ class T5Stack(PreTrainedModel):
         self.embed_tokens = nn.Embedding(config.vocab_size, config.d_model)
         count = config.num_decoder_layers if decoder else config.num_layers
         self.block = nn.ModuleList(T5Block(config, looks=decoder, biased=number == 0) for number in range(count))
-        self.final_layer_norm = RMSNorm(config.d_model, eps=config.layer_norm_epsilon)
+        self.final_layer_norm = T5LayerNorm(config.d_model, eps=config.layer_norm_epsilon)
         self.dropout = nn.Dropout(config.dropout_rate)
 
     def forward(

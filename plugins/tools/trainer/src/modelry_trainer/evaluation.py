@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from modelry import PreTrainedModel
 from modelry.errors import ModelryWarning, OutOfMemory
 from modelry.generation.failing import is_out_of_memory
 from modelry_trainer.accumulation import rows_of
@@ -116,12 +117,21 @@ def _resting(model: nn.Module, optimizer: Any, args: "TrainingArguments", world:
     with at_rest(optimizer), torch.no_grad():
         shown = model.eval()
         if args.bf16_full_eval or args.fp16_full_eval:  # a copy: the weights that learn keep their precision
-            shown = copy.deepcopy(model).to(torch.bfloat16 if args.bf16_full_eval else torch.float16)
+            shown = _narrowed(model, torch.bfloat16 if args.bf16_full_eval else torch.float16)
         try:
             yield shown
         finally:
             model.train(trained)
             let_go(model, world)
+
+
+def _narrowed(model: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """A copy as it would be loaded in that dtype: families keep some parameters in float32."""
+    made = copy.deepcopy(model)
+    if not isinstance(made, PreTrainedModel):
+        return made.to(dtype)
+    made.cast_parameters(dtype)
+    return made
 
 
 def _of_all(trainer: "Trainer", part: tuple[Any, ...]) -> list[Any]:
