@@ -46,6 +46,7 @@ def assert_equal(found: Any, expected: Any, *, padding: bool) -> None:
         {"ignore_index": 2},
         {"ignore_index": 255, "do_reduce_labels": True},
         {"ignore_index": 0, "do_resize": False},
+        {"ignore_index": 255, "size_divisor": 0},
     ],
 )
 def test_equals_the_published_processor(

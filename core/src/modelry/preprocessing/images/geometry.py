@@ -143,7 +143,7 @@ def _resized(picture: Picture, p: ImageParameters, name: str) -> Picture:
         wanted = sizes.resized(now, size, factor=patch * (p.merge_size or 1))
     except PreprocessorError as error:
         raise PreprocessorError(f"{name} {error}") from error
-    if p.published.divides_resized and p.size_divisor is not None:
+    if p.published.divides_resized and p.size_divisor:
         wanted = sizes.rounded_up(wanted, p.size_divisor)
     return resize(picture, wanted, p.resample, name)
 

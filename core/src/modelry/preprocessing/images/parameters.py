@@ -67,7 +67,7 @@ class ImageParameters(PreprocessorParameters):
     image_std: Channels | None = None
     do_pad: bool = False
     pad_size: Size | None = None
-    size_divisor: int | None = Field(None, gt=0)
+    size_divisor: int | None = Field(None, ge=0, description="0 is none, where None takes the published one")
     do_flip_channel_order: bool = Field(False, description="MobileViT: blue first")
     format: Literal["coco_detection", "coco_panoptic"] | None = Field(None, description="of annotations")
     do_convert_annotations: bool | None = Field(

@@ -66,7 +66,7 @@ def _factors(p: ImageParameters) -> tuple[np.ndarray, np.ndarray] | None:
 
 def _place(extent: Extent, p: ImageParameters) -> tuple[Extent, Extent]:
     """How large one image's values are, and where in them the image begins."""
-    if p.do_pad and p.published.padding == "to-multiple" and p.size_divisor is not None:
+    if p.do_pad and p.published.padding == "to-multiple" and p.size_divisor:
         whole = sizes.rounded_up(extent, p.size_divisor)
         return whole, ((whole[0] - extent[0]) // 2, (whole[1] - extent[1]) // 2)
     return extent, (0, 0)
@@ -80,7 +80,7 @@ def _padded(images: Sequence[np.ndarray], p: ImageParameters) -> Extent:
         if wanted[0] < largest[0] or wanted[1] < largest[1]:
             raise PreprocessorError(f"pad_size is {wanted[0]} × {wanted[1]}, less than an image's {_some({largest})}")
         return wanted
-    if p.size_divisor is not None and not p.published.divides_resized:
+    if p.size_divisor and not p.published.divides_resized:
         return sizes.rounded_up(largest, p.size_divisor)
     return largest
 
