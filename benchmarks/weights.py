@@ -11,11 +11,12 @@ DTYPES = ("bfloat16", "float32")
 LOADED_AS: dict[str, dict[str, Any]] = {
     "float32": {"dtype": "float32"},
     "bfloat16": {"dtype": "bfloat16"},
-    "int8": {"dtype": "bfloat16", "quantization": "int8"},
+    "int8": {"dtype": "bfloat16", "quantization": {"quant_method": "int8", "modules_to_not_convert": []}},
     "int4": {"dtype": "bfloat16", "quantization": {"quant_method": "int4", "group_size": 32}},
     "gguf": {"dtype": "bfloat16", "quantization": "gguf"},
 }
-"""Name of the weights to the arguments of our from_pretrained. "gguf" keeps packed what the file has packed."""
+"""Name of the weights to the arguments of our from_pretrained. "gguf" keeps packed what the file has packed; "int8"
+packs the vocabulary's projection too, as that file does."""
 
 
 def folder(dtype: str) -> Path:

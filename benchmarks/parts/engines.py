@@ -41,7 +41,8 @@ def section(entries: Entries) -> Section:
     return Section(
         "4 bit, 8 bit and bfloat16, beside llama.cpp and transformers",
         f"Batch 1, greedy, a prompt of {PROMPT_TOKENS} tokens, {NEW_TOKENS} new tokens; the 98 MB GGUF file for 4 bit, "
-        "which llama.cpp reads too (llama-cpp-python, built from source for this processor). "
+        "which llama.cpp reads too (llama-cpp-python, built from source for this processor); in 4 and 8 bits the "
+        "vocabulary's projection is packed as well. "
         "Eager: nothing is compiled.",
         [
             row("decode", DECODE, PACKED, LLAMA, 1.0),

@@ -40,8 +40,12 @@ def in_bfloat16(smollm2: Path, ids: torch.Tensor) -> float:
 
 @pytest.mark.parametrize(
     ("quantization", "worse"),
-    [({"quant_method": "int8"}, 1.005), ({"quant_method": "int4", "group_size": 32}, 1.06)],
-    ids=["int8", "int4"],
+    [
+        ({"quant_method": "int8"}, 1.005),
+        ({"quant_method": "int8", "modules_to_not_convert": []}, 1.005),
+        ({"quant_method": "int4", "group_size": 32}, 1.06),
+    ],
+    ids=["int8", "int8, the vocabulary too", "int4"],
 )
 def test_perplexity(
     smollm2: Path, ids: torch.Tensor, in_bfloat16: float, quantization: dict[str, Any], worse: float
