@@ -73,14 +73,14 @@ class DecoderStep:
     def _moment(
         self, angles: Angles, attention_mask: Tensor | None, *, seen: int, seeing: tuple[int | None, int, int]
     ) -> Moment:
-        dtype, half = self._buffers.x.dtype, self._rotated // 2
+        half = self._rotated // 2
         window, first, width = seeing
         cos, sin = angles.cos.squeeze(1), angles.sin.squeeze(1)  # (R, 1, N)
         if self._rotated < self._width:
             ones = cos.new_ones(*cos.shape[:2], self._width - self._rotated)
             cos = torch.cat((cos, ones), dim=-1)
         slot = seen - first
-        tail = torch.zeros(1, 1, 1, width, dtype=dtype, device="cpu")
+        tail = torch.zeros(1, 1, 1, width, device="cpu")
         tail[..., slot + 1 :] = float("-inf")
         if window is not None:
             tail[..., : max(slot + 1 - window, 0)] = float("-inf")
