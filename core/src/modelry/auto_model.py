@@ -4,7 +4,7 @@ Imports no torch; a model's class brings it along when it is asked for. The head
 """
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast, overload
 
 from modelry.configuration import ModelConfig
 from modelry.errors import ConfigError
@@ -39,10 +39,22 @@ class AutoModel:
         cls.head = head
         HEADS[head] = cls
 
+    @overload
+    @classmethod
+    def from_pretrained(
+        cls, ref: Reference, *, output_loading_info: Literal[True], **options: Any
+    ) -> "tuple[PreTrainedModel, dict[str, Any]]": ...
+
+    @overload
     @classmethod
     def from_pretrained(
         cls, ref: Reference, *, config: ModelConfig | None = None, plugin: str | None = None, **options: Any
-    ) -> "PreTrainedModel":
+    ) -> "PreTrainedModel": ...
+
+    @classmethod
+    def from_pretrained(
+        cls, ref: Reference, *, config: ModelConfig | None = None, plugin: str | None = None, **options: Any
+    ) -> Any:
         """Load a model in eval mode.
 
         Args:

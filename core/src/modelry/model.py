@@ -8,12 +8,12 @@ import inspect
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, overload
 
 import torch
 from torch import Tensor, nn
 
-from modelry import embeddings, float32_parameters
+from modelry import counting, embeddings, float32_parameters
 from modelry import gradient_checkpointing as recomputing
 from modelry.allocation import keep_freed_memory
 from modelry.attention_choice import Choice, choose_attention
@@ -150,8 +150,18 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
             model.set_attn_implementation(attn_implementation)
         return model
 
+    @overload
     @classmethod
-    def from_pretrained(cls, ref: Reference, *, config: ModelConfig | None = None, **options: Any) -> Self:
+    def from_pretrained(
+        cls, ref: Reference, *, output_loading_info: Literal[True], **options: Any
+    ) -> tuple[Self, dict[str, Any]]: ...
+
+    @overload
+    @classmethod
+    def from_pretrained(cls, ref: Reference, *, config: ModelConfig | None = None, **options: Any) -> Self: ...
+
+    @classmethod
+    def from_pretrained(cls, ref: Reference, *, config: ModelConfig | None = None, **options: Any) -> Any:
         """Load from a folder, a checkpoint file or a hub repository; in eval mode.
 
         Args:
@@ -159,6 +169,9 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
             config: instead of the checkpoint's own.
             options: those of `modelry.checkpoint.LoadOptions` (dtype, device_map, max_memory, quantization, tp_plan …)
                 and `modelry.hub.HubOptions` (revision, token …). Others override values of the configuration.
+
+        Returns:
+            The model; with output_loading_info=True also what `modelry.checkpoint.loading.LoadingInfo` says.
 
         Raises:
             NotFound, Unreachable, AccessDenied, ConfigError, CheckpointError, RegistryError, PlacementError,
@@ -282,16 +295,8 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
         made = type(self._generation_config).from_model_config(self.config)
         return bool(made.to_dict() != self._generation_config.to_dict())
 
-    def num_parameters(self, *, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
-        """Count parameters; tied ones once."""
-        embedded = {id(module.weight) for module in self.modules() if isinstance(module, nn.Embedding)}
-        return sum(
-            parameter.numel()
-            for parameter in self.parameters()
-            if (parameter.requires_grad or not only_trainable)
-            and not (exclude_embeddings and id(parameter) in embedded)
-        )
-
+    num_parameters = counting.num_parameters
+    get_memory_footprint = counting.get_memory_footprint
     cast_parameters = float32_parameters.cast_parameters
 
     def _apply(self, fn: Any, recurse: bool = True) -> Self:

@@ -37,8 +37,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Assembled:
-    """Where everything is."""
+    """Where everything is, and how it fitted."""
 
+    found: Match
     placement: Placement
     regions: Mapping[int, Region]
     """Address of each tensor that is read from disk to where it lies in its file."""
@@ -183,7 +184,7 @@ def assemble(
     _move_computed(model, placement)
     _check_whole(model, packing)
     _warn(model, found, checkpoint.where)
-    return Assembled(placement, regions)
+    return Assembled(found, placement, regions)
 
 
 def prepare(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from modelry.allocation import keep_freed_memory
 from modelry.attention_choice import Choice
@@ -12,6 +12,7 @@ from modelry.checkpoint.assembly import Packing, assemble
 from modelry.checkpoint.dtypes import DtypeLike, dtype_name
 from modelry.checkpoint.filling import DISK
 from modelry.checkpoint.formats import carries_config, format_of, locate
+from modelry.checkpoint.matching import Match
 from modelry.checkpoint.offloading import Offloaded
 from modelry.checkpoint.placement import DeviceMap
 from modelry.checkpoint.shards import open_checkpoint
@@ -33,7 +34,18 @@ OLDER_QUANTIZATION = "quantize_config.json"
 OLDER_METHOD = "gptq"
 """Whose tools wrote the file without a quant_method."""
 
-Model = TypeVar("Model", bound="PreTrainedModel")
+
+class LoadingInfo(TypedDict):
+    """How a checkpoint and the model fitted, under the ecosystem's names."""
+
+    missing_keys: set[str]
+    """Tensors of a head that the checkpoint does not have: made anew."""
+    unexpected_keys: set[str]
+    """Stored tensors of a head that the model does not have."""
+    mismatched_keys: set[tuple[str, tuple[int, ...], tuple[int, ...]]]
+    """With ignore_mismatched_sizes, those made anew for their shape: name, the stored shape, the model's."""
+    error_msgs: list[str]
+    """Empty: what does not fit otherwise is an error."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,20 +75,22 @@ class LoadOptions:
 
 
 def load_pretrained(
-    choose: "Callable[[ModelConfig], type[Model]]",
+    choose: "Callable[[ModelConfig], type[PreTrainedModel]]",
     ref: Reference,
     *,
     config_class: type[ModelConfig] | None = None,
     config: ModelConfig | None = None,
     plugin: str | None = None,
+    output_loading_info: bool = False,
     **options: Any,
-) -> Model:
+) -> Any:
     """Load a model in eval mode; see PreTrainedModel.from_pretrained.
 
     Args:
         choose: from the configuration to the model's class.
         config_class: of the class, where the caller has chosen one; else the registry says.
         plugin: the distribution that shall provide the family, where several do.
+        output_loading_info: return the model and a `LoadingInfo`.
     """
     hub, rest = split_hub_options(translated(options))
     load, overrides = _split_load_options(rest)
@@ -139,7 +153,17 @@ def load_pretrained(
     keep_freed_memory()
     model.eval()
     hooks.modelry_after_load(model=model)
-    return model
+    return (model, _info(assembled.found)) if output_loading_info else model
+
+
+def _info(found: Match) -> LoadingInfo:
+    other = {name for name, _, _ in found.mis_shaped}
+    return LoadingInfo(
+        missing_keys=set(found.new) - other,
+        unexpected_keys=set(found.unused),
+        mismatched_keys=set(found.mis_shaped),
+        error_msgs=[],
+    )
 
 
 def _split_load_options(options: dict[str, Any]) -> tuple[LoadOptions, dict[str, Any]]:

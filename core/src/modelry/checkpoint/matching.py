@@ -36,6 +36,8 @@ class Match:
     """Tensors of a head that the checkpoint does not have."""
     unused: list[str] = field(default_factory=list)
     """Stored tensors of a head that the model does not have."""
+    mis_shaped: list[tuple[str, tuple[int, ...], tuple[int, ...]]] = field(default_factory=list)
+    """Of the new ones those that the checkpoint has in another shape: name, its shape, the model's."""
 
 
 @dataclass
@@ -82,6 +84,7 @@ def match(
             continue
         mis_shaped = list(_wrong_shapes(step, checkpoint, found.files_name, needed))
         if mis_shaped and ignore_mismatched and all(_of_a_head(model, name) for name in step.ours):
+            found.mis_shaped += _shapes(step, checkpoint, found.files_name, needed)
             continue
         wrong.mis_shaped += mis_shaped
         wrong.wrong_dtype += _wrong_dtypes(step, checkpoint, found.files_name, needed)
@@ -178,6 +181,14 @@ def _wrong_shapes(
             yield f"{name}, which the model does not have, is part of {step.stored[0]}"
         elif tensor.shape != needed[name].shape:
             yield f"{name}: {tuple(tensor.shape)} in the checkpoint, {tuple(needed[name].shape)} in the model"
+
+
+def _shapes(
+    step: Step, checkpoint: Checkpoint, files_name: Mapping[str, str], needed: Mapping[str, Tensor]
+) -> Iterator[tuple[str, tuple[int, ...], tuple[int, ...]]]:
+    stored = tuple(checkpoint.info(files_name[step.stored[0]]).shape)
+    for name in needed.keys() & step.ours:
+        yield name, stored, tuple(needed[name].shape)
 
 
 def _wrong_dtypes(

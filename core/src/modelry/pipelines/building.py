@@ -114,9 +114,10 @@ def pipeline(
         loader = HEADS[head_of(spec, config, registry)]
         neighbours = {name: parameters.pop(name) for name in NOTHING_TO_SAY & parameters.keys()}
         wanted: dict[str, Any] = {} if dtype == "auto" else {"dtype": dtype}
-        model = loader.from_pretrained(
+        loaded: PreTrainedModel = loader.from_pretrained(
             origin, config=config, device_map=device_map, **wanted, **neighbours, **model_options
         )
+        model = loaded
         if device is None and device_map is None:
             device = best_device()
         said = {"dtype", "torch_dtype"} & {*wanted, *neighbours, *model_options}
