@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("--json-input", is_flag=True, help="Inputs are JSON: a chat, a question with its context …")
 @click.option("--lines", is_flag=True, help="Each line of standard input is an input of its own.")
 @click.option("--batch-size", type=click.IntRange(1), default=1, show_default=True, help="Inputs worked on at once.")
-@click.option("--assistant-model", metavar="REF", help="A smaller model that drafts for this one (text-generation).")
+@click.option("--assistant-model", metavar="REF", help="A smaller model that drafts for this one.")
 @click.option(
     "--show",
     "shown",

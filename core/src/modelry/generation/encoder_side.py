@@ -1,32 +1,41 @@
-"""How new ids reach an encoder-decoder model: the encoder runs once, the decoder step by step.
+"""How new ids reach a decoder that looks at an encoder's output: the encoder runs once, the decoder step by step.
 
-R live rows   S positions of the encoder's input   n new positions of the decoder
+B prompts   R live rows   S positions of the encoder's input   D width of its output   n new positions of the decoder
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from modelry.errors import GenerationError
 from modelry.generation.collecting import of_the_encoder
+from modelry.generation.drafting import arguments_for, reads_itself, same_inputs
 from modelry.generation.input_side import InputSide
 from modelry.generation.prompt import Prompt
-from modelry.outputs import BaseModelOutput
+
+Encoded = tuple[Tensor, Tensor | None]
+"""(B, S, D) an encoder's output, and (B, S), 0 at its padding, or None."""
 
 
 class EncoderDecoderInput(InputSide):
-    """Feeds an encoder-decoder model: one that has get_encoder().
+    """Feeds an encoder-decoder model, one that has get_encoder(), or a decoder that looks at another's encoder.
 
     Args:
         source: the encoder's input: ids, or other inputs (features) in its extras.
         start: (B, P) ids that the decoder begins with.
         cache: the decoder's; None: everything is read anew each time.
+        encoded: gives the output of another's encoder; None: the model's own runs.
     """
 
-    def __init__(self, model: Any, source: Prompt, start: Tensor, cache: Any) -> None:
+    def __init__(
+        self, model: Any, source: Prompt, start: Tensor, cache: Any, *, encoded: Callable[[], Encoded] | None = None
+    ) -> None:
         self.flags = {}
         self.seen = 0
         self._model, self._cache, self.prompt, self._start = model, cache, source, start
+        self._given, self._arguments = encoded, arguments_for(model)
         self._mask = source.mask
         self._encoded: Tensor | None = None
         self._fed = start[:, :0]
@@ -34,6 +43,13 @@ class EncoderDecoderInput(InputSide):
         """(R,) the prompt whose answer a row is."""
 
     def prefill(self) -> Any:
+        if self._given is None:
+            self._encode()
+        else:
+            self._encoded, self._mask = self._given()
+        return self.step(self._start)
+
+    def _encode(self) -> None:
         inputs = dict(self.prompt.extras)
         if self.prompt.ids.shape[1]:
             inputs |= {"input_ids": self.prompt.ids, "attention_mask": self._mask}
@@ -46,7 +62,6 @@ class EncoderDecoderInput(InputSide):
         else:
             self._encoded = output[0]
         self.told = {f"encoder_{name}": getattr(output, name, None) for name in told}
-        return self.step(self._start)
 
     def step(self, ids: Tensor) -> Any:
         new = ids.shape[1]
@@ -55,10 +70,9 @@ class EncoderDecoderInput(InputSide):
             self._fed = ids
 
         def forward() -> Any:
+            assert self._encoded is not None
             return self._model(
-                encoder_outputs=BaseModelOutput(last_hidden_state=self._encoded),
-                attention_mask=self._mask,
-                decoder_input_ids=ids,
+                **self._arguments(ids, self._encoded, self._mask),
                 past_key_values=self._cache,
                 use_cache=self._cache is not None,
                 **self.flags,
@@ -102,3 +116,21 @@ class EncoderDecoderInput(InputSide):
                 self._cache.rollback(count)
             self.seen -= count
             self._fed = self._fed[:, : self._fed.shape[1] - count]
+
+    def for_drafts(self, model: Any, ids: Tensor, rows: Tensor | None) -> InputSide:
+        if rows is None:
+            raise GenerationError(f"{type(model).__name__} cannot draft in another tokenizer: there is an encoder too")
+        if reads_itself(model, self._model):
+            return EncoderDecoderInput(
+                model, same_inputs(self.prompt, self._model, model, rows), ids, model.make_cache()
+            )
+        nothing = Prompt(ids[:, :0], None)
+        return EncoderDecoderInput(model, nothing, ids, model.make_cache(), encoded=lambda: self._said(model, rows))
+
+    def _said(self, model: Any, prompts: Tensor) -> Encoded:
+        """What the encoder says of prompts, (R,), for another model."""
+        assert self._encoded is not None
+        sources = self._sources.tolist()
+        rows = torch.tensor([sources.index(prompt) for prompt in prompts.tolist()], device=self._sources.device)
+        mask = None if self._mask is None else self._mask[rows].to(model.device)
+        return self._encoded[rows].to(model.device, model.dtype), mask

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from modelry.errors import GenerationError
 from modelry.generation.compiling import CompiledStep
 from modelry.generation.other_inputs import inputs_of_rows, inputs_of_unread
 from modelry.generation.packing import can_pack, lengths_of, read_packed
@@ -63,6 +64,18 @@ class InputSide(ABC):
     @abstractmethod
     def cache(self) -> Any:
         """What the model remembers, for a later call; None without a cache."""
+
+    @abstractmethod
+    def for_drafts(self, model: Any, ids: Tensor, rows: Tensor | None) -> "InputSide":
+        """What feeds another model, which drafts for this one, with the same.
+
+        Args:
+            ids: (R, P) its text, on its device.
+            rows: (R,) the prompts that its rows are; None: the text is in another tokenizer, and unpadded.
+
+        Raises:
+            GenerationError: it cannot draft for this one.
+        """
 
     def _prepared_step(self) -> PreparedStep | None:
         """The fast way for one new position, found out when it is first asked for."""
@@ -208,6 +221,15 @@ class DecoderInput(InputSide):
             output = forward() if prepared is None else prepared(ids, positions, mask, self._cache, forward)
         self.seen = end
         return output
+
+    def for_drafts(self, model: Any, ids: Tensor, rows: Tensor | None) -> InputSide:
+        if model.config.is_encoder_decoder:
+            raise GenerationError(
+                f"{type(model).__name__} is an encoder-decoder model, and {type(self._model).__name__} is none: it "
+                "cannot draft for it"
+            )
+        mask = None if rows is None or self.prompt.mask is None else self.prompt.mask[rows].to(model.device)
+        return DecoderInput(model, Prompt(ids, mask), model.make_cache())
 
     def keep(self, rows: Tensor) -> None:
         order, kept = torch.arange(rows.shape[0], device=rows.device), rows

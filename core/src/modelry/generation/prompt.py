@@ -39,6 +39,13 @@ class Prompt:
         """Number of prompts."""
         return (self.ids if self.embeds is None else self.embeds).shape[0]
 
+    def real_ids(self) -> list[list[int]]:
+        """The ids of each prompt, without padding."""
+        rows = (
+            self.ids if self.mask is None else [row[real != 0] for row, real in zip(self.ids, self.mask, strict=True)]
+        )
+        return [row.tolist() for row in rows]
+
 
 def read_prompt(
     model: Any, ids: Any, mask: Any, config: GenerationConfig, *, remembered: int, extras: Mapping[str, Any]

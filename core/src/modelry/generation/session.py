@@ -26,9 +26,9 @@ from modelry.generation.collecting import of_passes, of_tokens
 from modelry.generation.endings import Endings, EndRules
 from modelry.generation.fitting import refuse_what_cannot_fit
 from modelry.generation.generated_output import GenerateOutput
-from modelry.generation.input_side import DecoderInput, InputSide
+from modelry.generation.input_side import InputSide
 from modelry.generation.processors.processor import LogitsProcessor, LogitsProcessorList
-from modelry.generation.prompt import Prompt, check_ids, vocabulary_of
+from modelry.generation.prompt import check_ids, vocabulary_of
 from modelry.generation.seats import Seats
 from modelry.generation.streamers import BaseStreamer
 
@@ -131,6 +131,11 @@ class Session:
         """
         mask = None if self.model.config.is_encoder_decoder else self._side.prompt.mask
         return None if mask is None else mask[self.prompts]
+
+    def sources(self) -> list[list[int]]:
+        """The ids that an encoder has read for each row, without padding; empty where there is no such encoder."""
+        read = self._side.prompt.real_ids() if self.model.config.is_encoder_decoder else [[]] * self.rows
+        return [read[prompt] for prompt in self.prompts.tolist()]
 
     def hidden_states(self, layer: int = -1) -> Tensor:
         """Hidden states (R, n, D) of the last pass: layer 0 is the embedding, -1 the last, after its norm.
@@ -238,26 +243,22 @@ class Session:
         self._side.rollback(count)
 
     def companion(self, model: Any, ids: Tensor | None = None) -> "Session":
-        """A session of another decoder-only model beside this one, for drafts: it neither streams nor stops.
+        """A session of another model beside this one, for drafts: it neither streams nor stops.
+
+        Beside an encoder-decoder it reads the same input, or looks at what this one's encoder says of it.
 
         Args:
             model: the other model.
             ids: (R, P) its text, unpadded, where its tokenizer is another; None: the prompts of these rows.
 
         Raises:
-            GenerationError: the model is an encoder-decoder, or has no embedding for an id.
+            GenerationError: the model cannot draft for this one, or has no embedding for an id.
         """
-        if model.config.is_encoder_decoder:
-            raise GenerationError(f"{type(model).__name__} is an encoder-decoder model: it cannot draft for another")
-        mask = None
-        if ids is None:
-            ids, mask = self._tokens[:, : self.prompt_length], self._side.prompt.mask
-            mask = None if mask is None else mask[self.prompts]
-        ids = ids.to(model.device)
-        check_ids(ids, vocabulary_of(model))
-        prompt = Prompt(ids, None if mask is None else mask.to(model.device))
-        ends = EndRules(max_length=ids.shape[1] + self.settings.ends.max_length)
-        return Session(model, DecoderInput(model, prompt, model.make_cache()), ids, Settings(ends=ends))
+        text = (self._tokens[:, : self.prompt_length] if ids is None else ids).to(model.device)
+        check_ids(text, vocabulary_of(model))
+        side = self._side.for_drafts(model, text, self.prompts if ids is None else None)
+        ends = EndRules(max_length=text.shape[1] + self.settings.ends.max_length)
+        return Session(model, side, text, Settings(ends=ends))
 
     # The text
 

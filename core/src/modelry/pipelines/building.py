@@ -86,7 +86,7 @@ def pipeline(
         revision, token, cache_dir, local_files_only: as in `from_pretrained`.
         model_kwargs: further arguments of `from_pretrained`: attn_implementation, quantization, subfolder …
         batch_size: items per forward pass, unless a call says otherwise; the task's own number when None.
-        parameters: defaults for the task's own parameters.
+        parameters: defaults for the task's own parameters. An assistant_model may be said by where to load it from.
 
     Raises:
         RegistryError: no installed package provides the task, the model's family, or a part.
@@ -136,6 +136,11 @@ def pipeline(
     }
     parts = {role.replace("-", "_"): load_part(role, value, origin, spec, hub) for role, value in given.items()}
     kind: Any = resolve(spec.pipeline)
+    drafting = parameters.get("assistant_model")
+    if isinstance(drafting, (str, PathLike, Source)):
+        place = model.device if device is None else device
+        beside = pipeline(spec.name, drafting, device=place, dtype=dtype, **hub)
+        parameters = {"assistant_tokenizer": beside.tokenizer, **parameters, "assistant_model": beside.model}
     source = locate(origin, **hub) if isinstance(origin, str) and Path(origin).exists() else origin
     made: Pipeline[Any] = kind(
         model,

@@ -66,7 +66,7 @@ def test_a_draft_of_another_vocabulary_without_tokenizers(llama):
 def test_a_draft_model_that_reads_another_input(llama):
     other = copy.copy(llama(1))
     other.config = other.config.model_copy(update={"is_encoder_decoder": True})
-    with refused(llama(0), "encoder-decoder model: it cannot draft"):
+    with refused(llama(0), "encoder-decoder model, and LlamaForCausalLM is none"):
         llama(0).generate(IDS, assistant_model=other)
 
 

@@ -9,8 +9,12 @@ from modelry.errors import GenerationError
 from modelry_speculative.prompt_lookup import PromptLookup
 
 
-def proposed(text, most=4, ngram=2, more=()):
-    lookup = PromptLookup(SimpleNamespace(ids=torch.tensor([text])), ngram=ngram)
+def session_of(texts, sources=None):
+    return SimpleNamespace(ids=torch.tensor(texts), sources=lambda: sources or [[] for _ in texts])
+
+
+def proposed(text, most=4, ngram=2, more=(), source=()):
+    lookup = PromptLookup(session_of([text], [list(source)]), ngram=ngram)
     lookup.start(1)
     for tokens in more:
         lookup.settle([tokens])
@@ -42,8 +46,13 @@ def test_what_was_said_is_found_later():
     assert proposed([1, 2, 3], more=([4, 5], [6], [], [4, 5])) == [6, 4, 5, 6]
 
 
+def test_what_an_encoder_has_read_is_copied():
+    assert proposed([0, 5, 6], source=[4, 5, 6, 7, 8, 9]) == [7, 8, 9, 0]
+    assert proposed([0, 5, 6, 3, 5, 6], 2, source=[5, 6, 7, 8]) == [3, 5]
+
+
 def test_rows_that_ended_get_no_draft():
-    lookup = PromptLookup(SimpleNamespace(ids=torch.tensor([[1, 1], [2, 2]])), ngram=2)
+    lookup = PromptLookup(session_of([[1, 1], [2, 2]]), ngram=2)
     lookup.start(1)
     assert lookup.propose([True, False], 2).tokens == [[1, 1], []]
 

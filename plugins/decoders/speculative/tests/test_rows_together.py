@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from modelry.cache import Cache, GrowingLayerCache
-from modelry.errors import GenerationError
 from modelry.generation import GenerationConfig, generate
 from modelry.outputs import CausalLMOutputWithPast
 from modelry_testing.decoding.lent import LentEncoderDecoder
@@ -32,13 +31,6 @@ def test_an_encoder_decoder_model(lent, seed, extra):
     )
     assert found.sequences.tolist() == plain.tolist()
     assert found.statistics["drafted"] > 0
-
-
-def test_nothing_drafts_for_an_encoder_decoder_model(lent):
-    with pytest.raises(GenerationError, match="encoder-decoder model, whose input no draft model reads"):
-        generate(lent, IDS, assistant_model=lent, use_cache=False)
-    with pytest.raises(GenerationError, match="assistant_early_exit: LentEncoderDecoder is an encoder-decoder"):
-        generate(lent, IDS, assistant_early_exit=1, use_cache=False)
 
 
 class Windowed(nn.Module):

@@ -79,3 +79,9 @@ def test_bad_sounds(frame_by_frame: Path, noise: Callable, tmp_path: Path) -> No
         transcribe(noise(900), chunk_length_s=1.0, stride_length_s=0.5)
     with pytest.raises(PipelineError, match="at least 20 samples"):
         transcribe(noise(10))
+
+
+def test_no_model_drafts(frame_by_frame: Path, noise: Callable) -> None:
+    transcribe = pipeline("automatic-speech-recognition", model=frame_by_frame, device="cpu")
+    with pytest.raises(PipelineError, match="assistant_model drafts text for models that generate it"):
+        transcribe(noise(5000), assistant_model=transcribe.model)

@@ -151,6 +151,17 @@ def test_the_language_is_told(whisper: Path, noise: Callable) -> None:
     assert "language" not in transcribe(noise(5000), return_timestamps=True)["chunks"][0]
 
 
+def test_a_smaller_model_drafts(whisper: Path, noise: Callable) -> None:
+    greedy = pipeline("automatic-speech-recognition", model=whisper, device="cpu", generate_kwargs={"num_beams": 1})
+    drafted = pipeline("automatic-speech-recognition", model=whisper, device="cpu", assistant_model=whisper)
+    for options in ({}, {"return_timestamps": True}, {"chunk_length_s": 0.5, "return_timestamps": True}):
+        assert drafted(noise(20000), **options) == greedy(noise(20000), **options)
+        beside = {"generate_kwargs": {"assistant_model": greedy.model}}
+        assert drafted(noise(20000), **options, **beside) == greedy(noise(20000), **options)
+    thresholds = {"num_beams": 1, "temperature": (0.0,), "logprob_threshold": -1.0}
+    assert drafted(noise(5000), generate_kwargs=thresholds) == greedy(noise(5000), generate_kwargs=thresholds)
+
+
 def test_refused(whisper: Path, noise: Callable) -> None:
     transcribe = pipeline("automatic-speech-recognition", model=whisper, device="cpu")
     with pytest.raises(PipelineError, match="return_timestamps='word' needs alignment_heads"):

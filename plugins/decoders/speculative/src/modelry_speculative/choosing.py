@@ -42,6 +42,8 @@ def make_drafter(session: Session, parameters: SpeculativeParameters) -> Drafter
         )
     if parameters.assistant_early_exit is not None:
         assistant = first_layers(session.model, parameters.assistant_early_exit)
+    elif session.model.config.is_encoder_decoder:
+        _refuse_other_tokenizers(session, assistant)
     elif _by_text(session, assistant):
         beside = session.settings.beside
         return OtherTokenizer(
@@ -78,6 +80,19 @@ def _by_text(session: Session, assistant: Any) -> bool:
     if own is None:
         raise GenerationError("assistant_tokenizer needs the model's own beside it: generate(..., tokenizer=tokenizer)")
     return here != there or own.get_vocab() != other.get_vocab()
+
+
+def _refuse_other_tokenizers(session: Session, assistant: Any) -> None:
+    """Beside an encoder, whose input would have to be written in both."""
+    beside = session.settings.beside
+    own, other = beside.get("tokenizer"), beside.get("assistant_tokenizer")
+    here, there = vocabulary_of(session.model), vocabulary_of(assistant)
+    if here != there or (own is not None and other is not None and own.get_vocab() != other.get_vocab()):
+        raise GenerationError(
+            f"assistant_model has a vocabulary of {there} tokens, and the model one of {here}"
+            f"{'' if here != there else ', which are others'}: for {type(session.model).__name__}, which has an "
+            "encoder, only models of the same tokenizer draft"
+        )
 
 
 def _refuse_what_cannot_be(session: Session, parameters: SpeculativeParameters) -> None:
@@ -123,10 +138,10 @@ def _refuse_what_cannot_be(session: Session, parameters: SpeculativeParameters) 
 
 
 def _refuse_draft_models(session: Session, named: str) -> None:
-    if session.model.config.is_encoder_decoder:
+    if session.model.config.is_encoder_decoder and named == "assistant_early_exit":
         raise GenerationError(
-            f"{named}: {type(session.model).__name__} is an encoder-decoder model, whose input no draft model reads: "
-            "use prompt_lookup_num_tokens"
+            f"{named}: {type(session.model).__name__} is an encoder-decoder model, and its first layers are not left "
+            "early: use assistant_model or prompt_lookup_num_tokens"
         )
     if not session.prompt_length:
         raise GenerationError(

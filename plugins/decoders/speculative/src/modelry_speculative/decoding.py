@@ -53,7 +53,7 @@ class _Checking:
     def __init__(self, session: Session, parameters: SpeculativeParameters) -> None:
         self.session, self.sampled = session, parameters.do_sample
         self.lengths = lengths_of(session)
-        self.context = context_length(session.model.config)
+        self.context = context_length(session.model.config, answer=session.model.config.is_encoder_decoder)
         text: Any = session.model.config.get_text_config()
         windowed = "sliding_attention" in (getattr(text, "layer_types", None) or ())
         # Forgotten columns stay in the rectangle of a cache: a window would count them, and an encoder-decoder model

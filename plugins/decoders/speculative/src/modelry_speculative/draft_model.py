@@ -33,7 +33,9 @@ class DraftModel(Drafter):
     def __init__(self, session: Session, model: Any, *, sampled: bool, threshold: float) -> None:
         self._session, self._sampled, self._threshold = session, sampled, threshold
         self._side = session.companion(model)
-        self._context = context_length(model.config)
+        # Rows of a model with an encoder forget equally many positions.
+        self._together: bool = session.model.config.is_encoder_decoder
+        self._context = context_length(model.config, answer=self._together)
         self._ahead = 0
         """Tokens drafted in this round, of the longest row."""
         self._fresh = True
@@ -94,5 +96,7 @@ class DraftModel(Drafter):
         if not self._ahead:
             return
         counts = [self._ahead + 1 - len(tokens) for tokens in grown]
+        if self._together:
+            counts = [min(counts)] * len(counts)
         self._side.rollback(counts[0] if len(set(counts)) == 1 else torch.tensor(counts))
         self._ahead = 0

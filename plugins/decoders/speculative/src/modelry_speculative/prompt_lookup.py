@@ -1,4 +1,5 @@
-"""Drafts from the text itself: what followed the last time that its last tokens stood there.
+"""Drafts from the text itself: what followed the last time that its last tokens stood there. Before an answer stands
+what an encoder has read for it, since summaries repeat their text.
 
 https://github.com/apoorvumang/prompt-lookup-decoding. A draft may run on into itself, as in Lempel-Ziv compression, so
 that a text that repeats a short phrase is drafted at full length too.
@@ -25,7 +26,8 @@ class PromptLookup(Drafter):
 
     def start(self, copies: int) -> None:
         ids = self._session.ids.tolist()
-        self._texts = [_Text(row, self._ngram) for row in ids]
+        sources = self._session.sources()
+        self._texts = [_Text([*source, *row], self._ngram) for source, row in zip(sources, ids, strict=True)]
 
     def propose(self, live: Sequence[bool], most: int) -> Drafts:
         return Drafts(

@@ -65,6 +65,8 @@ class Writing:
         self._model, self._start, self._told, self._generate = model, start, told, generate
         self._options = {**options, "return_dict_in_generate": True}
         self._as_record = bool(options.get("return_dict_in_generate"))
+        self._heard_again = None if options.get("assistant_model") is None else features
+        """For the encoder of a model that drafts."""
         with torch.no_grad():
             encoder = model.get_encoder()
             self._encoded: Tensor = encoder(features.to(model.device)).last_hidden_state  # (B, S, D)
@@ -94,6 +96,8 @@ class Writing:
         beams = (options.get("num_beams") or self._model.generation_config.num_beams or 1) > 1
         options["output_scores"] = judge and not beams
         options["encoder_outputs"] = (self._encoded[rows],)
+        if self._heard_again is not None:
+            options["input_features"] = self._heard_again[rows]
         out: GenerateOutput = self._generate(decoder_input_ids=self._start[rows], **options)
         assert out.sequences is not None
         found = []

@@ -107,6 +107,10 @@ class Writer:
             prompt: tokens of the text before.
         """
         options = {**parameters.generate_kwargs}
+        if parameters.assistant_model is not None:
+            options.setdefault("assistant_model", parameters.assistant_model)
+        if parameters.assistant_tokenizer is not None:
+            options |= {"tokenizer": self._tokenizer, "assistant_tokenizer": parameters.assistant_tokenizer}
         if SEARCHES.isdisjoint(options) and not isinstance(options.get("temperature"), list | tuple):
             options["num_beams"] = BEAMS
         history = options.pop("condition_on_prev_tokens", False)

@@ -23,6 +23,8 @@ class SpeechRecognitionParameters(UrlParameters):
     output_format: Literal["text", "srt", "vtt"] = Field("text", description="subtitles are added under their name")
     return_language: bool = Field(False, description="its name beside every piece, of models that know several")
     language: str | None = Field(None, description="of models that know several; unset: as the model finds")
+    assistant_model: Any = Field(None, description="a smaller model of the same tokenizer, which drafts the text")
+    assistant_tokenizer: Any = Field(None, description="its tokenizer, which must be the model's")
     generate_kwargs: dict[str, Any] = Field(default_factory=dict, description="further arguments of generate: task, …")
 
     show_progress: bool | None = Field(

@@ -64,6 +64,11 @@ class AutomaticSpeechRecognitionPipeline(Pipeline[SpeechRecognitionParameters]):
             raise ParameterError(
                 f"return_language needs a model that knows several languages; {type(self.model).__name__} knows none"
             )
+        elif parameters.assistant_model is not None:
+            raise ParameterError(
+                f"assistant_model drafts text for models that generate it; {type(self.model).__name__} writes frame by "
+                "frame: leave it out"
+            )
         if not parameters.chunk_length_s:
             yield self.preprocess(item, parameters)
             return
