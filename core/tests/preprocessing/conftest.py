@@ -5,6 +5,7 @@ import os
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tokenizers
@@ -243,3 +244,45 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
 def gpt2(published: Callable[[str], Path]) -> Tokenizer:
     """A fresh small byte-level tokenizer with a chat template."""
     return Tokenizer.from_pretrained(published("gpt2"))
+
+
+SENTENCEPIECE_MODELS: dict[str, dict[str, Any]] = {
+    "unigram": {"model_type": "unigram"},
+    "unigram-bytes": {"model_type": "unigram", "byte_fallback": True},
+    "t5": {"model_type": "unigram", "pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1},
+    "llama": {
+        "model_type": "bpe",
+        "byte_fallback": True,
+        "normalization_rule_name": "identity",
+        "remove_extra_whitespaces": False,
+        "allow_whitespace_only_pieces": True,
+    },
+    "bpe": {"model_type": "bpe", "user_defined_symbols": ["<sym>"]},
+    "no-prefix": {"model_type": "bpe", "add_dummy_prefix": False, "byte_fallback": True},
+}
+
+
+@pytest.fixture(scope="session")
+def trained(varied_texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A function: name of a variant -> its SentencePiece model, trained once."""
+    sentencepiece = pytest.importorskip("sentencepiece")
+    root = tmp_path_factory.mktemp("sentencepiece")
+
+    def train(name: str) -> Path:
+        path = root / f"{name}.model"
+        if not path.is_file():
+            lines = [line for text in varied_texts[:130] for line in text.split("\n") if line.strip()]
+            lines = [line.replace("\x00", "")[:2000] for line in lines] * 4
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=iter(lines),
+                model_prefix=str(path.with_suffix("")),
+                vocab_size=1400,
+                hard_vocab_limit=False,
+                character_coverage=0.98,
+                minloglevel=3,
+                num_threads=1,
+                **SENTENCEPIECE_MODELS[name],
+            )
+        return path
+
+    return train

@@ -9,7 +9,9 @@ from tokenizers import normalizers, pre_tokenizers, processors
 
 from modelry.errors import PreprocessorError
 from modelry.preprocessing.sentencepiece_conversion import convert_sentencepiece, special_names
+from modelry.preprocessing.sentencepiece_layouts import frame, keep_words_only, renumbered
 from modelry.preprocessing.sentencepiece_model import read_sentencepiece
+from modelry.preprocessing.special_tokens import token_text
 from modelry.preprocessing.tokenizer_classes import ClassDefaults, class_defaults
 from modelry.preprocessing.tokenizer_files import SENTENCEPIECE_FILES, TOKENIZER_FILE, TokenizerFiles
 from modelry.preprocessing.vocabulary_files import byte_bpe, roberta, wordpiece
@@ -63,17 +65,32 @@ def build_backend(files: TokenizerFiles, settings: dict[str, Any]) -> tokenizers
 
 def _from_vocabulary(files: TokenizerFiles, settings: dict[str, Any], defaults: ClassDefaults) -> tokenizers.Tokenizer:
     if defaults.layout == "sentencepiece":
-        name = next(one for one in SENTENCEPIECE_FILES if one in files)
-        where = f"{files.where}/{name}"
-        model = read_sentencepiece(files.data(name), where)
-        for token_name, token in special_names(model).items():
-            settings.setdefault(token_name, token)
-        extra = settings.get("extra_ids", defaults.extra_ids)
-        _complete(settings, defaults)
-        return convert_sentencepiece(model, where=where, settings=settings, extra_ids=int(extra))
+        return _from_sentencepiece(files, settings, defaults)
     _complete(settings, defaults)
     build = {"wordpiece": wordpiece, "byte-bpe": byte_bpe, "roberta": roberta}[defaults.layout or ""]
     return build(files, settings)
+
+
+def _from_sentencepiece(
+    files: TokenizerFiles, settings: dict[str, Any], defaults: ClassDefaults
+) -> tokenizers.Tokenizer:
+    name = next(one for one in SENTENCEPIECE_FILES if one in files)
+    where = f"{files.where}/{name}"
+    model = read_sentencepiece(files.data(name), where)
+    if defaults.renumbered:
+        model = renumbered(model, defaults.languages, where=where)
+    pieces = {piece.text for piece in model.pieces}
+    usual = {role: token for role, token in defaults.special.items() if token_text(token) in pieces}
+    for role, token in {**special_names(model), **usual}.items():
+        settings.setdefault(role, token)
+    extra = int(settings.get("extra_ids", defaults.extra_ids))
+    _complete(settings, defaults)
+    backend = convert_sentencepiece(model, where=where, settings=settings, flags=usual.values(), extra_ids=extra)
+    if defaults.words_only:
+        keep_words_only(backend, lowercase=bool(settings.get("do_lower_case", True)))
+    if defaults.framed:
+        frame(backend, token_text(settings["cls_token"]), token_text(settings["sep_token"]))
+    return backend
 
 
 def _layout(files: TokenizerFiles) -> str:
@@ -100,14 +117,17 @@ def _complete(settings: dict[str, Any], defaults: ClassDefaults, backend: tokeni
     settings.setdefault("model_input_names", list(defaults.input_names))
     settings.setdefault("padding_side", defaults.padding_side)
     for name, token in defaults.special.items():
-        content = token["content"] if isinstance(token, Mapping) else token
-        if backend is None or backend.token_to_id(content) is not None:
+        if backend is None or backend.token_to_id(token_text(token)) is not None:
             settings.setdefault(name, token)
-    if backend is None and defaults.add_bos:
+    if backend is not None:
+        return
+    for name, value in defaults.implied.items():
+        settings.setdefault(name, value)
+    if defaults.add_bos:
         settings.setdefault("add_bos_token", True)
-    if backend is None and defaults.add_eos:
+    if defaults.add_eos:
         settings.setdefault("add_eos_token", True)
-    if backend is None and defaults.prefix_space:
+    if defaults.prefix_space:
         settings.setdefault("add_prefix_space", True)
 
 

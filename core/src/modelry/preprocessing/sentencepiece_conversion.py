@@ -5,7 +5,7 @@ space beside an added token is trimmed where the model trims the ends of a text;
 combining characters differently, and may choose another of several cuts that are equally likely.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import tokenizers
@@ -13,13 +13,19 @@ from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tok
 
 from modelry.errors import PreprocessorError
 from modelry.preprocessing.sentencepiece_model import Algorithm, PieceType, SentencePieceModel
+from modelry.preprocessing.special_tokens import read_token
 
 SPACE = "▁"
 """How pieces write a space (U+2581)."""
 
 
 def convert_sentencepiece(
-    model: SentencePieceModel, *, where: str, settings: Mapping[str, Any], extra_ids: int = 0
+    model: SentencePieceModel,
+    *,
+    where: str,
+    settings: Mapping[str, Any],
+    flags: Iterable[object] = (),
+    extra_ids: int = 0,
 ) -> tokenizers.Tokenizer:
     """Build the tokenizer.
 
@@ -28,6 +34,7 @@ def convert_sentencepiece(
         settings: tokenizer_config.json; reads `add_prefix_space`, and `legacy`: False marks the beginning of a word
             only at the beginning of the text, and not where a space does already; otherwise it is marked as the model
             was trained, and after every special token.
+        flags: special tokens that are found in a text in another way than usual, as published files write them.
         extra_ids: how many sentinel tokens <extra_id_N> follow the vocabulary, the last with N = 0.
 
     Raises:
@@ -47,11 +54,11 @@ def convert_sentencepiece(
     prefix = bool(settings.get("add_prefix_space", model.add_dummy_prefix))
     legacy = bool(settings.get("legacy", True))
     scheme = "never" if legacy or not prefix else "first"
-    backend.normalizer = _normalizer(model, prefix=prefix and legacy)
+    backend.normalizer = _normalizer(model, prefix=prefix and legacy, leading=scheme == "first")
     backend.pre_tokenizer = pre_tokenizers.Metaspace(SPACE, scheme, split=_spaces_only_begin_pieces(model))
     steps: list[Any] = [decoders.Replace(SPACE, " "), decoders.ByteFallback(), decoders.Fuse()]
     backend.decoder = decoders.Sequence([*steps, decoders.Strip(" ", 1, 0)] if prefix else steps)
-    _add_tokens(backend, model, extra_ids)
+    _add_tokens(backend, model, flags, extra_ids)
     return backend
 
 
@@ -84,12 +91,18 @@ def _bpe(model: SentencePieceModel) -> models.BPE:
     )
 
 
-def _normalizer(model: SentencePieceModel, *, prefix: bool) -> normalizers.Normalizer:
+def _normalizer(model: SentencePieceModel, *, prefix: bool, leading: bool) -> normalizers.Normalizer:
+    """
+    Args:
+        prefix: a mark of a word is put before every piece of text between special tokens.
+        leading: a space before a text stays, and is that mark: where the tokenizers library puts it itself, it must
+            find the text's beginning in place.
+    """
     steps: list[normalizers.Normalizer] = []
     if model.charsmap:
         steps.append(normalizers.Precompiled(model.charsmap))
     if model.remove_extra_whitespaces:
-        steps.append(normalizers.Replace(Regex("^ +| +$"), ""))
+        steps.append(normalizers.Replace(Regex(" +$" if leading else "^ +| +$"), ""))
         steps.append(normalizers.Replace(Regex(" {2,}"), " "))
     if prefix:
         steps.append(normalizers.Prepend(SPACE))
@@ -102,9 +115,14 @@ def _spaces_only_begin_pieces(model: SentencePieceModel) -> bool:
     return all(SPACE not in piece.text[1:] for piece in model.pieces if piece.kind is PieceType.NORMAL)
 
 
-def _add_tokens(backend: tokenizers.Tokenizer, model: SentencePieceModel, extra_ids: int) -> None:
+def _add_tokens(
+    backend: tokenizers.Tokenizer, model: SentencePieceModel, flags: Iterable[object], extra_ids: int
+) -> None:
+    known = {token.content: token for token in (read_token(one, name="a special token") for one in flags)}
     special = [piece.text for piece in model.pieces if piece.kind in (PieceType.CONTROL, PieceType.UNKNOWN)]
-    backend.add_special_tokens([AddedToken(text, normalized=False, special=True) for text in special])
+    backend.add_special_tokens(
+        [known.get(text) or AddedToken(text, normalized=False, special=True) for text in special]
+    )
     defined = [piece.text for piece in model.pieces if piece.kind is PieceType.USER_DEFINED]
     backend.add_tokens([AddedToken(text, normalized=False, special=False) for text in defined])
     sentinels = [f"<extra_id_{number}>" for number in range(extra_ids - 1, -1, -1)]

@@ -27,6 +27,11 @@ def read_token(value: object, *, name: str) -> AddedToken:
     raise PreprocessorError(f"{name} is {value!r:.80}; a token is a string, or an object with a string 'content'")
 
 
+def token_text(token: object) -> str:
+    """The content of a token given as a string or with flags."""
+    return str(token["content"]) if isinstance(token, Mapping) else str(token)
+
+
 class HasSpecialTokens(Protocol):
     """What the descriptors need of their owner."""
 

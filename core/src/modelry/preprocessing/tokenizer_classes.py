@@ -21,6 +21,20 @@ _ROBERTA: Mapping[str, Any] = {
 }
 _LLAMA = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
 _T5 = {"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
+_ALONE = {"lstrip": True, "rstrip": True, "special": True, "normalized": False}
+_SIGLIP = {name: {"content": text, **_ALONE} for name, text in {**_T5, "pad_token": "</s>"}.items()}
+_MBART_LANGUAGES = (
+    *("ar_AR", "cs_CZ", "de_DE", "en_XX", "es_XX", "et_EE", "fi_FI", "fr_XX", "gu_IN", "hi_IN", "it_IT", "ja_XX"),
+    *("kk_KZ", "ko_KR", "lt_LT", "lv_LV", "my_MM", "ne_NP", "nl_XX", "ro_RO", "ru_RU", "si_LK", "tr_TR", "vi_VN"),
+    "zh_CN",
+)
+_MBART50_LANGUAGES = (
+    *_MBART_LANGUAGES,
+    *("af_ZA", "az_AZ", "bn_IN", "fa_IR", "he_IL", "hr_HR", "id_ID", "ka_GE", "km_KH", "mk_MK", "ml_IN", "mn_MN"),
+    *("mr_IN", "pl_PL", "ps_AF", "pt_XX", "sv_SE", "sw_KE", "ta_IN", "te_IN", "th_TH", "tl_XX", "uk_UA", "ur_PK"),
+    *("xh_ZA", "gl_ES", "sl_SI"),
+)
+"""In the order of their tokens. Tang et al. 2020, https://arxiv.org/abs/2008.00401."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +51,16 @@ class ClassDefaults:
     add_eos: bool = False
     extra_ids: int = 0
     """Sentinel tokens <extra_id_N> after the vocabulary."""
+    implied: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    """Further keys of tokenizer_config.json, where a tokenizer is built of other files than tokenizer.json."""
+    renumbered: bool = False
+    """The pieces of a SentencePiece model have other numbers; see sentencepiece_layouts.renumbered."""
+    languages: tuple[str, ...] = ()
+    """Tokens of languages behind those pieces."""
+    framed: bool = False
+    """cls_token and sep_token stand around texts of a SentencePiece model."""
+    words_only: bool = False
+    """Punctuation is dropped before a SentencePiece model sees a text, and capitals unless do_lower_case is false."""
     prefix_space: bool = False
     """Every text, or word where texts are split into words, begins as behind a space."""
 
@@ -65,6 +89,16 @@ _CLASSES: Mapping[str, ClassDefaults] = {
         add_bos=True,
     ),
     "T5": ClassDefaults(_T5, layout="sentencepiece", add_eos=True, extra_ids=100),
+    "Siglip": ClassDefaults(
+        _SIGLIP,
+        layout="sentencepiece",
+        add_eos=True,
+        words_only=True,
+        implied=MappingProxyType({"model_max_length": 64}),
+    ),
+    "XLMRoberta": ClassDefaults(_ROBERTA, layout="sentencepiece", renumbered=True, framed=True),
+    "MBart": ClassDefaults(_ROBERTA, layout="sentencepiece", renumbered=True, languages=_MBART_LANGUAGES),
+    "MBart50": ClassDefaults(_ROBERTA, layout="sentencepiece", renumbered=True, languages=_MBART50_LANGUAGES),
     "Cohere": ClassDefaults({}, padding_side="left"),
     "XLNet": ClassDefaults({}, padding_side="left"),
 }

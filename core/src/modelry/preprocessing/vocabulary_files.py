@@ -7,6 +7,7 @@ import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
 from modelry.errors import PreprocessorError
+from modelry.preprocessing.special_tokens import token_text
 from modelry.preprocessing.tokenizer_files import TokenizerFiles
 
 
@@ -23,7 +24,7 @@ def wordpiece(files: TokenizerFiles, settings: Mapping[str, Any]) -> tokenizers.
     if lines and not lines[-1]:
         lines.pop()
     vocab = {line.rstrip("\r"): number for number, line in enumerate(lines)}
-    unk, cls, sep = (_text(settings[name]) for name in ("unk_token", "cls_token", "sep_token"))
+    unk, cls, sep = (token_text(settings[name]) for name in ("unk_token", "cls_token", "sep_token"))
     absent = [token for token in (unk, cls, sep) if token not in vocab]
     if absent:
         raise PreprocessorError(
@@ -68,7 +69,7 @@ def roberta(files: TokenizerFiles, settings: Mapping[str, Any]) -> tokenizers.To
         PreprocessorError: a file is missing or invalid, or the vocabulary lacks <s> or </s>.
     """
     backend = byte_bpe(files, settings)
-    cls, sep = _text(settings["cls_token"]), _text(settings["sep_token"])
+    cls, sep = token_text(settings["cls_token"]), token_text(settings["sep_token"])
     cls_id, sep_id = backend.token_to_id(cls), backend.token_to_id(sep)
     if cls_id is None or sep_id is None:
         raise PreprocessorError(f"{files.where}/vocab.json lacks {cls if cls_id is None else sep}")
@@ -79,11 +80,6 @@ def roberta(files: TokenizerFiles, settings: Mapping[str, Any]) -> tokenizers.To
         add_prefix_space=bool(settings.get("add_prefix_space", False)),
     )
     return backend
-
-
-def _text(token: object) -> str:
-    """The content of a token given as a string or with flags."""
-    return str(token["content"]) if isinstance(token, Mapping) else str(token)
 
 
 def _vocab_json(files: TokenizerFiles) -> dict[str, int]:
