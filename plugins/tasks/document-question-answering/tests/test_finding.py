@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 from PIL import Image
 
 from modelry import pipeline
@@ -79,6 +80,26 @@ def test_the_best_answers(ask: Any, page: Image.Image, words: list[Any], options
         assert ("box" in one) == seen
     (first,) = ask(image=image, question=QUESTION, word_boxes=words, **options)
     assert first == found[0]
+
+
+@pytest.mark.parametrize("options", [{}, {"max_seq_len": 50, "doc_stride": 9, "max_answer_len": 4}])
+def test_as_transformers_has_it_for_words_alone(ask: Any, extracting: Path, page: Image.Image, options: Any) -> None:
+    """Their pipeline hands the picture over as `image`, which LayoutLMv3 does not read: it answers from the words."""
+    loaded: dict[str, Any] = {
+        "model": transformers.AutoModelForDocumentQuestionAnswering.from_pretrained(extracting),
+        "tokenizer": transformers.AutoTokenizer.from_pretrained(extracting),
+        "image_processor": transformers.LayoutLMv3ImageProcessorPil.from_pretrained(extracting),
+    }
+    theirs: Any = transformers.pipeline("document-question-answering", device="cpu", **loaded)
+    answers = theirs({"image": page, "question": QUESTION, "word_boxes": LONG}, top_k=200, **options)
+    best: dict[tuple[int, int], Any] = {}  # windows that overlap tell an answer twice there
+    for one in answers:
+        best.setdefault((one["start"], one["end"]), one)
+    for one in ask(image=None, question=QUESTION, word_boxes=LONG, top_k=4, **options):
+        other = best[one["start"], one["end"]]
+        assert (one["answer"], one["score"]) == (other["answer"], pytest.approx(other["score"], abs=1e-6))
+    (seeing,) = ask(image=page, question=QUESTION, word_boxes=LONG, **options)
+    assert seeing["score"] != pytest.approx(best[seeing["start"], seeing["end"]]["score"], abs=1e-6)
 
 
 def test_the_box_is_in_pixels(ask: Any, page: Image.Image) -> None:
