@@ -1,5 +1,6 @@
 """accelerate on our models: placement by its hooks, empty weights, and its training loop."""
 
+import runpy
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import compute_module_sizes
 
 from modelry import AutoConfig, AutoModelForCausalLM
+from modelry_testing import ModelContract
 
 Make = Callable[..., Any]
 IDS = torch.tensor([[1, 5, 9, 20], [7, 3, 2, 8]])
@@ -67,6 +69,20 @@ def test_tables_that_are_read_whole(tiny: Make, head: str, name: str, inputs: di
     expected = model(**inputs).logits
     cpu_offload(model, execution_device=torch.device("cpu"))
     assert torch.equal(model(**inputs).logits, expected)
+
+
+@pytest.mark.parametrize("name", ["layoutlmv3", "mamba", "qwen2-vl", "wav2vec2"])
+@torch.no_grad()
+def test_families_that_read_weights_in_their_own_way(name: str, repository: Path) -> None:
+    """Tables of distances, convolutions over a cache, pictures that are cut already, windows of sounds."""
+    contract = runpy.run_path(str(repository / "plugins" / "models" / name / "tests" / "test_contract.py"))
+    kinds = (one for one in contract.values() if isinstance(one, type) and issubclass(one, ModelContract))
+    subject = [one().subject() for one in kinds if one.model_type][-1]
+    head = "audio-xvector" if name == "wav2vec2" else "base"
+    model, inputs = subject.model(head), subject.inputs_of(head)
+    expected = model(**inputs)[0]
+    cpu_offload(model, execution_device=torch.device("cpu"))
+    assert torch.equal(model(**inputs)[0], expected)
 
 
 def test_layers_stay_whole(tiny: Make) -> None:

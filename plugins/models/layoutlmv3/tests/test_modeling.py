@@ -24,6 +24,16 @@ def test_a_box_changes_what_is_seen(config: Make) -> None:
     assert model(IDS, bbox=BOXES, pixel_values=PAGE).last_hidden_state.shape == (1, 3 + 5, 32)
 
 
+@torch.inference_mode()
+def test_packed_layers_leave_the_tables_of_distances(config: Make, tmp_path: Path) -> None:
+    pytest.importorskip("modelry_int8")
+    model = LayoutLMv3Model.from_config(config(initializer_range=0.2)).eval()
+    model.save_pretrained(tmp_path)
+    packed = LayoutLMv3Model.from_pretrained(tmp_path, quantization="int8")
+    expected = model(IDS, bbox=BOXES).last_hidden_state
+    torch.testing.assert_close(packed(IDS, bbox=BOXES).last_hidden_state, expected, atol=0.1, rtol=0)
+
+
 def test_boxes_of_patches() -> None:
     expected = [[1, 1, 999, 999], [0, 0, 500, 500], [500, 0, 1000, 500], [0, 500, 500, 1000], [500, 500, 1000, 1000]]
     assert patch_boxes(2, device=torch.device("cpu")).tolist() == expected

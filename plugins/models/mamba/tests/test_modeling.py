@@ -34,6 +34,16 @@ def test_memory_does_not_grow_with_the_text() -> None:
     assert [[one.shape for one in layer.read(2)] for layer in cache.layers] == sizes
 
 
+@torch.inference_mode()
+def test_packed(tmp_path: Path) -> None:
+    pytest.importorskip("modelry_int8")
+    model, tokens = tiny(), ids(2, 9)
+    model.save_pretrained(tmp_path)
+    packed = MambaForCausalLM.from_pretrained(tmp_path, quantization="int8")
+    assert packed.backbone.layers[0].mixer.dt_proj.weight.dtype == torch.int8
+    torch.testing.assert_close(packed(tokens).logits, model(tokens).logits, atol=0.05, rtol=0)
+
+
 def test_a_failed_pass_leaves_the_state_as_it_was() -> None:
     model, tokens = tiny(), ids(1, 8)
     with torch.inference_mode():

@@ -14,7 +14,7 @@ from modelry.nn.masks import Mask
 from modelry.nn.post_norm import DenseActivation, DenseAddNorm, feed_forward
 from modelry.nn.vit_attention import HeadsOfViT
 from modelry_layoutlmv3.configuration import LayoutLMv3Config
-from modelry_layoutlmv3.layout import distance_bias
+from modelry_layoutlmv3.layout import DistanceBias
 
 
 class LayoutLMv3Attention(nn.Module):
@@ -49,14 +49,13 @@ class LayoutLMv3Encoder(nn.Module):
         super().__init__()
         heads = config.num_attention_heads
         self.scale = (config.hidden_size // heads) ** -0.5
-        self.reach, self.page_reach = config.max_rel_pos, config.max_rel_2d_pos
         self.layer = nn.ModuleList(LayoutLMv3Layer(config) for _ in range(config.num_hidden_layers))
         self.rel_pos_bias = self.rel_pos_x_bias = self.rel_pos_y_bias = None
         if config.has_relative_attention_bias:
-            self.rel_pos_bias = nn.Linear(config.rel_pos_bins, heads, bias=False)
+            self.rel_pos_bias = DistanceBias(config.rel_pos_bins, heads, most=config.max_rel_pos)
         if config.has_spatial_attention_bias:
-            self.rel_pos_x_bias = nn.Linear(config.rel_2d_pos_bins, heads, bias=False)
-            self.rel_pos_y_bias = nn.Linear(config.rel_2d_pos_bins, heads, bias=False)
+            self.rel_pos_x_bias = DistanceBias(config.rel_2d_pos_bins, heads, most=config.max_rel_2d_pos)
+            self.rel_pos_y_bias = DistanceBias(config.rel_2d_pos_bins, heads, most=config.max_rel_2d_pos)
 
     def forward(self, x: Tensor, mask: Mask, hidden: list[Tensor] | None) -> Tensor:
         """(B, S, D) to the same; see `modelry.nn.layers.run_layers`."""
@@ -78,9 +77,8 @@ class LayoutLMv3Encoder(nn.Module):
         if self.rel_pos_bias is None:
             return None
         places = torch.cat([torch.arange(one, device=bbox.device) for one in lengths])[None]  # (1, S)
-        bias = distance_bias(places, self.rel_pos_bias, most=self.reach)
+        bias = self.rel_pos_bias(places)
         if self.rel_pos_x_bias is not None and self.rel_pos_y_bias is not None:
-            bias = bias + distance_bias(bbox[..., 0], self.rel_pos_x_bias, most=self.page_reach)
-            bias = bias + distance_bias(bbox[..., 3], self.rel_pos_y_bias, most=self.page_reach)
+            bias = bias + self.rel_pos_x_bias(bbox[..., 0]) + self.rel_pos_y_bias(bbox[..., 3])
         scaled: Tensor = (bias * self.scale).to(dtype)
         return scaled

@@ -1,4 +1,4 @@
-"""Where things are on a page, and how far from each other. Pure functions.
+"""Where things are on a page, and how far from each other.
 
 B batch   T tokens   S positions   N patches of a page and one more   H heads
 """
@@ -48,17 +48,20 @@ def check_boxes(bbox: Tensor, *, tokens: tuple[int, int], limit: int) -> None:
             )
 
 
-def distance_bias(places: Tensor, table: nn.Linear, *, most: int) -> Tensor:
-    """A number for each distance of two positions on a line.
+class DistanceBias(nn.Module):
+    """A number for each head and distance of two positions on a line.
 
     Args:
-        places: (B, S) int64.
-        table: (H, buckets).
         most: from this distance on all are alike.
-
-    Returns:
-        (B, H, S, S).
     """
-    distance = places[:, None, :] - places[:, :, None]  # key minus query
-    found = distance_buckets(distance, buckets=table.in_features, most=most, both_ways=True)
-    return table.weight.t()[found].permute(0, 3, 1, 2)
+
+    def __init__(self, buckets: int, heads: int, *, most: int) -> None:
+        super().__init__()
+        self.most = most
+        self.weight = nn.Parameter(torch.zeros(heads, buckets))
+
+    def forward(self, places: Tensor) -> Tensor:
+        """(B, S) int64 to (B, H, S, S)."""
+        distance = places[:, None, :] - places[:, :, None]  # key minus query
+        found = distance_buckets(distance, buckets=self.weight.shape[1], most=self.most, both_ways=True)
+        return self.weight.t()[found].permute(0, 3, 1, 2)

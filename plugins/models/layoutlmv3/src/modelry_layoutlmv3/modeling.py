@@ -15,7 +15,7 @@ from modelry.nn.patches import check_pixels
 from modelry.outputs import BaseModelOutput
 from modelry_layoutlmv3.configuration import LayoutLMv3Config
 from modelry_layoutlmv3.encoder import LayoutLMv3Encoder
-from modelry_layoutlmv3.layout import patch_boxes
+from modelry_layoutlmv3.layout import DistanceBias, patch_boxes
 from modelry_layoutlmv3.text_embeddings import TextEmbeddings
 
 PAGE_NORM_EPS = 1e-6
@@ -58,6 +58,11 @@ class LayoutLMv3Model(PreTrainedModel):
             self.LayerNorm = nn.LayerNorm(size, eps=config.layer_norm_eps)
             self.dropout = nn.Dropout(config.hidden_dropout_prob)
         self.encoder = LayoutLMv3Encoder(config)
+
+    def init_weights(self, module: nn.Module) -> None:
+        super().init_weights(module)
+        if isinstance(module, DistanceBias):
+            module.weight.normal_(0.0, self.config.initializer_range)
 
     def forward(
         self,

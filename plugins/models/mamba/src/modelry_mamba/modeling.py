@@ -24,7 +24,17 @@ from modelry_mamba.configuration import MambaConfig
 
 
 class TimeStep(nn.Linear):
-    """R numbers to the size of each input's step. Starts so that steps lie within the configured range."""
+    """R numbers to what each input's step is made of. Starts so that steps lie within the configured range."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight).float() + self.bias.float()
+
+
+class CausalConvolution(nn.Conv1d):
+    """Over the last positions; see `modelry.nn.selective_scan.causal_convolution`."""
+
+    def forward(self, x: Tensor, before: Tensor | None = None) -> tuple[Tensor, Tensor]:  # type: ignore[override]  # with what the cache keeps
+        return causal_convolution(x, self.weight, self.bias, before=before)
 
 
 class OntoStream(Linear):
@@ -39,7 +49,7 @@ class MambaMixer(nn.Module):
         size, inner, state = config.hidden_size, config.inner, config.state_size
         self.sizes = [config.rank, state, state]
         self.act = activation(config.hidden_act)
-        self.conv1d = nn.Conv1d(inner, inner, config.conv_kernel, groups=inner, bias=config.use_conv_bias)
+        self.conv1d = CausalConvolution(inner, inner, config.conv_kernel, groups=inner, bias=config.use_conv_bias)
         self.in_proj = Linear(size, 2 * inner, bias=config.use_bias)
         self.x_proj = Linear(inner, config.rank + 2 * state, bias=False)
         self.dt_proj = TimeStep(config.rank, inner)
@@ -52,11 +62,11 @@ class MambaMixer(nn.Module):
         before, state = (None, None) if cache is None else (cache.read(x.shape[0]) or (None, None))
         x = x if real is None else x * real
         inputs, gate = self.in_proj(x).chunk(2, dim=-1)  # (B, T, I) each
-        filtered, last = causal_convolution(inputs.transpose(1, 2), self.conv1d.weight, self.conv1d.bias, before=before)
+        filtered, last = self.conv1d(inputs.transpose(1, 2), before)
         u = self.act(filtered).transpose(1, 2)  # (B, T, I)
         u = u if real is None else u * real
         step, write, read = self.x_proj(u).split(self.sizes, dim=-1)  # (B, T, R), (B, T, N), (B, T, N)
-        step = F.softplus(F.linear(step, self.dt_proj.weight).float() + self.dt_proj.bias.float())  # (B, T, I)
+        step = F.softplus(self.dt_proj(step).float())  # (B, T, I)
         found, state = selective_scan(u, step, -torch.exp(self.A_log.float()), write, read, state=state)
         if cache is not None:
             cache.write(last, state)

@@ -4,6 +4,7 @@ N patches of all pictures   I pictures   S segments of one length, L patches eac
 D width of the language model   M patches a side that become one token
 """
 
+import math
 from itertools import groupby
 from typing import NamedTuple
 
@@ -43,22 +44,31 @@ def runs_of(grid_thw: Tensor) -> list[Run]:
     return [Run(length * len(list(run)), length) for length, run in groupby(lengths)]
 
 
+class WholePatch(nn.Conv3d):
+    """A convolution whose kernel is as large as its input is one product."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x.flatten(1), self.weight.flatten(1))[:, :, None, None, None]
+
+
 class PatchEmbed(nn.Module):
-    """(N, values of a patch) to (N, W). A convolution whose kernel is as large as its input is one product."""
+    """(N, values of a patch) to (N, W)."""
 
     def __init__(self, config: Qwen2VLVisionConfig) -> None:
         super().__init__()
         kernel = (config.temporal_patch_size, config.patch_size, config.patch_size)
-        self.proj = nn.Conv3d(config.in_channels, config.embed_dim, kernel_size=kernel, stride=kernel, bias=False)
+        self.shape = (config.in_channels, *kernel)
+        self.proj = WholePatch(config.in_channels, config.embed_dim, kernel_size=kernel, stride=kernel, bias=False)
 
     def forward(self, patches: Tensor) -> Tensor:
-        weight = self.proj.weight.flatten(1)  # (W, values)
-        if patches.dim() != 2 or patches.shape[1] != weight.shape[1]:
+        values = math.prod(self.shape)
+        if patches.dim() != 2 or patches.shape[1] != values:
             raise ValueError(
-                f"pixel values have shape {tuple(patches.shape)}: (patches, {weight.shape[1]}) is needed, as the "
-                "family's processors cut pictures"
+                f"pixel values have shape {tuple(patches.shape)}: (patches, {values}) is needed, as the family's "
+                "processors cut pictures"
             )
-        return F.linear(patches.to(weight.dtype), weight)
+        whole: Tensor = self.proj(patches.to(self.proj.weight.dtype).reshape(-1, *self.shape))
+        return whole.flatten(1)
 
 
 class VisionAttention(nn.Module):

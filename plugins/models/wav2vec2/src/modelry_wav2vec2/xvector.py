@@ -18,17 +18,20 @@ SCALE, MARGIN = 30.0, 0.4
 
 
 class TDNNLayer(nn.Module):
-    """A convolution whose weight is stored as a linear layer's, (D, K of D)."""
+    """A linear layer over K frames at a time, which lie `dilation` apart."""
 
     def __init__(self, config: Wav2Vec2Config, number: int) -> None:
         super().__init__()
-        self.inside = config.tdnn_dim[max(0, number - 1)]
         self.width, self.dilation = config.tdnn_kernel[number], config.tdnn_dilation[number]
-        self.kernel = Linear(self.inside * self.width, config.tdnn_dim[number])
+        self.kernel = Linear(config.tdnn_dim[max(0, number - 1)] * self.width, config.tdnn_dim[number])
 
     def forward(self, x: Tensor) -> Tensor:
-        weight = self.kernel.weight.view(-1, self.width, self.inside).transpose(1, 2)
-        return F.conv1d(x.transpose(1, 2), weight, self.kernel.bias, dilation=self.dilation).transpose(1, 2).relu()
+        left = x.shape[1] - (self.width - 1) * self.dilation
+        if left < 1:
+            raise ValueError(f"{x.shape[1]} frames are too few for a layer over {self.width}: give longer sounds")
+        together = [x.narrow(1, number * self.dilation, left) for number in range(self.width)]
+        scores: Tensor = self.kernel(torch.cat(together, dim=-1))  # (B, fewer T, D)
+        return scores.relu()
 
 
 class AMSoftmaxLoss(nn.Module):
