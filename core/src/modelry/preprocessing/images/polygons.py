@@ -1,4 +1,4 @@
-"""Outlines and run lengths of COCO's annotations as masks, pixel by pixel as COCO's own tools draw them.
+"""Outlines of COCO's annotations as masks, pixel by pixel as COCO's own tools draw them.
 
 H, W height and width   https://cocodataset.org/#format-data
 """
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from modelry.errors import PreprocessorError
+from modelry.preprocessing.images.run_lengths import mask_of
 
 FINER = 5
 """Borders are followed on a grid so many times finer than pixels."""
@@ -18,29 +19,17 @@ def outlined(shapes: Any, extent: tuple[int, int], name: str) -> np.ndarray:
     """The mask (H, W) uint8 of one object.
 
     Args:
-        shapes: polygons [x, y, x, y, …] in pixels, whose union counts; or run lengths {"size", "counts"}, the counts
-            as numbers.
+        shapes: polygons [x, y, x, y, …] in pixels, whose union counts; or run lengths {"size", "counts"}.
 
     Raises:
         PreprocessorError: it is neither; names it.
     """
     if isinstance(shapes, Mapping):
-        return _from_runs(shapes, extent, name)
+        return mask_of(shapes, extent, name)
     if not isinstance(shapes, Sequence) or isinstance(shapes, str) or not shapes:
         raise PreprocessorError(f"{name} is {shapes!r:.60}; a list of polygons, or size and counts, is needed")
     masks = np.array([_filled(one, extent, name) for one in shapes])
     return np.asarray(masks.any(0), np.uint8)
-
-
-def _from_runs(shapes: Mapping[str, Any], extent: tuple[int, int], name: str) -> np.ndarray:
-    counts, size = shapes.get("counts"), shapes.get("size")
-    if not isinstance(counts, Sequence) or isinstance(counts, str | bytes):
-        raise PreprocessorError(f"{name} has counts of {type(counts).__name__}: run lengths as a list are needed")
-    if list(size or ()) != list(extent) or sum(counts) != extent[0] * extent[1]:
-        raise PreprocessorError(f"{name} has run lengths for {size}, of {sum(counts)} pixels; the image is {extent}")
-    inside = np.repeat(np.arange(len(counts)) % 2, counts)  # column by column, what is outside first
-    found: np.ndarray = inside.reshape(extent[::-1]).T.astype(np.uint8)
-    return found
 
 
 def _filled(polygon: Any, extent: tuple[int, int], name: str) -> np.ndarray:
