@@ -39,7 +39,7 @@ def mask_of(runs: Mapping[str, Any], extent: tuple[int, int], name: str) -> np.n
 
 
 def runs_of(mask: Any) -> dict[str, Any]:
-    """Run lengths of what is not 0 in a mask (H, W), as COCO's files have them: {"size", "counts"}, the latter a text."""
+    """Run lengths of what is not 0 in a mask (H, W), as COCO's files have them: {"size", "counts"}, counts as text."""
     flat = np.asarray(mask).astype(bool).T.flatten()
     borders = np.flatnonzero(flat[1:] != flat[:-1]) + 1
     counts = np.diff([0, *borders, len(flat)]).tolist() if len(flat) else []
