@@ -103,12 +103,24 @@ def test_every_kind_of_value(tmp_path: Path) -> None:
         values = container.facts.values
         assert [values[f"scalar.{kind}"] for kind in kinds] == [7] * len(kinds)
         assert all(list(values[f"list.{kind}"]) == [7, 8] for kind in kinds)
-        assert (values["yes"], values["text"], values["none"]) == (True, "é", [])
+        assert (values["yes"], values["text"]) == (True, "é")
         assert list(values["bools"]) == [False, True]
         assert values["epsilon"] == 1e-5  # not the double next to the float32
-        assert values["texts"] == ["a", ""]
-        assert values["nested"] == [["deep"]]
+        assert (container.facts.texts("texts"), container.facts.texts("none")) == (["a", ""], [])
+        assert [one.read() for one in values["nested"]] == [["deep"]]
         assert container.tensors["t"].shape == (2, 32)
+
+
+def test_strings_are_decoded_when_they_are_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "values.gguf"
+    path.write_bytes(
+        file([pair("texts", 9, struct.pack("<IQ", 8, 2) + text("a") + text(b"b\xff"))], [tensor("t", (32,))], data=128)
+    )
+    facts = open_container(path).facts
+    with pytest.raises(
+        CheckpointError, match=rf"{path}: string 1 of .*'texts' is not UTF-8 \(.* at byte \d+ of the file"
+    ):
+        facts.texts("texts")
 
 
 @pytest.fixture(scope="module")

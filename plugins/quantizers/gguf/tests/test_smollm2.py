@@ -96,12 +96,12 @@ def test_chat_template(reader: GgufReader, other: Any) -> None:
 
 def test_metadata_and_tokenizer_take_few_calls(smollm2: Path) -> None:
     """Nothing runs more than a few times for each of 49,152 tokens and 48,900 merges."""
-    assert calls(open_container, smollm2) < 400_000  # measured: 302,000
+    assert calls(open_container, smollm2) < 150_000  # measured: 106,000
     with GgufReader(smollm2) as reader:
-        assert calls(reader.tokenizer_files) < 300_000  # measured: 245,000
+        assert calls(reader.tokenizer_files) < 420_000  # measured: 343,000
 
 
 def test_a_ready_model_takes_few_calls(smollm2: Path) -> None:
     """Of which the tokens' tables are most, and blocks of weights none: 270 tensors of 4 million blocks."""
-    assert calls(AutoModelForCausalLM.from_pretrained, smollm2) < 1_600_000  # measured: 1,280,000
+    assert calls(AutoModelForCausalLM.from_pretrained, smollm2) < 850_000  # measured: 690,000
     assert next(AutoModelForCausalLM.from_pretrained(smollm2).parameters()).dtype == torch.bfloat16

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from modelry.errors import CheckpointError
-from modelry_gguf.metadata import Value
+from modelry_gguf.metadata import Texts, Value
 
 
 class Facts:
@@ -17,7 +17,7 @@ class Facts:
 
     def _wrong(self, key: str, wanted: str) -> CheckpointError:
         value = self.values[key]
-        shown = type(value).__name__ if isinstance(value, (list, np.ndarray)) else repr(value)[:100]
+        shown = type(value).__name__ if isinstance(value, (list, Texts, np.ndarray)) else repr(value)[:100]
         return CheckpointError(f"{self.where}: {key} must be {wanted}; found {shown}. The file is corrupted.")
 
     def __contains__(self, key: str) -> bool:
@@ -68,6 +68,8 @@ class Facts:
         value = self.values.get(key)
         if value is None:
             return None
+        if isinstance(value, Texts):
+            return value.read()
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise self._wrong(key, "a list of strings")
         return value  # type: ignore[return-value]  # checked above
