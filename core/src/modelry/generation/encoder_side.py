@@ -29,6 +29,8 @@ class EncoderDecoderInput(InputSide):
         encoded: gives the output of another's encoder; None: the model's own runs.
     """
 
+    looks = True
+
     def __init__(
         self, model: Any, source: Prompt, start: Tensor, cache: Any, *, encoded: Callable[[], Encoded] | None = None
     ) -> None:

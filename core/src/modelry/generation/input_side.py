@@ -31,6 +31,8 @@ class InputSide(ABC):
     """Arguments of every forward pass (output_hidden_states, ...)."""
     lent: bool = False
     """The cache is the caller's, who wants every row in it afterwards."""
+    looks: bool = False
+    """The model looks at an encoder's output."""
     wanted: frozenset[str] = frozenset()
     """What a call asks for beside the text; flags may hold what only the strategy needs."""
     told: Mapping[str, Any] = MappingProxyType({})
@@ -82,7 +84,7 @@ class InputSide(ABC):
         if self._cache is None or self.flags or self.seen == 0 or torch.is_grad_enabled():
             return None
         if self._prepared is None:
-            self._prepared = (prepared_step(self._model),)
+            self._prepared = (prepared_step(self._model, looks=self.looks),)
         return self._prepared[0]
 
 

@@ -87,11 +87,16 @@ class DecoderLM(PreTrainedModel):
             hidden = hidden[:, logits_to_keep.to(hidden.device)]
         elif logits_to_keep:
             hidden = hidden[:, -logits_to_keep:]
-        logits = self.get_submodule(self.output_embeddings_name)(hidden)
+        logits = self.scored(hidden)
         loss = None if labels is None else cross_entropy(logits.flatten(0, 1), labels.flatten())
         return CausalLMOutputWithCrossAttentions(
             loss, logits, out.past_key_values, out.hidden_states, out.attentions, out.cross_attentions
         )
+
+    def scored(self, hidden: Tensor) -> Tensor:
+        """Scores (B, T, V) of the decoder's states (B, T, D)."""
+        logits: Tensor = self.get_submodule(self.output_embeddings_name)(hidden)
+        return logits
 
     def get_decoder(self) -> nn.Module:
         """The part that writes."""

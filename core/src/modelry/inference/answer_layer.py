@@ -1,7 +1,7 @@
 """One layer of one decode step of a decoder that looks at an encoder's output, between buffers that all layers share.
 
 R rows   W keys offered   S positions of the encoder's output   D width of the residual stream   F width inside the MLP
-H heads   E head width   C rows that share an encoder's output
+H heads   E head width   I all heads together   C rows that share an encoder's output
 """
 
 from collections.abc import Callable
@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
+from modelry.inference.answer_parts import AnswerLayerParts, BlockParts, Norm
+from modelry.inference.layer_step import norm_into
 from modelry.inference.products import Work, product_into, product_onto
 from modelry.nn.attention import Attend
-from modelry.nn.encoder_decoder import CrossAttention, DecoderLayer
 from modelry.nn.masks import Mask
+from modelry.nn.norm import RMSNorm
 from modelry.nn.sdpa import sdpa_attention
 
 _attend_on_cpu = torch._scaled_dot_product_flash_attention_for_cpu
@@ -27,7 +29,7 @@ class AnswerMoment(NamedTuple):
     slot: int
     """Where the new position's keys and values go."""
     tail: Tensor
-    """(1, 1, 1, W): -inf in slots behind the new one, 0 elsewhere."""
+    """(1, 1 or H, 1, W): -inf in slots behind the new one; elsewhere 0, or what is added for their distance."""
     forbidden: Tensor | None
     """(R / C, 1, 1, S): -inf at padding of the encoder's output, 0 elsewhere; None where nothing is padded."""
     copies: int
@@ -43,19 +45,22 @@ class AnswerBuffers:
     normal: Tensor
     """(R, D) its normalised copy."""
     joint: Tensor
-    """(R, 3 D) queries, keys and values of the text."""
+    """(R, 3 I) queries, keys and values of the text."""
     query: Tensor
-    """(R, D) queries about the encoder's output."""
+    """(R, I) queries about the encoder's output."""
     mixed: Tensor
-    """(R, D) what attention gives."""
+    """(R, I) what attention gives."""
+    wide: Tensor
+    """(R, F), or (R, 2 F) where there is a gate."""
     inner: Tensor
     """(R, F)."""
 
     @classmethod
-    def make(cls, layer: DecoderLayer, *, rows: int, dtype: torch.dtype) -> "AnswerBuffers":
+    def make(cls, layer: AnswerLayerParts, *, rows: int) -> "AnswerBuffers":
         """Buffers for layers like this one."""
-        size, inner = layer.fc1.in_features, layer.fc1.out_features
-        widths = (size, size, 3 * size, size, size, inner)
+        size, every, inner = layer.narrow.out_features, layer.own.output.in_features, layer.narrow.in_features
+        widths = (size, size, 3 * every, every, every, len(layer.widen) * inner, inner)
+        dtype = layer.own.norm.weight.dtype
         return cls(*(torch.empty(rows, width, dtype=dtype, device="cpu") for width in widths))
 
 
@@ -64,20 +69,21 @@ AnswerLayer = Callable[[tuple[Tensor, Tensor], tuple[Tensor, Tensor], AnswerMome
 writes the new position, and runs the layer."""
 
 
-def answer_layer(layer: DecoderLayer, buffers: AnswerBuffers) -> AnswerLayer:
+def answer_layer(layer: AnswerLayerParts, buffers: AnswerBuffers) -> AnswerLayer:
     """One layer, changing `buffers.x`."""
-    own = layer.self_attn
-    rows, heads, act = buffers.x.shape[0], own.heads, layer.act
+    own, act = layer.own, layer.act
+    rows, heads = buffers.x.shape[0], own.heads
     every = buffers.joint.view(rows, 3, heads, 1, -1)
     queries, fresh_keys, fresh_values = every[:, 0], every[:, 1, :, 0], every[:, 2, :, 0]
-    inner, mixed = buffers.inner, buffers.mixed
-    begin_own, end_own, read = _around(layer.self_attn_layer_norm, buffers, norm_first=layer.norm_first)
-    project = product_into((own.q_proj, own.k_proj, own.v_proj), read, buffers.joint)
-    add_own = product_onto(own.out_proj, mixed, buffers.x)
-    look = _looking(layer.encoder_attn, layer.encoder_attn_layer_norm, buffers, norm_first=layer.norm_first)
-    begin_mlp, end_mlp, read = _around(layer.final_layer_norm, buffers, norm_first=layer.norm_first)
-    widen = product_into((layer.fc1,), read, inner)
-    add_mlp = product_onto(layer.fc2, inner, buffers.x)
+    wide, inner, mixed = buffers.wide, buffers.inner, buffers.mixed
+    begin_own, end_own, read = _around(own.norm, buffers, norm_first=layer.norm_first)
+    project = product_into(own.inputs, read, buffers.joint)
+    add_own = product_onto(own.output, mixed, buffers.x)
+    look = _looking(layer.look, buffers, norm_first=layer.norm_first)
+    begin_mlp, end_mlp, read = _around(layer.mlp_norm, buffers, norm_first=layer.norm_first)
+    widen = product_into(layer.widen, read, wide)
+    add_mlp = product_onto(layer.narrow, inner, buffers.x)
+    gate, up = wide.chunk(2, dim=1) if len(layer.widen) > 1 else (wide, None)
 
     def step(text: tuple[Tensor, Tensor], source: tuple[Tensor, Tensor], now: AnswerMoment) -> None:
         keys, values = text
@@ -91,7 +97,10 @@ def answer_layer(layer: DecoderLayer, buffers: AnswerBuffers) -> AnswerLayer:
         look(source, now)
         begin_mlp()
         widen()
-        inner.copy_(act(inner))
+        if up is None:
+            inner.copy_(act(gate))
+        else:
+            torch.mul(act(gate), up, out=inner)
         add_mlp()
         end_mlp()
 
@@ -99,13 +108,13 @@ def answer_layer(layer: DecoderLayer, buffers: AnswerBuffers) -> AnswerLayer:
 
 
 def _looking(
-    attention: CrossAttention, norm: nn.LayerNorm, buffers: AnswerBuffers, *, norm_first: bool
+    block: BlockParts, buffers: AnswerBuffers, *, norm_first: bool
 ) -> Callable[[tuple[Tensor, Tensor], AnswerMoment], None]:
     """The block in between, which looks at the encoder's output. Rows that share one read it together."""
-    begin, end, read = _around(norm, buffers, norm_first=norm_first)
-    project = product_into((attention.q_proj,), read, buffers.query)
-    add = product_onto(attention.out_proj, buffers.mixed, buffers.x)
-    query, mixed, heads = buffers.query, buffers.mixed, attention.heads
+    begin, end, read = _around(block.norm, buffers, norm_first=norm_first)
+    project = product_into(block.inputs, read, buffers.query)
+    add = product_onto(block.output, buffers.mixed, buffers.x)
+    query, mixed, heads = buffers.query, buffers.mixed, block.heads
     rows, size = query.shape
 
     def look(source: tuple[Tensor, Tensor], now: AnswerMoment) -> None:
@@ -115,7 +124,7 @@ def _looking(
         if copies > 1:
             keys, values = keys[::copies], values[::copies]
         queries = query.view(rows // copies, copies, heads, size // heads).transpose(1, 2)
-        mixed.copy_(_attended(attention.attend, queries, keys, values, now.forbidden, scale=attention.scale))
+        mixed.copy_(_attended(block.attend, queries, keys, values, now.forbidden, scale=block.scale))
         add()
         end()
 
@@ -126,12 +135,13 @@ def _attended(attend: Attend, q: Tensor, k: Tensor, v: Tensor, added: Tensor | N
     """(R, D) what queries (R / C, H, C, E) find in keys and values (R / C, H, W, E).
 
     Args:
-        added: (R / C or 1, 1, 1, W), to the scores.
+        added: (R / C or 1, 1 or H, 1, W), to the scores.
     """
     if attend is sdpa_attention:
         found = _attend_on_cpu(q, k, v, 0.0, False, attn_mask=added, scale=scale)[0]
     else:
-        found = attend(q, k, v, Mask(None if added is None else added == 0), scale=scale)
+        mask = Mask() if added is None else Mask(added == 0) if added.shape[1] == 1 else Mask(bias=added)
+        found = attend(q, k, v, mask, scale=scale)
     return found.transpose(1, 2).reshape(q.shape[0] * q.shape[2], -1)
 
 
@@ -139,13 +149,16 @@ def _nothing() -> None:
     """Where a block has no norm on this side."""
 
 
-def _around(norm: nn.LayerNorm, buffers: AnswerBuffers, *, norm_first: bool) -> tuple[Work, Work, Tensor]:
+def _around(norm: Norm, buffers: AnswerBuffers, *, norm_first: bool) -> tuple[Work, Work, Tensor]:
     """What a block begins with, what it ends with, and the buffer that it reads."""
-    x, normal = buffers.x, buffers.normal
+    into = buffers.normal if norm_first else buffers.x
+    normalise = normed_into(norm, buffers.x, into)
+    return (normalise, _nothing, into) if norm_first else (_nothing, normalise, into)
+
+
+def normed_into(norm: Norm, x: Tensor, out: Tensor) -> Work:
+    """A norm of (R, D) into a buffer, which may be the same."""
+    if isinstance(norm, RMSNorm):
+        return norm_into(norm, x, out)
     size, weight, bias, eps = norm.normalized_shape, norm.weight, norm.bias, norm.eps
-    into = normal if norm_first else x
-
-    def normalise() -> None:
-        into.copy_(F.layer_norm(x, size, weight, bias, eps))
-
-    return (normalise, _nothing, normal) if norm_first else (_nothing, normalise, x)
+    return lambda: out.copy_(F.layer_norm(x, size, weight, bias, eps))

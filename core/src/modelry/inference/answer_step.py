@@ -1,16 +1,16 @@
 """One decode step of a decoder that looks at an encoder's output: a token id for each row in, logits out.
 
 R rows   W keys offered   S positions of the encoder's output   V vocabulary   D width of the residual stream
+H heads   N width for which biases are computed
 """
 
 from typing import final
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from modelry.cache import Cache
-from modelry.inference.answer_layer import AnswerBuffers, AnswerMoment, answer_layer
+from modelry.inference.answer_layer import AnswerBuffers, AnswerMoment, answer_layer, normed_into
 from modelry.inference.answer_parts import AnswerParts
 from modelry.nn.masks import Mask, bidirectional_mask
 
@@ -27,9 +27,12 @@ class AnswerStep:
     def __init__(self, parts: AnswerParts, *, rows: int) -> None:
         self.rows = rows
         self._parts = parts
-        first = parts.layers[0]
-        self._buffers = AnswerBuffers.make(first, rows=rows, dtype=first.self_attn_layer_norm.weight.dtype)
-        self._layers = [answer_layer(layer, self._buffers) for layer in parts.layers]
+        buffers = self._buffers = AnswerBuffers.make(parts.layers[0], rows=rows)
+        self._layers = [answer_layer(layer, buffers) for layer in parts.layers]
+        self._states = buffers.x if parts.norm is None else buffers.normal
+        self._normalise = None if parts.norm is None else normed_into(parts.norm, buffers.x, buffers.normal)
+        self._biases = torch.empty(0)
+        """(H, 2 N): for a query at place N, what is added for keys before it and its own; -inf behind it."""
         self._source: tuple[Tensor | None, Mask] = (None, Mask())
 
     def __call__(self, ids: Tensor, positions: Tensor, attention_mask: Tensor | None, cache: Cache) -> Tensor | None:
@@ -46,7 +49,7 @@ class AnswerStep:
         """
         x, parts, slot = self._buffers.x, self._parts, cache.seen
         sources = [(one.keys, one.values) for one in cache.cross_layers()]
-        if not 0 < slot < parts.positions or len(sources) != len(self._layers):
+        if slot == 0 or (parts.positions is not None and slot >= parts.positions) or len(sources) != len(self._layers):
             return None
         texts: list[tuple[Tensor, Tensor]] = []
         looks: list[tuple[Tensor, Tensor]] = []
@@ -56,19 +59,29 @@ class AnswerStep:
                 return None
             texts.append(text)
             looks.append((keys, values))
-        tail = torch.zeros(1, 1, 1, texts[0][0].shape[2], dtype=x.dtype, device="cpu")
-        tail[..., slot + 1 :] = float("-inf")
+        tail = self._tail(slot, texts[0][0].shape[2])
         copies = cache.copies if self.rows > 1 else 1
         now = AnswerMoment(slot, tail, self._forbidden(attention_mask, looks[0][0], copies=copies), copies)
-        decoder = parts.decoder
-        tokens = decoder.embed_tokens(ids) + decoder.embed_positions(positions).to(x.dtype)
-        x.copy_(decoder.layernorm_embedding(tokens).squeeze(1))
+        x.copy_(parts.embedded(ids, positions).squeeze(1))
         for layer, text, source in zip(self._layers, texts, looks, strict=True):
             layer(text, source, now)
-        norm, states = parts.norm, x
-        if norm is not None:
-            states = F.layer_norm(x, norm.normalized_shape, norm.weight, norm.bias, norm.eps)
-        return parts.scored(states.unsqueeze(1))
+        if self._normalise is not None:
+            self._normalise()
+        return parts.scored(self._states.unsqueeze(1))
+
+    def _tail(self, slot: int, width: int) -> Tensor:
+        """(1, 1 or H, 1, W) what is added to scores of the text: float32, which attention reads as it is."""
+        bias = self._parts.bias
+        if bias is None:
+            tail = torch.zeros(1, 1, 1, width, device="cpu")
+            tail[..., slot + 1 :] = float("-inf")
+            return tail
+        if 2 * width > self._biases.shape[-1]:
+            before = bias(torch.arange(-width, 1)).to(self._buffers.x.dtype).float().t()  # (H, N + 1)
+            behind = before.new_full((before.shape[0], width - 1), float("-inf"))
+            self._biases = torch.cat((before, behind), dim=1)
+        begin = self._biases.shape[1] // 2 - slot
+        return self._biases[None, :, None, begin : begin + width]
 
     def _fits(self, held: Tensor) -> bool:
         return held.shape[0] == self.rows and held.dtype is self._buffers.x.dtype

@@ -26,14 +26,19 @@ _PROVEN: "WeakKeyDictionary[nn.Module, bool]" = WeakKeyDictionary()
 """Models whose first step was held against their own forward, and whether it was the same."""
 
 
-def prepared_step(model: nn.Module) -> "PreparedStep | None":
-    """A faster decode step of a model, for one generation; None where there is none."""
+def prepared_step(model: Any, *, looks: bool | None = None) -> "PreparedStep | None":
+    """A faster decode step of a model, for one generation; None where there is none.
+
+    Args:
+        looks: whether it looks at an encoder's output, as a decoder alone may too; None: as its configuration says.
+    """
     if _PROVEN.get(model) is False:
         return None
     alone = decoder_parts(model)
     if alone is not None:
         return PreparedStep(model, partial(DecoderStep, alone))
-    looking = answer_parts(model)
+    looks = bool(getattr(model.config, "is_encoder_decoder", False)) if looks is None else looks
+    looking = answer_parts(model) if looks else None
     return None if looking is None else PreparedStep(model, partial(AnswerStep, looking))
 
 

@@ -17,6 +17,7 @@ from modelry.packed.packed_linear import PackedLinear
 GROUPS: tuple[tuple[str, ...], ...] = (
     ("q_proj", "k_proj", "v_proj"),
     ("query", "key", "value"),
+    ("q", "k", "v"),
     ("gate_proj", "up_proj"),
 )
 """Published names of layers that families apply together with `modelry.nn.linear.project`."""

@@ -9,6 +9,7 @@ import torch
 
 from modelry import AutoConfig, AutoModelForImageTextToText
 from modelry.errors import ConfigError, GenerationError, MissingPlugin, RegistryError
+from modelry.inference import prepared_step
 from modelry_registry import Registry, get_registry, use_registry
 from modelry_vision_encoder_decoder import VisionEncoderDecoderConfig, VisionEncoderDecoderModel
 
@@ -36,6 +37,32 @@ def test_beams_look_at_the_image_once(model: VisionEncoderDecoderModel) -> None:
     assert len(calls) == 1
     assert torch.equal(model.generate(pixel_values=PIXELS, use_cache=False, **wanted), cached)
     assert torch.equal(model.generate(PIXELS[1:], **wanted)[0, :5], cached[1, :5])
+
+
+@pytest.mark.parametrize("decoder", ["mbart", "trocr"])
+def test_the_decoder_is_stepped_through(decoder: str) -> None:
+    """In a few operations a layer, without its own forward, and to the same logits."""
+    pytest.importorskip(f"modelry_{decoder}")
+    torch.manual_seed(0)
+    values: Any = get_registry().get("models", decoder).tiny
+    config = tiny().to_dict() | {"decoder": {**values, "model_type": decoder, "init_std": 0.5}}
+    whole = VisionEncoderDecoderModel.from_config(VisionEncoderDecoderConfig(**config)).eval()
+    wanted: dict[str, Any] = {
+        "max_new_tokens": 9, "eos_token_id": None, "decoder_start_token_id": 2, "output_logits": True,
+        "return_dict_in_generate": True,
+    }  # fmt: skip
+    whole.generate(PIXELS, **wanted)  # the first step ever is computed both ways
+    calls: list[int] = []
+    lent = whole.decoder.get_decoder()
+    quick = whole.generate(PIXELS, **wanted)
+    handle = lent.register_forward_hook(lambda *_: calls.append(1))
+    slow = whole.generate(PIXELS, **wanted)
+    handle.remove()
+    assert len(calls) == 9
+    assert torch.equal(quick.sequences, slow.sequences)
+    torch.testing.assert_close(torch.stack(quick.logits), torch.stack(slow.logits), atol=1e-4, rtol=1e-4)
+    assert prepared_step(whole) is not None
+    assert prepared_step(whole.decoder) is None, "alone it looks at nothing"
 
 
 def test_a_missing_family_is_named_with_the_others(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from modelry.heads import (
     Seq2SeqSequenceClassification,
 )
 from modelry.heads.losses import cross_entropy
+from modelry.inference.answer_parts import AnswerParts
 from modelry.model import PreTrainedModel
 from modelry.nn.linear import Linear
 from modelry.nn.masks import Mask, bidirectional_mask, causal_mask
@@ -25,6 +26,7 @@ from modelry.outputs import BaseModelOutput, BaseModelOutputWithPastAndCrossAtte
 from modelry_t5.configuration import T5Config
 from modelry_t5.layers import T5Block, T5LayerNorm
 from modelry_t5.start import start_weights
+from modelry_t5.step_parts import step_parts
 
 ENCODER_SHARES = {"encoder.embed_tokens.weight": "shared.weight"}
 BOTH_SHARE = {**ENCODER_SHARES, "decoder.embed_tokens.weight": "shared.weight"}
@@ -168,6 +170,10 @@ class T5ForConditionalGeneration(Seq2SeqLM):
         if self.config.scale_decoder_outputs:
             hidden = hidden * self.config.d_model**-0.5
         return super().scored(hidden)
+
+    def step_parts(self) -> AnswerParts | None:
+        """What the kernel may step through by itself; see `modelry_t5.step_parts`."""
+        return step_parts(self.decoder, self.scored)
 
 
 class T5EncoderModel(PreTrainedModel):

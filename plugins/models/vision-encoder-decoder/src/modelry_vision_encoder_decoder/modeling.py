@@ -115,6 +115,12 @@ class VisionEncoderDecoderModel(PreTrainedModel):
             encoder_attentions=encoder_outputs.attentions,
         )
 
+    def scored(self, hidden: Tensor) -> Tensor:
+        """Scores (B, T, V) of the decoder's states (B, T, D)."""
+        writer: Any = self.decoder
+        logits: Tensor = writer.scored(hidden)
+        return logits
+
     def prepare_decoder_input_ids_from_labels(self, labels: Tensor) -> Tensor:
         """What the decoder reads to learn to write labels, (B, T).
 

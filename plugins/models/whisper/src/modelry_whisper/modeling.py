@@ -224,6 +224,8 @@ class WhisperForCausalLM(DecoderLM):
     weight_table: ClassVar[WeightTable | None] = None
     unread: ClassVar[tuple[str, ...]] = ("model.encoder.",)
 
+    scored = DecoderLM.scored  # the forward below names an argument otherwise, and is the same
+
     def forward(  # type: ignore[override]  # published with encoder_outputs in place of encoder_hidden_states
         self,
         input_ids: Tensor | None = None,
