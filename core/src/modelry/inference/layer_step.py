@@ -34,8 +34,8 @@ class Moment(NamedTuple):
     mask: Mask | None
     """None for one row without padding, which has `tail` instead."""
     tail: Tensor
-    """(1, 1, 1, W): -inf in slots behind the new one and before a window, 0 elsewhere. float32 whatever the model's dtype
-    is: a tenth of the attention's time less than in bfloat16."""
+    """(1, 1, 1, W): -inf in slots behind the new one and before a window, 0 elsewhere. float32, whatever the model is:
+    a tenth of the attention's time less than in bfloat16."""
 
 
 @dataclass(frozen=True)

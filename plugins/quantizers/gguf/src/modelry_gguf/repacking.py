@@ -9,7 +9,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from modelry.packed.int4_packing import MIDDLE, unfold
+from modelry.packed.int4_packing import LOWER, MIDDLE, UPPER, unfold
 from modelry_gguf.parameters import PackedType
 
 BLOCK = 32
@@ -17,8 +17,6 @@ BYTES: Mapping[PackedType, int] = MappingProxyType({"Q4_0": 18, "Q4_1": 20, "Q8_
 """Of a block."""
 WEIGHTS_AT_A_TIME = 1 << 18
 """Bounds the memory that repacking takes beside the results, and keeps it in the processor's cache."""
-LOWER, UPPER = 0x0F, 0xF0
-"""Halves of a byte."""
 
 
 def repacked(rows: Tensor, type_name: PackedType, *, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
