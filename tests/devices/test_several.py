@@ -29,16 +29,19 @@ def test_a_padded_batch_goes_on_over_devices(llama: Path, second: Any, moved: An
 
 
 @pytest.mark.filterwarnings("ignore")  # of tiny models, which other tests look at
-@pytest.mark.parametrize("family", ["gpt2", "qwen3", "clip"])
-def test_a_boundary_anywhere(family: str, subjects: Any, moved: Any) -> None:
-    """Between embeddings, too, which are added up outside of them."""
+@pytest.mark.parametrize(
+    ("family", "share"),
+    [("gpt2", 0.3), ("qwen3", 0.3), ("clip", 0.3), ("layoutlmv3", 0.3), ("qwen2-vl", 0.3), ("mask2former", 0.6)],
+)
+def test_a_boundary_anywhere(family: str, share: float, subjects: Any, moved: Any) -> None:
+    """Between embeddings, too, which are added up outside of them, and between maps that are read together."""
     subject = subjects(MODELS / family / "tests" / "test_contract.py")[-1]
     model, inputs = subject.model(), subject.inputs_of(subject.head)
     with torch.inference_mode():
         expected = model(**inputs)
     total = sum(one.nbytes for one in model.parameters())
     with PretendedGpu(count=2), torch.inference_mode():
-        room = {0: int(0.3 * total), 1: 10**9}
+        room = {0: int(share * total), 1: 10**9}
         divided = type(model).from_pretrained(subject.saved(), device_map="auto", max_memory=room)
         found = divided(**moved(inputs, str(divided.device)))
         torch.testing.assert_close(found[0].cpu(), expected[0], rtol=1e-4, atol=1e-4)

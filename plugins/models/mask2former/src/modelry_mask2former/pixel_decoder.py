@@ -76,10 +76,13 @@ class Mask2FormerPixelDecoder(nn.Module):
 
     def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """The backbone's maps, the finest first, to (B, C, G, K) and three of (B, F, G, K), the coarsest first."""
-        coarse = [project(one) for project, one in zip(self.input_projections, maps[: -LEVELS - 1 : -1], strict=True)]
+        home = self.level_embed.device  # layers leave what they make where they lie
+        coarse = [
+            project(one).to(home) for project, one in zip(self.input_projections, maps[: -LEVELS - 1 : -1], strict=True)
+        ]
         extents = [(one.shape[2], one.shape[3]) for one in coarse]
         x = torch.cat([one.flatten(2).transpose(1, 2) for one in coarse], dim=1)  # (B, N, F)
-        x = self.encoder(x, self._positions(extents, x), extents)
+        x = self.encoder(x, self._positions(extents, x), extents).to(home)
         lengths = [tall * wide for tall, wide in extents]
         outputs = [
             one.transpose(1, 2).reshape(x.shape[0], -1, *extent)

@@ -84,11 +84,11 @@ class Qwen2VLModel(PreTrainedModel):
         By the ids; where they are not known, as mm_token_type_ids say, else by the placeholders' vectors. What stands
         behind those that mm_token_type_ids speak of was written by the model, and is text.
         """
-        tokens = torch.tensor([self.config.image_token_id, self.config.video_token_id], device=x.device)
+        tokens = self.config.image_token_id, self.config.video_token_id
         if input_ids is None and mm_token_type_ids is not None:
             return mm_token_type_ids[:, : x.shape[1]]
         if input_ids is None:
-            vectors = self.get_input_embeddings()(tokens)
+            vectors = self.get_input_embeddings()(torch.tensor(tokens, device=x.device))
             image, video = ((x == vector).all(-1) for vector in vectors)
         else:
             image, video = (input_ids == token for token in tokens)

@@ -112,6 +112,14 @@ def driven(count: int, capability: tuple[int, int], memory: int) -> Iterator[dic
     def record_stream(tensor: Tensor, stream: Stream) -> None:
         """Memory is never taken back here."""
 
+    def new_tensor(
+        tensor: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    ) -> Tensor:
+        made: Tensor = torch.tensor(
+            data, dtype=dtype or tensor.dtype, device=device or tensor.device, requires_grad=requires_grad
+        )
+        return made
+
     answers: dict[str, Any] = {
         "is_available": lambda: True,
         "device_count": lambda: count,
@@ -138,6 +146,7 @@ def driven(count: int, capability: tuple[int, int], memory: int) -> Iterator[dic
         for name, answer in answers.items():
             stack.enter_context(mock.patch.object(torch.cuda, name, answer))
         stack.enter_context(mock.patch.object(torch, "Generator", PretendedGenerator))
+        stack.enter_context(mock.patch.object(Tensor, "new_tensor", new_tensor))  # torch asks for the present device
         stack.enter_context(mock.patch.object(Tensor, "pin_memory", pin_memory))
         stack.enter_context(mock.patch.object(Tensor, "is_pinned", is_pinned))
         stack.enter_context(mock.patch.object(Tensor, "record_stream", record_stream))
