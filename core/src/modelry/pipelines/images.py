@@ -56,13 +56,18 @@ def loaded_image(item: Any, parameters: PictureParameters) -> tuple[Any, tuple[i
     return picture, (int(size[0]), int(size[1]))
 
 
-def image_features(processor: "ImageProcessor", image: Any, parameters: PictureParameters) -> dict[str, Tensor]:
+def image_features(
+    processor: "ImageProcessor", image: Any, parameters: PictureParameters, **changes: Any
+) -> dict[str, Tensor]:
     """What the model reads of one image: pixel_values (C, H, W), and what else the processor makes.
+
+    Args:
+        changes: replace the processor's own parameters.
 
     Raises:
         PreprocessorError: it is no image.
     """
-    made = processor([fetched(image, parameters, name="the image")], return_tensors="pt")
+    made = processor([fetched(image, parameters, name="the image")], return_tensors="pt", **changes)
     return {name: value[0] for name, value in made.items() if isinstance(value, Tensor)}
 
 

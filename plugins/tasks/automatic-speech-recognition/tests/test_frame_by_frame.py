@@ -37,6 +37,20 @@ def test_answers(call: dict[str, Any], frame_by_frame: Path, noise: Callable) ->
             assert one["timestamp"] == pytest.approx(other["timestamp"])
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning", "ignore::DeprecationWarning")
+def test_sides_that_are_heard_and_not_written(frame_by_frame: Path, noise: Callable) -> None:
+    """A row says them as `stride`, in samples: whoever cuts a stream does."""
+    ours = pipeline("automatic-speech-recognition", model=frame_by_frame, device="cpu")
+    theirs = transformers.pipeline("automatic-speech-recognition", model=str(frame_by_frame), device="cpu")
+    row = {"raw": noise(16000), "sampling_rate": 16000, "stride": (3200, 1600)}
+    found, expected = ours(row, ignore_warning=True), theirs(dict(row), ignore_warning=True)
+    assert found["text"] == expected["text"]
+    assert 0 < len(found["text"]) < len(ours(row["raw"])["text"])
+    for stride in ((9000, 9000), (-1, 0), 3, (1, 2, 3), "ab"):
+        with pytest.raises(PipelineError, match="the sound's stride is"):
+            ours({**row, "stride": stride})
+
+
 def test_windows_cover_the_sound() -> None:
     sound = np.arange(1000, dtype=np.float32)
     for size, left, right in ((300, 50, 30), (100, 0, 0), (999, 10, 10), (1000, 10, 10), (5000, 100, 100)):

@@ -36,8 +36,9 @@ def test_as_transformers_has_it(both: tuple[Any, Any]) -> None:
         torch.testing.assert_close(torch.tensor(found), torch.tensor(expected), atol=1e-5, rtol=1e-5)
         for one, another in zip(ours(TEXTS, batch_size=3, **options), other(TEXTS, **options), strict=True):
             torch.testing.assert_close(torch.tensor(one), torch.tensor(another), atol=1e-5, rtol=1e-5)
-    tensor = ours(TEXTS[0], return_tensors=True)
-    torch.testing.assert_close(tensor, other(TEXTS[0], return_tensors=True), atol=1e-5, rtol=1e-5)
+    for said in (True, "pt"):
+        tensor = ours(TEXTS[0], return_tensors=said)
+        torch.testing.assert_close(tensor, other(TEXTS[0], return_tensors=True), atol=1e-5, rtol=1e-5)
     assert tensor.shape[0] == 1
 
 

@@ -21,7 +21,9 @@ def photo() -> Image.Image:
     return Image.fromarray(np.random.default_rng(1).integers(0, 256, (30, 20, 3), dtype=np.uint8))
 
 
-@pytest.mark.parametrize("options", [{}, {"pool": True}])
+@pytest.mark.parametrize(
+    "options", [{}, {"pool": True}, {"image_processor_kwargs": {"do_normalize": False, "resample": 0}}]
+)
 def test_as_transformers_has_it(tmp_path: Path, photo: Image.Image, options: dict[str, Any]) -> None:
     save_picture_model(tmp_path, "base", image_size=16, processor={"size": {"height": 16, "width": 16}})
     with warnings.catch_warnings():
@@ -30,7 +32,15 @@ def test_as_transformers_has_it(tmp_path: Path, photo: Image.Image, options: dic
         expected = torch.tensor(theirs(photo, **options))
     ours = pipeline("image-feature-extraction", model=tmp_path, device="cpu")
     torch.testing.assert_close(torch.tensor(ours(photo, **options)), expected, atol=1e-5, rtol=1e-5)
-    assert ours(photo, return_tensors=True, **options).shape == expected.shape
+    for said in (True, "pt"):
+        assert ours(photo, return_tensors=said, **options).shape == expected.shape
+
+
+def test_arguments_that_the_image_processor_does_not_know(tmp_path: Path, photo: Image.Image) -> None:
+    save_picture_model(tmp_path, "base", image_size=16, processor={"size": {"height": 16, "width": 16}})
+    features = pipeline("image-feature-extraction", model=tmp_path, device="cpu")
+    with pytest.raises(PipelineError, match="no parameter 'do_normalise'; did you mean do_normalize"):
+        features(photo, image_processor_kwargs={"do_normalise": False})
 
 
 def test_a_model_without_a_pooler_says_so(tmp_path: Path, photo: Image.Image) -> None:

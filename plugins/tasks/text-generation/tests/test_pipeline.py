@@ -95,7 +95,17 @@ def test_the_last_message_is_continued_if_it_is_the_assistants(pipe: Pipeline[An
 
 
 def test_prefix(pipe: Pipeline[Any]) -> None:
-    assert pipe("quick", prefix="the ") == pipe("the quick")
+    """It is read and not told, as published."""
+    (found,), (expected,) = pipe("quick", prefix="the "), pipe("the quick")
+    assert "the " + found["generated_text"] == expected["generated_text"]
+    new = {"return_full_text": False}
+    assert pipe("quick", prefix="the ", **new) == pipe("the quick", **new)
+
+
+def test_the_names_of_the_first_argument(pipe: Pipeline[Any]) -> None:
+    assert pipe(text_inputs="the quick") == pipe(inputs="the quick") == pipe("the quick")
+    with pytest.raises(ParameterError, match="text_inputs= and inputs= are two names of one thing"):
+        pipe("the", inputs="the")
 
 
 def test_several_sequences(pipe: Pipeline[Any]) -> None:

@@ -51,6 +51,15 @@ def test_as_transformers_has_it(make: Make, family: str) -> None:
                 close(answer, theirs(image, candidate_labels=LABELS, **options))
 
 
+def test_the_names_of_arguments(make: Make) -> None:
+    classify, image = make("clip"), photo()
+    expected = classify(image, candidate_labels=LABELS)
+    assert classify(image, LABELS) == classify(image=image, candidate_labels=LABELS) == expected
+    assert classify(inputs=image, candidate_labels=LABELS) == expected
+    with pytest.raises(ParameterError, match="image= and inputs= are two names of one thing"):
+        classify(image, LABELS, inputs=image)
+
+
 def test_texts_are_computed_once_for_many_images(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     classify = make("clip", candidate_labels=LABELS)
     calls: list[int] = []

@@ -27,6 +27,9 @@ class SpeechRecognitionParameters(UrlParameters):
     assistant_tokenizer: Any = Field(None, description="its tokenizer, which must be the model's")
     generate_kwargs: dict[str, Any] = Field(default_factory=dict, description="further arguments of generate: task, …")
 
+    ignore_warning: bool = Field(
+        False, description="for programs written for transformers, which warns of windows of models that generate"
+    )
     show_progress: bool | None = Field(
         None, description="a bar of the seconds heard; unset: in a terminal, where it takes some time"
     )

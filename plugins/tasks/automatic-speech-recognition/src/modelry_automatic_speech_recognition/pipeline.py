@@ -55,7 +55,27 @@ class AutomaticSpeechRecognitionPipeline(Pipeline[SpeechRecognitionParameters]):
                 f"the sound is longer than {MOST_SECONDS} seconds, and {type(self.model).__name__} would look at all "
                 "of it at once: hear it in windows, with chunk_length_s=20"
             )
-        return {**sound_features(self._extractor, sound), "window": (len(sound), 0, 0)}
+        return {**sound_features(self._extractor, sound), "window": (len(sound), *self._beside(given, len(sound)))}
+
+    def _beside(self, given: Any, count: int) -> tuple[int, int]:
+        """Samples on either side of a sound that are heard and not written, where its row says so under `stride`.
+
+        Raises:
+            PreprocessorError: it says something else than two numbers, or more than there are.
+        """
+        stride = given.get("stride") if isinstance(given, Mapping) else None
+        if stride is None:
+            return 0, 0
+        ratio = self._rate / given.get("sampling_rate", self._rate)
+        try:
+            left, right = (round(one * ratio) for one in stride)
+        except (TypeError, ValueError) as error:
+            raise PreprocessorError(
+                f"the sound's stride is {stride!r:.60}; two numbers of samples are needed"
+            ) from error
+        if min(left, right) < 0 or left + right > count:
+            raise PreprocessorError(f"the sound's stride is {stride!r:.60}, and it has {count} samples: give less")
+        return left, right
 
     def pieces(self, item: Any, parameters: SpeechRecognitionParameters) -> Iterator[Mapping[str, Any]]:
         if self._writer is not None:

@@ -1,6 +1,6 @@
 """What a feature-extraction call may say."""
 
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -10,7 +10,7 @@ from modelry.pipelines import TextParameters
 class FeatureExtractionParameters(TextParameters):
     """How the text is read, and what comes back."""
 
-    return_tensors: bool = Field(False, description="a tensor instead of nested lists")
+    return_tensors: bool | Literal["pt"] = Field(False, description="a tensor instead of nested lists")
     tokenize_kwargs: dict[str, Any] = Field(default_factory=dict, description="further arguments of the tokenizer")
 
     @model_validator(mode="after")

@@ -28,7 +28,7 @@ class ImageFeatureExtractionPipeline(Pipeline[ImageFeatureExtractionParameters])
         self._processor = needed_image_processor(self)
 
     def preprocess(self, item: Any, parameters: ImageFeatureExtractionParameters) -> Mapping[str, Any]:
-        return image_features(self._processor, read_image(item), parameters)
+        return image_features(self._processor, read_image(item), parameters, **parameters.image_processor_kwargs)
 
     def compute(
         self, features: Sequence[Mapping[str, Any]], parameters: ImageFeatureExtractionParameters

@@ -12,7 +12,7 @@ class TextGenerationParameters(ContinuationParameters):
     """The task's own keywords are fields; those of `generate` are kept beside them, checked by GenerationConfig."""
 
     # How a prompt is read
-    prefix: str | None = Field(None, description="put before every text; chats are left alone")
+    prefix: str | None = Field(None, description="read before every text, and not in the answer; chats are left alone")
     add_special_tokens: bool | None = Field(None, description="unset: as the tokenizer does by default")
     truncation: bool = Field(False, description="cut a long prompt to the tokenizer's model_max_length")
     handle_long_generation: Literal["hole"] | None = Field(

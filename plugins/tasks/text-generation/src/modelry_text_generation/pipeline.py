@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from modelry.errors import GenerationError, PreprocessorError
+from modelry.errors import GenerationError, ParameterError, PreprocessorError
 from modelry.pipelines import TaskParameters
 from modelry.pipelines.chats import Message, is_chat, read_chat
 from modelry.pipelines.continuing import ContinuingPipeline
@@ -32,6 +32,18 @@ class TextGenerationPipeline(ContinuingPipeline[TextGenerationParameters]):
         super().__init__(*arguments, **options)
         self._tokenizer = self.needed_tokenizer()
 
+    def __call__(  # type: ignore[override]  # the ecosystem calls the first argument text_inputs
+        self, text_inputs: Any = None, *, inputs: Any = None, **options: Any
+    ) -> Any:
+        """As every pipeline; `inputs` is another name for `text_inputs`.
+
+        Raises:
+            ParameterError: both are given.
+        """
+        if text_inputs is not None and inputs is not None:
+            raise ParameterError(f"{self.task!r}: text_inputs= and inputs= are two names of one thing; give one")
+        return super().__call__(inputs if text_inputs is None else text_inputs, **options)
+
     def preprocess(self, item: Any, parameters: TextGenerationParameters) -> dict[str, Any]:
         prompt = _prompt_of_row(item)
         if is_chat(prompt):
@@ -42,7 +54,7 @@ class TextGenerationPipeline(ContinuingPipeline[TextGenerationParameters]):
             told: dict[str, Any] = {"chat": chat, "continues": continues}
         elif isinstance(prompt, str):
             ids = self._encode_text((parameters.prefix or "") + prompt, parameters)
-            told = {"text": (parameters.prefix or "") + prompt}
+            told = {"text": prompt}
         else:
             raise PreprocessorError(f"a prompt is a text or a chat (a list of messages), found {type(prompt).__name__}")
         if not ids:

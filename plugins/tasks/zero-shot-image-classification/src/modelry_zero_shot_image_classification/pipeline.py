@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor
 
-from modelry.errors import ConfigError, PreprocessorError
+from modelry.errors import ConfigError, ParameterError, PreprocessorError
 from modelry.heads.image_text import ImageText, unit
 from modelry.pipelines import Pipeline, TaskParameters
 from modelry.pipelines.drawing import draw_labels
@@ -43,6 +43,26 @@ class ZeroShotImageClassificationPipeline(Pipeline[ZeroShotImageClassificationPa
             raise ConfigError(f"{type(self.model).__name__} is no modelry.heads.image_text.ImageText, which is needed")
         self._compared: ImageText = self.model
         self._processor, self._tokenizer = needed_image_processor(self), self.needed_tokenizer()
+
+    def __call__(  # type: ignore[override]  # the ecosystem calls the first argument image
+        self, image: Any = None, candidate_labels: Any = None, *, inputs: Any = None, **options: Any
+    ) -> Any:
+        """As every pipeline.
+
+        Args:
+            image: an image, a list of them, or anything that gives them one by one.
+            candidate_labels: what it may show; the same for all images.
+            inputs: another name for `image`.
+            options: batch_size, on_error, progress, and the task's parameters.
+
+        Raises:
+            ParameterError: both image and inputs are given.
+        """
+        if image is not None and inputs is not None:
+            raise ParameterError(f"{self.task!r}: image= and inputs= are two names of one thing; give one")
+        if candidate_labels is not None:
+            options["candidate_labels"] = candidate_labels
+        return super().__call__(inputs if image is None else image, **options)
 
     def preprocess(self, item: Any, parameters: ZeroShotImageClassificationParameters) -> Mapping[str, Any]:
         if parameters.candidate_labels is None:
