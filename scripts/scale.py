@@ -117,7 +117,9 @@ n tokens, L layers, D the width of the residual stream, V the vocabulary.
 
 {_table("bytes that a device sends in a step, and receives", SENDS)}
 
-FSDP deals out rows: of a tensor with fewer rows than S some devices have none, and the first have more than 1 / S.
+FSDP deals out rows: of a tensor with fewer rows than S some devices have none, and the first have more than 1 / S. A
+mixture's stacked experts, whose rows are the experts, are dealt out along another dimension where S does not divide
+them and divides that.
 """
 TAIL = """
 ## What follows

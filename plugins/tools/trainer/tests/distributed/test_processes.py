@@ -23,6 +23,8 @@ SECONDS = 280
 """A launch takes ten on an idle machine."""
 ODD: dict[str, Any] = {"vocab_size": 97, "tie_word_embeddings": False}
 """Parts of several lengths; vocabularies are divided by FSDP alone."""
+MIXTURE: dict[str, Any] = {"model_type": "mixtral", "num_local_experts": 3, "tie_word_embeddings": False}
+"""Fewer experts than processes, whose weights are dealt out along another dimension."""
 DROPOUT: dict[str, Any] = {"attention_dropout": 0.2}
 SHARDED: dict[str, Any] = {"fsdp": True}
 TENSOR: dict[str, Any] = {"parallelism_config": {"tp_size": 2}}
@@ -99,7 +101,14 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[dict[str, 
 @pytest.fixture(scope="module")
 def one(alone: Callable[[list[dict[str, Any]]], Path]) -> Path:
     """The references: four and eight rows at a time in one process."""
-    return alone([job("four", 4), job("eight", 8, config=ODD, optim="sgd"), {**job("scaled", 4), "scaled": True}])
+    return alone(
+        [
+            job("four", 4),
+            job("eight", 8, config=ODD, optim="sgd"),
+            {**job("scaled", 4), "scaled": True},
+            job("mixture", 4, config=MIXTURE),
+        ]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +120,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Launched:
         job("tp", 4, **TENSOR),
         {**job("scaled", 2, **SHARDED), "scaled": True},
         job("dropout", 2, config=DROPOUT, **SHARDED, **SAVED),
+        job("mixture", 2, config=MIXTURE, **SHARDED, **SAVED),
         job("killed", 2, kill=[1, 4], **SHARDED, **SAVED, save_total_limit=2),
     ]
     return launch(tmp_path_factory.mktemp("two"), 2, jobs)
@@ -130,6 +140,14 @@ def test_two_are_as_one(name: str, one: Path, two: Launched) -> None:
 def test_a_parameter_without_a_dimension(one: Path, two: Launched) -> None:
     """FSDP2 divides none: each process has it, and its gradient is theirs together."""
     assert difference(one / "scaled", two.folder / "scaled") < 1e-5
+
+
+def test_experts(one: Path, two: Launched) -> None:
+    assert difference(one / "mixture", two.folder / "mixture") < 1e-5
+    folder = two.folder / "mixture" / "run" / "checkpoint-3"
+    pieces = [load_file(folder / f"weights-0000{part}-of-00002.safetensors") for part in (1, 2)]
+    shapes = {tuple(one.shape) for piece in pieces for name, one in piece.items() if "experts.up_proj" in name}
+    assert shapes == {(3, 12, 16)}
 
 
 def test_torchrun_says_who_was_killed(two: Launched, killed: Path) -> None:
@@ -175,8 +193,10 @@ def test_one_that_raises_ends_the_others(resumed: Launched) -> None:
     assert said in resumed.output
 
 
-def test_four_are_as_one(one: Path, killed: Path, tmp_path: Path) -> None:
+def test_four_are_as_one(one: Path, two: Launched, killed: Path, tmp_path: Path) -> None:
     shutil.copytree(killed, tmp_path / "resumed" / "run")
+    for name in ("mixture", "mixture-tp"):
+        shutil.copytree(two.folder / "mixture" / "run" / "checkpoint-3", tmp_path / name / "run" / "checkpoint-3")
     accumulated = {"gradient_accumulation_steps": 2, "optim": "sgd"}
     hybrid = {"parallelism_config": {"dp_replicate_size": 2, "dp_shard_size": 2}}
     offloaded = {"cpu_offload": True, "activation_checkpointing": True, "reshard_after_forward": False}
@@ -191,10 +211,14 @@ def test_four_are_as_one(one: Path, killed: Path, tmp_path: Path) -> None:
             job("ddp-tp", 2, **TENSOR),
             job("stream", 1, stream=True, **SHARDED),
             {**job("resumed", 2, **SAVED, **SHARDED, **TENSOR), **AGAIN},
+            {**job("mixture", 1, config=MIXTURE, **SAVED, **SHARDED), **AGAIN},
+            {**job("mixture-tp", 2, config=MIXTURE, **SAVED, **SHARDED, **TENSOR), **AGAIN},
         ],
     )
     assert launched.code == 0, launched.output
     for name in ("hybrid", "ddp-tp", "resumed"):
         assert difference(one / "four", tmp_path / name) < 1e-5, name
+    for name in ("mixture", "mixture-tp"):
+        assert difference(one / "mixture", tmp_path / name) < 1e-5, name
     for name in ("ddp", "fsdp", "fsdp-tp"):
         assert difference(one / "eight", tmp_path / name) < 1e-5, name

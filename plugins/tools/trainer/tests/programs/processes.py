@@ -104,7 +104,8 @@ def train(job: dict[str, Any]) -> None:
     torch.manual_seed(job.get("seed", 0))
     model: Any = Scaled()
     if not job.get("scaled"):
-        model = AutoModelForCausalLM.from_config(AutoConfig.for_model("llama", **{**CONFIG, **job.get("config", {})}))
+        config = {"model_type": "llama", **CONFIG, **job.get("config", {})}
+        model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config))
     if "kill" in job:
         kill_in_save(*job["kill"])
     data: Any = Rows(13, job.get("bad"))

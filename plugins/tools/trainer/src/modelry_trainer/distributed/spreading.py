@@ -8,6 +8,7 @@ import math
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from modelry.gradient_checkpointing import layers_of
+from modelry_trainer.distributed.dealing import dealt_dimension
 from modelry_trainer.distributed.options import Sharding
 from modelry_trainer.distributed.pieces import is_piece
 from modelry_trainer.distributed.world import Processes, World
@@ -166,6 +168,7 @@ def _shard(model: nn.Module, args: "TrainingArguments", sharding: Sharding, worl
         if sharding.cpu_offload
         else OffloadPolicy(),
         "ignored_params": set(_scalars(model)),
+        "shard_placement_fn": partial(_dealt, shards=world.sizes.shard),
     }
     for one in _scalars(model):
         one.data = one.data.to(world.device)
@@ -179,6 +182,14 @@ def _shard(model: nn.Module, args: "TrainingArguments", sharding: Sharding, worl
         if isinstance(module, FSDPModule):
             module.set_gradient_divide_factor(1.0)
             module.set_force_sum_reduction_for_comms(True)  # no premultiplied sum, which gloo lacks
+
+
+def _dealt(parameter: nn.Parameter, *, shards: int) -> Any:
+    """How FSDP deals out a parameter, which tensor parallelism may have divided."""
+    from torch.distributed.tensor import Shard
+
+    divided = {one.dim for one in parameter.placements if one.is_shard()} if is_piece(parameter) else set()  # type: ignore[attr-defined]  # a DTensor's
+    return Shard(dealt_dimension(_local(parameter).shape, shards, divided=divided))
 
 
 def units(model: nn.Module, sharding: Sharding) -> list[nn.Module]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from modelry.gradient_checkpointing import layers_of
+from modelry_trainer.distributed.dealing import dealt_dimension
 
 if TYPE_CHECKING:
     from modelry.model import PreTrainedModel
@@ -22,6 +23,8 @@ class Unit:
 
     shapes: tuple[tuple[int, ...], ...]
     """As each of T processes has them."""
+    divided: tuple[int | None, ...]
+    """Along which dimension T processes divide each."""
 
     @property
     def numbers(self) -> int:
@@ -29,8 +32,12 @@ class Unit:
         return sum(map(prod, self.shapes))
 
     def shard(self, shards: int) -> int:
-        """How many of them the first of S processes keeps: rows are dealt out in equal parts, the last may be less."""
-        return sum(prod((-(-shape[0] // shards), *shape[1:])) if shape else 1 for shape in self.shapes)
+        """How many of them the first of S processes keeps: they are dealt out in equal parts, the last may be less."""
+        found = 0
+        for shape, divided in zip(self.shapes, self.divided, strict=True):
+            dim = dealt_dimension(shape, shards, divided=() if divided is None else (divided,))
+            found += prod(-(-size // shards) if number == dim else size for number, size in enumerate(shape))
+        return found
 
 
 @dataclass(frozen=True)
@@ -60,21 +67,26 @@ def units_of(model: "PreTrainedModel", tensor: int = 1) -> Units:
     Raises:
         ParallelError: the family has no plan, or T does not divide its heads or widths.
     """
-    shapes = _divided_shapes(model, tensor)
+    dims = _divided_dimensions(model, tensor)
     layers = list(layers_of(model))
     taken: set[int] = set()
 
     def unit(parameters: Iterable[nn.Parameter]) -> Unit:
         own = [one for one in parameters if id(one) not in taken]
         taken.update(map(id, own))
-        return Unit(tuple(shapes.get(id(one), tuple(one.shape)) for one in own))
+        divided = tuple(dims.get(id(one)) for one in own)
+        shapes = (
+            tuple(size // tensor if number == dim else size for number, size in enumerate(one.shape))
+            for one, dim in zip(own, divided, strict=True)
+        )
+        return Unit(tuple(shapes), divided)
 
     found = tuple(unit(layer.parameters()) for layer in layers)
     return Units(found, unit(model.parameters()))
 
 
-def _divided_shapes(model: "PreTrainedModel", tensor: int) -> dict[int, tuple[int, ...]]:
-    """Id of each parameter that T processes divide, to the shape that one of them has."""
+def _divided_dimensions(model: "PreTrainedModel", tensor: int) -> dict[int, int]:
+    """Id of each parameter that T processes divide, to the dimension along which they do."""
     if tensor == 1:
         return {}
     from modelry.errors import ParallelError
@@ -87,11 +99,5 @@ def _divided_shapes(model: "PreTrainedModel", tensor: int) -> dict[int, tuple[in
     parameters = dict(model.named_parameters(remove_duplicate=False))
     names = [*(path for path, _ in model.named_modules()), *parameters]
     decided = decide(model, named_by(plan, names, model=type(model).__name__, strict=False), tensor)
-    shapes = {}
-    for parameter in parameters.values():
-        part = decided.parts.get(id(parameter))
-        if part is not None and part.dim is not None:
-            shape = list(parameter.shape)
-            shape[part.dim] //= tensor
-            shapes[id(parameter)] = tuple(shape)
-    return shapes
+    parts = {id(parameter): decided.parts.get(id(parameter)) for parameter in parameters.values()}
+    return {number: part.dim for number, part in parts.items() if part is not None and part.dim is not None}
