@@ -210,3 +210,14 @@ def test_no_torch(run_fresh: Any, published: Any) -> None:
         "print('torch' in sys.modules, 'numpy' in sys.modules)\n"
     )
     assert run_fresh(code).split() == ["False", "False"]
+
+
+def test_a_limit_that_is_none(gpt2: Tokenizer) -> None:
+    """Published files of tokenizers without a limit name a number of thirty digits, which people pass on."""
+    gpt2.model_max_length = int(1e30)
+    expected = gpt2("the cat")
+    for lengths in ({}, {"max_length": gpt2.model_max_length}, {"max_length": 1 << 63}):
+        assert gpt2("the cat", truncation=True, **lengths) == expected
+        assert gpt2("the cat", padding="max_length", truncation=True, **lengths) == expected
+    gpt2.model_max_length = 1
+    assert gpt2("the cat", truncation=True, max_length=int(1e30)) == expected

@@ -205,6 +205,7 @@ def task_of(config: ModelConfig, registry: Registry, class_name: str | None = No
     family = registry.get("models", config.model_type)
     names = [class_name] if class_name else list(config.architectures or ())
     heads = [head for head, reference in family.heads.items() if reference.partition(":")[2] in names]
+    heads += [head for head in family.heads if any(one.startswith(f"{head}-") for one in heads)]  # it is a variant of
     if not heads:
         raise ConfigError(
             f"the task does not follow from the model: {', '.join(names) or 'no architecture'} is no head of "

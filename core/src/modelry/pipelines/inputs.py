@@ -70,8 +70,10 @@ def rows(dataset: DataSet) -> Iterator[Any]:
 
 
 def is_plain_item(value: Any) -> bool:
-    """True for what is one item of every task: a text, a path, bytes, a mapping, an array or a tensor."""
-    return isinstance(value, (str, bytes, PathLike, Mapping)) or hasattr(value, "__array__")
+    """True for what is one item of every task: a text, a path, bytes, a mapping, an image, an array or a tensor."""
+    if isinstance(value, (str, bytes, PathLike, Mapping)) or hasattr(value, "__array__"):
+        return True
+    return hasattr(type(value), "__array_interface__")  # Pillow's images; asked of one, it would copy its pixels
 
 
 def read_item(item: Any, *, key: str, dims: int) -> Any:

@@ -11,8 +11,8 @@ from modelry.preprocessing.tensors import as_lists
 NO_LIMIT = int(1e30)
 """model_max_length of a tokenizer that knows none; published files write this very number."""
 
-LARGEST_LIMIT = int(1e20)
-"""A model_max_length above this means that there is none."""
+LARGEST_LIMIT = int(1e18)
+"""A model_max_length or max_length above this means that there is none; the tokenizers library takes 64 bits."""
 
 
 class PaddingStrategy(StrEnum):
@@ -85,12 +85,12 @@ def resolve_lengths(
             raise PreprocessorError(f"{name} is {value!r}; give a whole number of tokens, at least {least}")
     if not isinstance(stride, int) or stride < 0:
         raise PreprocessorError(f"stride is {stride!r}; give the number of tokens that neighbouring pieces share")
-    if max_length is None and (pad is PaddingStrategy.MAX_LENGTH or cut is not TruncationStrategy.DO_NOT_TRUNCATE):
-        if model_max_length > LARGEST_LIMIT:
+    if pad is PaddingStrategy.MAX_LENGTH or cut is not TruncationStrategy.DO_NOT_TRUNCATE:
+        max_length = model_max_length if max_length is None else max_length
+        if max_length > LARGEST_LIMIT:
             pad = PaddingStrategy.DO_NOT_PAD if pad is PaddingStrategy.MAX_LENGTH else pad
             cut = TruncationStrategy.DO_NOT_TRUNCATE
-        else:
-            max_length = model_max_length
+            max_length = None
     if (
         cut is not TruncationStrategy.DO_NOT_TRUNCATE
         and pad is not PaddingStrategy.DO_NOT_PAD

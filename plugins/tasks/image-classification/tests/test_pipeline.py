@@ -112,3 +112,12 @@ def test_what_is_drawn(classifier: Make, photo: Image.Image) -> None:
     drawn = classify.draw(photo, classify(photo))
     assert drawn.size[0] >= 180
     assert drawn.getpixel((0, 0)) == photo.getpixel((0, 0))
+
+
+def test_the_task_follows_from_a_variant_of_its_head(tmp_path: Path, photo: Image.Image) -> None:
+    """Distilled DeiTs are published with a head of their own, which classifies images as well."""
+    save_picture_model(tmp_path, "image-classification-with-teacher", family="deit")
+    classify = pipeline(model=tmp_path, device="cpu")
+    assert classify.task == "image-classification"
+    assert type(classify.model).__name__ == "DeiTForImageClassificationWithTeacher"
+    assert classify(photo)

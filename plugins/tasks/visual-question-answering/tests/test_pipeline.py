@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from modelry import pipeline
 from modelry.cli.run import run
@@ -35,6 +36,8 @@ def test_every_form_of_a_question(ask: Any, photo: np.ndarray, tmp_path: Path) -
     for found in (
         ask({"image": str(path), "question": QUESTION}),
         ask(image=path, question=QUESTION),
+        ask(image=Image.fromarray(photo), question=QUESTION),
+        ask(Image.fromarray(photo), [QUESTION])[0],
         ask({"images": [photo], "text": QUESTION}),
         *ask([{"image": photo, "question": QUESTION}] * 2, batch_size=2),
     ):
