@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from modelry import AutoConfig, AutoModelForImageTextToText
-from modelry.errors import ConfigError, GenerationError, MissingPlugin, RegistryError
+from modelry.errors import ConfigError, GenerationError, MissingPlugin, ModelryWarning, RegistryError
 from modelry.inference import prepared_step
 from modelry_registry import Registry, get_registry, use_registry
 from modelry_vision_encoder_decoder import VisionEncoderDecoderConfig, VisionEncoderDecoderModel
@@ -111,3 +112,16 @@ def test_refusals(model: VisionEncoderDecoderModel) -> None:
     unsaid.config.decoder_start_token_id = None
     with pytest.raises(ValueError, match="decoder_start_token_id is None"):
         unsaid(PIXELS, labels=torch.tensor([[3], [4]]))
+
+
+def test_an_encoder_without_its_pooler(model: VisionEncoderDecoderModel, tmp_path: Path) -> None:
+    """Published TrOCRs are without one: their encoders were converted so, and the decoder looks at all states."""
+    model.save_pretrained(tmp_path)
+    path = tmp_path / "model.safetensors"
+    tensors = {name: one for name, one in load_file(path).items() if not name.startswith("encoder.pooler.")}
+    assert len(tensors) == len(load_file(path)) - 2
+    save_file(tensors, path, metadata={"format": "pt"})
+    with pytest.warns(ModelryWarning, match=r"encoder\.pooler\.dense"):
+        again = VisionEncoderDecoderModel.from_pretrained(tmp_path)
+    ids = torch.tensor([[2, 5, 6]]).expand(2, -1)
+    assert torch.equal(again(PIXELS, ids).logits, model(PIXELS, ids).logits)

@@ -24,6 +24,7 @@ class VisionEncoderDecoderModel(PreTrainedModel):
     config_class = VisionEncoderDecoderConfig
     base_model_prefix = "vision_encoder_decoder"
     main_input_name = "pixel_values"
+    optional_parts = ("encoder.pooler.",)  # published TrOCRs are without it, and nothing reads it
 
     def __init__(self, config: VisionEncoderDecoderConfig) -> None:
         super().__init__(config)
