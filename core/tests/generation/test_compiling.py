@@ -15,7 +15,7 @@ from torch._dynamo.utils import counters
 from modelry.cache import Cache, GrowingLayerCache
 from modelry.errors import GenerationError
 from modelry.generation import GenerationConfig, generate
-from modelry.generation.compiling import CompiledStep, CompiledSteps, compile_options
+from modelry.generation.compiling import CompiledStep, CompiledSteps, _asked_each_time, compile_options
 from modelry_testing.decoding.lent import LentEncoderDecoder
 from modelry_testing.toys.configuration import ToyConfig
 from modelry_testing.toys.modeling import ToyForCausalLM
@@ -75,6 +75,34 @@ def test_another_model_is_another_program(model):
     assert torch.equal(run(model, **TRACED), run(model))
     model.base_model.layers[0].up_proj = copy.deepcopy(model.base_model.layers[0].up_proj)
     assert len(CompiledSteps.of(model)) == 0
+
+
+def test_what_is_changed_between_two_texts_is_seen(model):
+    """The steps of one text do not ask the model whether it is as it was; the next text does, once."""
+    run(model, **TRACED)
+    before = graphs()
+    layer = model.base_model.layers[0]
+    handle = layer.register_forward_hook(lambda module, inputs, out: -0.5 * out)
+    changed = run(model)
+    assert torch.equal(run(model, **TRACED), changed)
+    handle.remove()
+    assert not torch.equal(run(model, **TRACED), changed)
+    assert graphs() == before + 2
+    assert torch.equal(run(model, **TRACED), run(model))
+    assert graphs() == before + 2
+
+
+def test_few_questions_are_asked_before_each_step(model, monkeypatch):
+    asked = []
+
+    def counted(questions):
+        asked.append((len(questions), sum(kept := _asked_each_time(questions))))
+        return kept
+
+    monkeypatch.setattr("modelry.generation.compiling._asked_each_time", counted)
+    run(model, **TRACED)
+    ((every, kept),) = asked
+    assert kept < every / 2
 
 
 def test_hidden_states_come_along(model):

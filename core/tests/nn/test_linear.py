@@ -225,3 +225,19 @@ def test_autocast_rounds_an_input_once() -> None:
     assert all(one.equal(other) for one, other in zip(found, expected, strict=True))
     inputs = [one for one in kept.values() if one.shape[-2:] == (6, 8) or one.shape[-2:] == (3, 8)]
     assert len(inputs) == 1 + len(layers), "one for all, and one for each layer that was called alone"
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_one_bfloat16_row_is_not_written_anew_by_a_compiler(bias: bool) -> None:
+    called: list[object] = []
+
+    def traced(graph: torch.fx.GraphModule, inputs: object) -> object:
+        called.extend(node.target for node in graph.graph.nodes)
+        return graph.forward
+
+    layer, x = Linear(16, 8, bias=bias).bfloat16(), torch.randn(1, 1, 16).bfloat16()
+    with torch.no_grad():
+        found = torch.compile(layer, backend=traced)(x)
+        torch.testing.assert_close(found, layer(x), atol=2e-2, rtol=2e-2)
+    assert torch.ops.modelry.row_product.default in called
+    assert torch.mv not in called

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, final
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from modelry.cache import Cache, StaticLayerCache
 from modelry.cache.stepping import stepping_cache
+from modelry.configuration import ModelConfig
 from modelry.errors import GenerationError
 from modelry.generation.configuration import GenerationConfig
 from modelry.nn.decoder_config import FULL, SLIDING
@@ -23,6 +24,8 @@ from modelry.outputs import CausalLMOutputWithPast
 _OPTIONS = ("backend", "dynamic", "fullgraph", "mode", "options")
 """What compile_config may hold: arguments of torch.compile."""
 _ATTRIBUTE = "_compiled_steps"
+_OF_THE_MODEL = ("model", "dict(type(model")
+"""What the names of torch's questions about the model begin with: `model` is a variable of the step's closure."""
 
 Function = Callable[..., tuple[Tensor, Any, Any]]
 
@@ -123,6 +126,10 @@ class CompiledSteps:
         key = (capacity, *sorted((name, repr(value)) for name, value in options.items()))
         found = self._functions.get(key)
         if found is None:
+            if "mode" not in options:  # torch takes a mode or options, and not both
+                more = {"size_asserts": False} if options.get("backend", "inductor") == "inductor" else {}
+                given = options.get("options") or {}
+                options = {**options, "options": {**more, **given, "guard_filter_fn": _asked_each_time}}
             found = self._functions[key] = torch.compile(_step_of(model), **options)
         return found
 
@@ -130,11 +137,35 @@ class CompiledSteps:
         return len(self._functions)
 
 
+def _asked_each_time(questions: Sequence[Any]) -> list[bool]:
+    """Which of torch's questions are asked before each step: none about the model, which `_signature` asks before each
+    text. SmolLM2-135M in 4 bit has thousands of them, a tenth of a step's time (one CPU core, PyTorch 2.13)."""
+    return [not one.name.startswith(_OF_THE_MODEL) for one in questions]
+
+
 def _signature(model: nn.Module) -> tuple[Any, ...]:
-    modules = tuple((id(module), type(module), module.training) for module in model.modules())
+    modules = tuple((id(module), type(module), _settings(vars(module))) for module in model.modules())
     tensors = (*model.parameters(), *model.buffers())
-    where = tuple((tensor.data_ptr(), tensor.dtype, tensor.device) for tensor in tensors)
-    return modules, where, getattr(model, "attn_implementation", None)
+    where = tuple((tensor.data_ptr(), tensor.shape, tensor.dtype, tensor.device) for tensor in tensors)
+    return modules, where
+
+
+def _settings(attributes: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What a module's forward may look at and somebody may change: switches, names, numbers, hooks, a configuration."""
+    kept = (one for one in attributes.items() if one[0] not in ("_modules", "_parameters", "_buffers", _ATTRIBUTE))
+    return tuple((name, _told(value)) for name, value in kept)
+
+
+def _told(value: object) -> object:
+    if isinstance(value, bool | float | str | None):
+        return value
+    if isinstance(value, ModelConfig):
+        return _settings(vars(value))
+    if isinstance(value, Mapping):
+        return tuple((name, _told(one)) for name, one in value.items())
+    if isinstance(value, list | tuple):
+        return tuple(map(_told, value))
+    return type(value) if isinstance(value, int) else id(value)  # whole numbers are sizes, or counts that go on
 
 
 def _step_of(model: nn.Module) -> Function:

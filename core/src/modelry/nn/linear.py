@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from modelry.nn.autocast import autocast_dtype
+from modelry.nn.row_product import row_product
 
 MOST_ROWS_LED = 16
 """Rows of one tile of AMX: up to so many, the weight may lead a product."""
@@ -55,6 +56,9 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         (..., O).
     """
     if weight.dtype is torch.bfloat16 and x.numel() == weight.shape[1] and x.dtype is torch.bfloat16 and x.is_cpu:
+        if torch.compiler.is_compiling() and not (torch.compiler.is_exporting() or torch.is_grad_enabled()):
+            made = row_product(weight, x.view(-1)).view(*x.shape[:-1], -1)
+            return made if bias is None else made + bias
         row = torch.mv(weight, x.view(-1)) if bias is None else torch.addmv(bias, weight, x.view(-1))
         return row.view(*x.shape[:-1], -1)
     if weight_leads(x, weight):

@@ -32,9 +32,7 @@ def _named(
 _int4 = _named(
     "int4_product",
     "Tensor kept, int group_size, Tensor scale_and_zero",
-    lambda x, kept, group_size, scales: torch.ops.aten._weight_int4pack_mm_for_cpu(
-        x, kept, group_size, scales.contiguous()
-    ),
+    torch._weight_int4pack_mm_for_cpu,
     lambda kept, group_size, scales: int(scales.shape[1]),
 )
 _int8 = _named(
@@ -56,7 +54,7 @@ def int4_product(x: Tensor, kept: Tensor, group_size: int, scale_and_zero: Tenso
     Returns:
         (M, O).
     """
-    kernel = _int4 if torch.compiler.is_compiling() else torch.ops.aten._weight_int4pack_mm_for_cpu
+    kernel = _int4 if torch.compiler.is_compiling() else torch._weight_int4pack_mm_for_cpu
     return kernel(x, kept, group_size, scale_and_zero)
 
 
