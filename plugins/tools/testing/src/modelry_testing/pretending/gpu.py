@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self, final
+from unittest import mock
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from modelry_testing.pretending.backward import backward
 from modelry_testing.pretending.driver import GIGABYTE, driven
 from modelry_testing.pretending.tensors import computed
 
@@ -21,8 +23,7 @@ _TYPES = 32
 
 @final
 class PretendedGpu(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's is not annotated
-    """Makes devices "cuda:0", "cuda:1", … on a PyTorch that was built without. No gradients are computed there:
-    PyTorch's engine asks a driver for its streams.
+    """Makes devices "cuda:0", "cuda:1", … on a PyTorch that was built without. Gradients are computed there too.
 
     Args:
         count: of GPUs.
@@ -45,6 +46,7 @@ class PretendedGpu(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch
             self._around.enter_context(_guarded())
             self._around.enter_context(_swapped())
             self._around.enter_context(driven(*self._is))
+            self._around.enter_context(mock.patch.object(torch.autograd, "backward", backward))
         self._depth += 1
         super().__enter__()  # type: ignore[no-untyped-call]  # torch's is not annotated
         return self
