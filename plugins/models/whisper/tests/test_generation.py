@@ -33,6 +33,24 @@ def test_tokens(case: str, folder: Path, theirs: Any, features: torch.Tensor) ->
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("of_the_file", [None, 24, 9])
+@pytest.mark.parametrize("call", [{}, {"max_length": 7}, {"max_new_tokens": 5}], ids=str)
+def test_lengths_count_the_answer_alone(
+    call: dict[str, int], of_the_file: int | None, folder: Path, theirs: Any, features: torch.Tensor
+) -> None:
+    """Not what goes before it; and an answer ends with the positions of the model, which a file may name too."""
+    ours, before = WhisperForConditionalGeneration.from_pretrained(folder), theirs.generation_config.max_length
+    found = []
+    for model in (ours, theirs):
+        model.generation_config.max_length = of_the_file
+        for prompt in (None, torch.tensor([28, 30, 31, 32])):
+            options = {"language": "de", "do_sample": False, "suppress_tokens": [*TIMES, 2], "prompt_ids": prompt}
+            found.append(model.generate(features[:1], **options, **call).tolist())
+    theirs.generation_config.max_length = before
+    assert found[:2] == found[2:]
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_published_start_of_older_files(folder: Path, theirs: Any, features: torch.Tensor) -> None:
     ours = WhisperForConditionalGeneration.from_pretrained(folder)
     for forced in ([[1, None], [2, 26]], [[1, 22], [2, 25]]):

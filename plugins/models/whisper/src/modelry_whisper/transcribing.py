@@ -132,7 +132,7 @@ class WhisperForConditionalGeneration(PreTrainedModel):
             compression_ratio_threshold: an answer that zlib makes shorter by more repeats itself.
             logprob_threshold: an answer whose tokens have a lower mean log-probability is a guess.
             no_speech_threshold: a guess about a sound that is silence with more probability is left out: an empty row.
-            options: those of `modelry.generation.generate`.
+            options: those of `modelry.generation.generate`. A max_length counts the answer, as max_new_tokens does.
 
         Returns:
             (B, T) ids, without the tokens that say language and task; or a WhisperOutput, with return_token_timestamps
@@ -156,6 +156,7 @@ class WhisperForConditionalGeneration(PreTrainedModel):
         start = told.start(
             features.shape[0], language, task, timestamps=return_timestamps, prompt=prompt_ids, heard=heard
         ).to(self.device)
+        options |= self._longest(options, generation_config, begun=start.shape[1])
         given = options.pop("logits_processor", None)
         more = [] if given is None else list(given) if isinstance(given, Iterable) else [given]
         options["logits_processor"] = [*told.rules(start.shape[1], timestamps=return_timestamps), *more]
@@ -179,6 +180,17 @@ class WhisperForConditionalGeneration(PreTrainedModel):
             return out[:, start.shape[1] :]
         out.sequences = out.sequences[:, start.shape[1] :]
         return out
+
+    def _longest(self, options: Mapping[str, Any], config: GenerationConfig | None, *, begun: int) -> dict[str, int]:
+        """A max_length that counts what is told, too: said by a call or a file it counts the answer, as published."""
+        told = [self.generation_config] if config is None else [config, self.generation_config]
+        fields = [dict(options), *(one.set_fields() for one in told)]
+        names, most = ("max_new_tokens", "max_length"), self.config.max_target_positions
+        nearest: dict[str, Any] = next((one for one in fields if any(one.get(name) is not None for name in names)), {})
+        said = nearest.get("max_length")
+        if nearest.get("max_new_tokens") is not None or not isinstance(said, int) or said < 1 or begun >= most:
+            return {}
+        return {"max_length": min(said + begun, most)}
 
     def detect_language(self, input_features: Tensor) -> Tensor:
         """The token of the language that each row of (B, M, L) is in, (B,).
