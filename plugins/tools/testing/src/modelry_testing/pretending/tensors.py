@@ -25,6 +25,8 @@ OF_FLOATS = (aten.mm, aten.bmm, aten.addmm, aten.baddbmm, aten.mv, aten.dot)
 """Products that CUDA has for floating numbers only."""
 WHOLE = (aten.scaled_dot_product_attention, aten.ctc_loss)
 """Composed of others in a way that a device chooses for itself: its result is what is looked at."""
+ASKED = (aten._use_cudnn_ctc_loss, aten._use_miopen_ctc_loss)
+"""Whether a library is to compute something: none is there."""
 
 
 GENERATORS: set[int] = set()
@@ -109,6 +111,8 @@ def computed(
     if not lying and not elsewhere:
         with no_dispatch():
             return func(*args, **kwargs)
+    if func.overloadpacket in ASKED:
+        return False
     if func.overloadpacket not in WHOLE and _composed(func):
         found = decomposed()
         return func.decompose(*args, **kwargs) if found is NotImplemented else found
