@@ -20,6 +20,7 @@ from modelry.generation.fitting import refuse_what_cannot_fit
 from modelry.generation.generated_output import GenerateOutput
 from modelry.generation.idle import warn_of_idle
 from modelry.generation.input_side import DecoderInput, InputSide
+from modelry.generation.keeping_step import kept_in_step
 from modelry.generation.keywords import refuse_unknown, sort_keywords
 from modelry.generation.length import greatest_length, refuse_unreachable
 from modelry.generation.parameters import DecoderParameters
@@ -56,6 +57,7 @@ def generate(
     past_key_values: Any = None,
     decoder_input_ids: Any = None,
     generator: torch.Generator | None = None,
+    synced_gpus: bool | None = None,
     **fields: Any,
 ) -> Tensor | GenerateOutput:
     """Continue prompts.
@@ -76,6 +78,7 @@ def generate(
         past_key_values: of an earlier result; the prompt then repeats the whole conversation.
         decoder_input_ids: (B, P) start of the answer of an encoder-decoder model.
         generator: for every random draw; `seed=` makes one.
+        synced_gpus: go on with empty passes until every process is through; None: where FSDP has spread the parameters.
         fields: those of GenerationConfig, other inputs of the model, parameters of the strategy.
 
     Returns:
@@ -168,6 +171,7 @@ def generate(
             parameters,
             Session(model, _input_side(model, prompt, start, config, past_key_values, limit), start, settings),
             past_key_values,
+            synced_gpus,
         )
     except BaseException as error:
         release(error)
@@ -176,10 +180,13 @@ def generate(
         raise
 
 
-def _continued(spec: Decoder, parameters: DecoderParameters, session: Session, brought: Any) -> Tensor | GenerateOutput:
+def _continued(
+    spec: Decoder, parameters: DecoderParameters, session: Session, brought: Any, synced: bool | None
+) -> Tensor | GenerateOutput:
     """Let the strategy drive the session; what fails in the middle leaves no trace in a cache brought by the caller."""
     decode: Any = resolve(spec.decode)
-    with _no_gradients(session.settings), nothing_half_kept(session, brought):
+    in_step = kept_in_step(session.model, synced)
+    with _no_gradients(session.settings), in_step, nothing_half_kept(session, brought):
         decode(session, parameters)
     if session.settings.streamer is not None:
         session.settings.streamer.end()

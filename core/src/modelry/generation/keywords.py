@@ -46,13 +46,13 @@ _BESIDE = [
     "past_key_values",
     "decoder_input_ids",
     "generator",
+    "synced_gpus",
     "seed",
     "cache",
 ]
 """Arguments that generate() names itself; here for the suggestions."""
 
 _ELSEWHERE = {
-    "synced_gpus": "processes whose parameters are spread are not kept in step here: gather the parameters first",
     "custom_generate": "no code comes from a checkpoint or a call: a strategy is a plugin, named by strategy=",
     "trust_remote_code": "no code comes from a checkpoint: a strategy is a plugin, named by strategy=",
     "token_healing": "end the prompt with a whole word",
