@@ -22,7 +22,7 @@ from kernel_toys import (
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from modelry import AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification
+from modelry import AutoModel, AutoModelForCausalLM
 from modelry.errors import CheckpointError, ConfigError, ModelryWarning, NotFound, UnsafeCheckpoint
 from modelry.model import PreTrainedModel
 
@@ -191,26 +191,6 @@ def test_another_number_of_labels(tmp_path: Path) -> None:
     with pytest.warns(ModelryWarning, match="score"):
         wider = NoteForSequenceClassification.from_pretrained(tmp_path, num_labels=5, ignore_mismatched_sizes=True)
     assert wider.score.weight.shape == (5, 8)
-
-
-def test_what_fitted_is_told(tmp_path: Path) -> None:
-    NoteForCausalLM.from_config(NoteConfig(tie_word_embeddings=False)).save_pretrained(tmp_path / "text")
-    NoteForSequenceClassification.from_config(NoteConfig(num_labels=2)).save_pretrained(tmp_path / "labels")
-    model, info = NoteForCausalLM.from_pretrained(tmp_path / "text", output_loading_info=True)
-    assert isinstance(model, NoteForCausalLM)
-    nothing: dict[str, Any] = {"missing_keys": set(), "unexpected_keys": set(), "mismatched_keys": set()}
-    assert info == {**nothing, "error_msgs": []}
-    with pytest.warns(ModelryWarning, match="score"):
-        _, info = NoteForSequenceClassification.from_pretrained(tmp_path / "text", output_loading_info=True)
-    assert info["missing_keys"] == {"score.weight", "score.bias"}
-    assert info["unexpected_keys"] == {"lm_head.weight"}
-    with pytest.warns(ModelryWarning, match="score"):
-        wider, info = AutoModelForSequenceClassification.from_pretrained(
-            tmp_path / "labels", num_labels=5, ignore_mismatched_sizes=True, output_loading_info=True
-        )
-    shapes = {("score.weight", (2, 8), (5, 8)), ("score.bias", (2,), (5,))}
-    assert info == {**nothing, "mismatched_keys": shapes, "error_msgs": []}
-    assert wider.get_memory_footprint() == sum(one.nbytes for one in (*wider.parameters(), *wider.buffers()))
 
 
 def test_either_of_two_tied_tensors_is_enough(model: NoteForCausalLM, folder: Path) -> None:
