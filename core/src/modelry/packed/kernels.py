@@ -6,40 +6,22 @@ it does not know it leaves as they are.
 M rows of the input   I input width   O output width   G inputs in a group
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
-_LIBRARY = torch.library.Library("modelry", "FRAGMENT")  # type: ignore[no-untyped-call]  # torch's
+from modelry.nn.opaque import opaque
 
-
-def _named(
-    name: str, arguments: str, product: Callable[..., Tensor], outputs: Callable[..., int]
-) -> Callable[..., Tensor]:
-    """An operation of ours that calls PyTorch's.
-
-    Args:
-        outputs: O, of the operation's arguments.
-    """
-    _LIBRARY.define(f"{name}(Tensor x, {arguments}) -> Tensor")  # type: ignore[no-untyped-call]  # torch's
-    _LIBRARY.impl(name, lambda x, *rest: product(x.contiguous(), *rest), "CPU")  # type: ignore[no-untyped-call]  # torch's
-    _LIBRARY.impl(name, lambda x, *rest: x.new_empty(x.shape[0], outputs(*rest)), "Meta")  # type: ignore[no-untyped-call]  # torch's
-    operation: Callable[..., Tensor] = getattr(torch.ops.modelry, name).default
-    return operation
-
-
-_int4 = _named(
+_int4 = opaque(
     "int4_product",
-    "Tensor kept, int group_size, Tensor scale_and_zero",
-    torch._weight_int4pack_mm_for_cpu,
-    lambda kept, group_size, scales: int(scales.shape[1]),
+    "Tensor x, Tensor kept, int group_size, Tensor scale_and_zero",
+    lambda x, *rest: torch._weight_int4pack_mm_for_cpu(x.contiguous(), *rest),
+    lambda x, kept, group_size, scales: x.new_empty(x.shape[0], scales.shape[1]),
 )
-_int8 = _named(
+_int8 = opaque(
     "int8_product",
-    "Tensor weight, Tensor scale",
-    lambda x, weight, scale: torch.ops.aten._weight_int8pack_mm(x, weight, scale.contiguous()),
-    lambda weight, scale: int(weight.shape[0]),
+    "Tensor x, Tensor weight, Tensor scale",
+    lambda x, weight, scale: torch.ops.aten._weight_int8pack_mm(x.contiguous(), weight, scale.contiguous()),
+    lambda x, weight, scale: x.new_empty(x.shape[0], weight.shape[0]),
 )
 
 
