@@ -21,6 +21,8 @@ GREEDY = {
     "maximum length": {"max_length": 12, "max_new_tokens": None},
     "repetition penalty": {"repetition_penalty": 1.6},
     "no repeated n-grams": {"no_repeat_ngram_size": 2},
+    "the prompt's tokens": {"encoder_repetition_penalty": 1.6},
+    "the prompt's n-grams": {"encoder_no_repeat_ngram_size": 1},
     "bad words": {"bad_words_ids": [[i] for i in range(5, 20)] + [[30, 31]]},
     "sequence bias": {"sequence_bias": {(i,): 0.4 for i in range(5, 20)}},
     "suppressed tokens": {"suppress_tokens": list(range(40, 60)), "begin_suppress_tokens": list(range(20, 40))},

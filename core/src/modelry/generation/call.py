@@ -137,7 +137,7 @@ def generate(
             prompt_mask=prompt.mask if decoder_only else None,
             max_length=limit,
             unwritten=unwritten,
-            encoder_ids=None if decoder_only or not prompt.ids.shape[1] else prompt.ids,
+            input_ids=prompt.ids if prompt.ids.shape[1] else None,
             prefix_allowed_tokens_fn=prefix_allowed_tokens_fn,
             negative_prompt_ids=_placed(negative_prompt_ids, model),
             negative_prompt_mask=_placed(negative_prompt_attention_mask, model),

@@ -74,6 +74,11 @@ def test_rows_that_leave_change_nothing(pair, seed):
         assert_same(ours, theirs)
 
 
+def test_a_pad_token_of_zero_counts_as_none(pair):
+    ours, theirs = both(pair(1), num_beams=3, num_return_sequences=3, eos_token_id=[1, 2], pad_token_id=0)
+    assert_same(ours, theirs)
+
+
 def test_without_a_cache(pair):
     ours, theirs = both(pair(1), num_beams=3, eos_token_id=[1], use_cache=False, output_scores=True)
     assert_same(ours, theirs)

@@ -108,13 +108,14 @@ class RunningBeams:
         self.scores, self.length = chosen.scores, self.length + 1
         self._logits = session.step(tokens[:, None])[:, -1]
 
-    def finish(self, hypotheses: Hypotheses, count: int) -> None:
-        """Hand over the `count` best texts of each prompt, best first."""
+    def finish(self, hypotheses: Hypotheses, count: int, *, pad: int | None = None) -> None:
+        """Hand over the `count` best texts of each prompt, best first, with `pad` behind their ends."""
+        pad = self._session.settings.pad_token if pad is None else pad
         prompts = self._prompts.shape[0]
         scores, order = hypotheses.scores.view(prompts, -1).sort(dim=1, descending=True, stable=True)
         ends = hypotheses.ends.view(3, prompts, -1).gather(2, order[:, :count].expand(3, -1, -1)).flatten(1)
         lengths, rows, tokens = ends.unbind()
-        new, origins = self._trail.trace(lengths, rows, tokens, pad=self._session.settings.pad_token)
+        new, origins = self._trail.trace(lengths, rows, tokens, pad=pad)
         record: dict[str, Any] = {"sequences_scores": scores[:, :count].flatten(), "beam_indices": origins}
         self._session.finish(torch.cat((self._prompts.repeat_interleave(count, dim=0), new), dim=1), **record)
 

@@ -54,7 +54,7 @@ def build_processors(
     prompt_mask: Tensor | None,
     max_length: int,
     unwritten: int = 0,
-    encoder_ids: Tensor | None = None,
+    input_ids: Tensor | None = None,
     prefix_allowed_tokens_fn: Callable[[int, Tensor], Sequence[int]] | None = None,
     negative_prompt_ids: Tensor | None = None,
     negative_prompt_mask: Tensor | None = None,
@@ -68,7 +68,7 @@ def build_processors(
         prompt_mask: (B, P) or None.
         max_length: positions at which generation ends.
         unwritten: positions of a prompt that is not in the text, being embeddings; `min_length` counts them.
-        encoder_ids: (B, S), the input of an encoder-decoder model.
+        input_ids: (B, S), what an encoder reads, or the prompt where there is none; None where it is no text.
         given: the caller's.
         hooked: those of plugins that take part.
 
@@ -89,7 +89,7 @@ def build_processors(
             )
         if config.sequence_bias:
             made.append(SequenceBiasLogitsProcessor(config.sequence_bias))
-        made += _against_repetition(config, prompt_ids.shape[1], prompt_mask, encoder_ids)
+        made += _against_repetition(config, prompt_ids.shape[1], prompt_mask, input_ids)
         made += _about_the_end(config, prompt_ids.shape[1], prefix_allowed_tokens_fn, max_length, unwritten)
         made += given
         if config.do_sample:
@@ -102,13 +102,13 @@ def build_processors(
     return made
 
 
-def _against_repetition(config: GenerationConfig, length: int, mask: Tensor | None, encoder_ids: Tensor | None) -> Made:
+def _against_repetition(config: GenerationConfig, length: int, mask: Tensor | None, input_ids: Tensor | None) -> Made:
     made: Made = []
     if _set(config.encoder_repetition_penalty, 1.0):
-        if encoder_ids is None:
-            _no_encoder("encoder_repetition_penalty")
+        if input_ids is None:
+            _no_text("encoder_repetition_penalty")
         else:
-            made.append(EncoderRepetitionPenaltyLogitsProcessor(config.encoder_repetition_penalty or 1.0, encoder_ids))
+            made.append(EncoderRepetitionPenaltyLogitsProcessor(config.encoder_repetition_penalty or 1.0, input_ids))
     if _set(config.repetition_penalty, 1.0):
         padding = None if mask is None else (mask != 0).int().argmax(dim=1)
         made.append(RepetitionPenaltyLogitsProcessor(config.repetition_penalty or 1.0, padding))
@@ -119,10 +119,10 @@ def _against_repetition(config: GenerationConfig, length: int, mask: Tensor | No
     if config.no_repeat_ngram_size:
         made.append(NoRepeatNGramLogitsProcessor(config.no_repeat_ngram_size))
     if config.encoder_no_repeat_ngram_size:
-        if encoder_ids is None:
-            _no_encoder("encoder_no_repeat_ngram_size")
+        if input_ids is None:
+            _no_text("encoder_no_repeat_ngram_size")
         else:
-            made.append(EncoderNoRepeatNGramLogitsProcessor(config.encoder_no_repeat_ngram_size, encoder_ids))
+            made.append(EncoderNoRepeatNGramLogitsProcessor(config.encoder_no_repeat_ngram_size, input_ids))
     return made
 
 
@@ -210,5 +210,5 @@ def _set(value: float | None, neutral: float) -> bool:
     return value is not None and value != neutral
 
 
-def _no_encoder(name: str) -> None:
-    warnings.warn(f"{name} needs an encoder's input, and this model has none: no effect", ModelryWarning, stacklevel=5)
+def _no_text(name: str) -> None:
+    warnings.warn(f"{name} needs an input of token ids, and there is none: no effect", ModelryWarning, stacklevel=5)

@@ -31,6 +31,8 @@ class BeamSearchParameters(BeamParameters):
 def decode(session: Session, parameters: BeamSearchParameters) -> None:
     """Search every prompt's continuations until no better text can be expected."""
     size, ends = parameters.num_beams, session.settings.ends
+    # A pad token of 0 counts as none, as in transformers: behind a text stands its first end token again.
+    pad = session.settings.pad_token or next(iter(ends.end_tokens), 0)
     ranking = Ranking(
         length_penalty=parameters.length_penalty,
         early_stopping=parameters.early_stopping,
@@ -57,5 +59,5 @@ def decode(session: Session, parameters: BeamSearchParameters) -> None:
         finished.close(beams.live, chosen.scores, length=length)
         settled = finished.settled(beams.live)
         if bool(settled.all() | ended.all()):
-            return beams.finish(finished, parameters.num_return_sequences)
+            return beams.finish(finished, parameters.num_return_sequences, pad=pad)
         beams.advance(chosen, None if parameters.do_sample else settled)

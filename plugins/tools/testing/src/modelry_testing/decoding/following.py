@@ -78,12 +78,14 @@ def stop_tokens(strategy: Strategy) -> None:
         strategy, several, said[: 1 + min(said.index(end), said.index(said[1]))], f"tokens {end} and {said[1]} end one"
     )
     ids, mask = left_padded()
-    found = strategy.run(strategy.certain, ids, attention_mask=mask, max_new_tokens=LONG, eos_token_id=end)
+    behind = PAD + 1  # beams take 0 for no pad token, as published
+    keywords = {"max_new_tokens": LONG, "eos_token_id": end, "pad_token_id": behind}
+    found = strategy.run(strategy.certain, ids, attention_mask=mask, **keywords)
     width = found.shape[1] - ids.shape[1]
     for row, prompt in enumerate(PROMPTS):
         said = _says(strategy, prompt)
         length = said.index(end) + 1 if end in said else LONG
-        expected = (said[:length] + [PAD] * LONG)[:width]
+        expected = (said[:length] + [behind] * LONG)[:width]
         _expect(strategy, found[row, ids.shape[1] :].tolist(), expected, f"row {row} of a batch, ended by {end}")
 
 
