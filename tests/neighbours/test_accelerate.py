@@ -71,18 +71,53 @@ def test_tables_that_are_read_whole(tiny: Make, head: str, name: str, inputs: di
     assert torch.equal(model(**inputs).logits, expected)
 
 
+@pytest.fixture
+def subject(repository: Path) -> Callable[[str], Any]:
+    """A function: folder of a family -> its tiny models and their inputs."""
+
+    def of(name: str) -> Any:
+        contract = runpy.run_path(str(repository / "plugins" / "models" / name / "tests" / "test_contract.py"))
+        kinds = (one for one in contract.values() if isinstance(one, type) and issubclass(one, ModelContract))
+        return [one().subject() for one in kinds if one.model_type][-1]
+
+    return of
+
+
 @pytest.mark.parametrize("name", ["layoutlmv3", "mamba", "qwen2-vl", "wav2vec2"])
 @torch.no_grad()
-def test_families_that_read_weights_in_their_own_way(name: str, repository: Path) -> None:
+def test_families_that_read_weights_in_their_own_way(name: str, subject: Callable[[str], Any]) -> None:
     """Tables of distances, convolutions over a cache, pictures that are cut already, windows of sounds."""
-    contract = runpy.run_path(str(repository / "plugins" / "models" / name / "tests" / "test_contract.py"))
-    kinds = (one for one in contract.values() if isinstance(one, type) and issubclass(one, ModelContract))
-    subject = [one().subject() for one in kinds if one.model_type][-1]
     head = "audio-xvector" if name == "wav2vec2" else "base"
-    model, inputs = subject.model(head), subject.inputs_of(head)
+    model, inputs = subject(name).model(head), subject(name).inputs_of(head)
     expected = model(**inputs)[0]
     cpu_offload(model, execution_device=torch.device("cpu"))
     assert torch.equal(model(**inputs)[0], expected)
+
+
+@pytest.mark.parametrize(("name", "kept"), [("dinov2", "hidden_states"), ("swin", "attentions")])
+@torch.no_grad()
+def test_what_layers_keep_arrives(name: str, kept: str, subject: Callable[[str], Any], tmp_path: Path) -> None:
+    """Hooks make new lists of the lists that a module is given."""
+    model, inputs = subject(name).model("base"), subject(name).inputs_of("base")
+    model.set_attn_implementation("eager")
+    expected = model(**inputs, **{f"output_{kept}": True})
+    first, *others = [path for path, _ in model.named_children()]
+    places = {first: "cpu", **dict.fromkeys(others, "disk")}
+    dispatch_model(model, places, main_device="cpu", offload_dir=str(tmp_path), force_hooks=True)
+    found = model(**inputs, **{f"output_{kept}": True})
+    assert found[kept]
+    torch.testing.assert_close(found[kept], expected[kept], rtol=0, atol=0)
+
+
+@torch.no_grad()
+def test_the_balance_of_a_mixture_stays_in_the_loss(subject: Callable[[str], Any], tmp_path: Path) -> None:
+    model, inputs = subject("mixtral").model("causal-lm"), subject("mixtral").inputs_of("causal-lm")
+    inputs["labels"] = inputs["input_ids"]
+    expected = model(**inputs, output_router_logits=True)
+    dispatch_model(model, {"model": "disk", "lm_head": "cpu"}, "cpu", offload_dir=str(tmp_path), force_hooks=True)
+    found = model(**inputs, output_router_logits=True)
+    assert torch.equal(found.aux_loss, expected.aux_loss)
+    assert torch.equal(found.loss, expected.loss)
 
 
 def test_layers_stay_whole(tiny: Make) -> None:

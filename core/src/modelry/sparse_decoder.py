@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from modelry.decoder import RotaryDecoder
+from modelry.nn.kept import Kept
 from modelry.outputs import MoeModelOutputWithPast
 
 
@@ -21,7 +22,7 @@ class SparseDecoder(RotaryDecoder):
         position_ids: Tensor | None = None,
         *,
         output_router_logits: bool | None = None,
-        routed: list[Tensor] | None = None,
+        routed: Kept | None = None,
         **more: Any,
     ) -> MoeModelOutputWithPast:
         """Run the T new positions.
@@ -33,6 +34,6 @@ class SparseDecoder(RotaryDecoder):
         """
         wanted = self.config.output_router_logits if output_router_logits is None else output_router_logits
         if wanted and routed is None:
-            routed = []
+            routed = Kept()
         out = super().forward(input_ids, attention_mask, position_ids, routed=routed, **more)
         return MoeModelOutputWithPast(**out, router_logits=None if routed is None else tuple(routed))

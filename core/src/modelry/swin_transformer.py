@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from modelry.image_outputs import StagedModelOutput
 from modelry.model import PreTrainedModel
+from modelry.nn.kept import Kept
 from modelry.nn.swin import SwinEmbeddings, SwinEncoder, SwinStates
 from modelry.nn.swin_config import SwinTransformerConfig
 
@@ -60,7 +61,7 @@ class SwinTransformer(PreTrainedModel):
             ValueError: images with other channels or of another size, or a mask without a mask token.
         """
         keep = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
-        weights: list[Tensor] | None = [] if output_attentions or self.config.output_attentions else None
+        weights = Kept() if output_attentions or self.config.output_attentions else None
         x, grid = self.embeddings(pixel_values, bool_masked_pos, any_size=interpolate_pos_encoding)  # (B, G K, D)
         states: SwinStates = self.encoder(x, grid, keep=keep, weights=weights)
         x = self.layernorm(states.last)

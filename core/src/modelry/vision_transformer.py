@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from modelry.heads.image_classification import ImageClassification
 from modelry.model import PreTrainedModel
 from modelry.nn.activations import activation
+from modelry.nn.kept import Kept
 from modelry.nn.linear import Linear
 from modelry.nn.masks import Mask, bidirectional_mask
 from modelry.nn.patches import ImageEmbeddings
@@ -109,7 +110,7 @@ class VisionTransformer(PreTrainedModel):
             ValueError: images of another size or with other channels, or a mask without a mask token.
         """
         weights: list[Tensor] | None = [] if output_attentions or self.config.output_attentions else None
-        hidden: list[Tensor] | None = [] if output_hidden_states or self.config.output_hidden_states else None
+        hidden = Kept() if output_hidden_states or self.config.output_hidden_states else None
         x, _ = self.embeddings(pixel_values, bool_masked_pos, any_size=bool(interpolate_pos_encoding))  # (B, T, D)
         x = self.encoder(x, bidirectional_mask(attention_mask, keys=x.shape[1], weights=weights), hidden)
         x = self.layernorm(x)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from modelry.heads.causal_lm import CausalLM
 from modelry.nn.experts import balancing_loss
+from modelry.nn.kept import Kept
 from modelry.outputs import MoeCausalLMOutputWithPast
 
 
@@ -33,7 +34,7 @@ class SparseCausalLM(CausalLM):
             more: and the others: those of `CausalLM`.
         """
         wanted = self.config.output_router_logits if output_router_logits is None else output_router_logits
-        routed: list[Tensor] | None = [] if wanted else None
+        routed = Kept() if wanted else None
         out = super().forward(input_ids, attention_mask, labels=labels, routed=routed, **more)
         loss, uneven = out.loss, None
         if routed:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from modelry.checkpoint.weight_table import Ignore, WeightTable
 from modelry.configuration import ModelConfig
 from modelry.model import PreTrainedModel
+from modelry.nn.kept import Kept
 from modelry.nn.masks import Mask, bidirectional_mask
 from modelry.nn.pre_norm import PreNormEncoder
 from modelry.nn.tower_config import TextTowerConfig, VisionTowerConfig
@@ -68,7 +69,7 @@ class TextTower(PreTrainedModel):
             ValueError: nothing is given, or a text has more positions than the model.
         """
         weights: list[Tensor] | None = [] if output_attentions or self.config.output_attentions else None
-        hidden: list[Tensor] | None = [] if output_hidden_states or self.config.output_hidden_states else None
+        hidden = Kept() if output_hidden_states or self.config.output_hidden_states else None
         x = self.embeddings(input_ids, position_ids, inputs_embeds)  # (B, T, D)
         mask = self.see(attention_mask, new=x.shape[1], device=x.device, weights=weights)
         x = self.final_layer_norm(self.encoder(x, mask, hidden))
@@ -128,7 +129,7 @@ class VisionTower(PreTrainedModel):
             ValueError: nothing is given, or images of another size or with other channels.
         """
         weights: list[Tensor] | None = [] if output_attentions or self.config.output_attentions else None
-        hidden: list[Tensor] | None = [] if output_hidden_states or self.config.output_hidden_states else None
+        hidden = Kept() if output_hidden_states or self.config.output_hidden_states else None
         x = self.enter(self.embeddings(pixel_values, any_size=bool(interpolate_pos_encoding)))  # (B, T, D)
         last, pooled = self.end(self.encoder(x, bidirectional_mask(weights=weights), hidden))
         return BaseModelOutputWithPooling(

@@ -4,7 +4,7 @@ https://arxiv.org/abs/1701.06538; Fedus et al. 2021, https://arxiv.org/abs/2101.
 N tokens, of all rows   D width of the residual stream   F width inside an expert   X experts   C chosen for a token
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from modelry.cache import LayerCache
 from modelry.nn.activations import Activation
 from modelry.nn.decoder_layer import DecoderLayer
+from modelry.nn.kept import Kept
 from modelry.nn.masks import Mask
 from modelry.nn.rope import Angles
 
@@ -130,7 +131,7 @@ class SparseMLP(nn.Module):
         self.experts = experts
         self.jitter, self.rounded = jitter, rounded
 
-    def forward(self, x: Tensor, routed: list[Tensor] | None = None) -> Tensor:
+    def forward(self, x: Tensor, routed: Kept | None = None) -> Tensor:
         """(B, T, D) to (B, T, D). The router's logits (N, X) are appended to `routed`."""
         flat = x.flatten(0, -2)  # (N, D)
         if self.training and self.jitter:
@@ -146,7 +147,7 @@ class SparseDecoderLayer(DecoderLayer):
     """A decoder's layer whose MLP may be a mixture."""
 
     def forward(
-        self, x: Tensor, angles: Angles, mask: Mask, cache: LayerCache | None, routed: list[Tensor] | None = None
+        self, x: Tensor, angles: Angles, mask: Mask, cache: LayerCache | None, routed: Kept | None = None
     ) -> Tensor:
         x = x + self.self_attn(self.input_layernorm(x), angles, mask, cache)
         normal = self.post_attention_layernorm(x)
@@ -154,7 +155,7 @@ class SparseDecoderLayer(DecoderLayer):
         return out
 
 
-def balancing_loss(logits: list[Tensor], *, chosen: int, attention_mask: Tensor | None = None) -> Tensor:
+def balancing_loss(logits: Sequence[Tensor], *, chosen: int, attention_mask: Tensor | None = None) -> Tensor:
     """How unevenly tokens fall to experts, least where all are equal: X times the sum over experts of the share of
     tokens and the mean probability. https://arxiv.org/abs/2101.03961, equations 4 to 6, over all layers together.
 

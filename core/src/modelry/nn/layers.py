@@ -3,7 +3,7 @@
 B rows   T positions   D width   L layers
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, MutableSequence, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,12 @@ from modelry.nn.masks import Mask
 
 
 def run_layers(
-    layers: Iterable[nn.Module], x: Tensor, mask: Mask, hidden: list[Tensor] | None, *, layerdrop: float = 0.0
+    layers: Iterable[nn.Module],
+    x: Tensor,
+    mask: Mask,
+    hidden: MutableSequence[Tensor] | None,
+    *,
+    layerdrop: float = 0.0,
 ) -> Tensor:
     """(B, T, D) through all layers to the same.
 

@@ -4,7 +4,7 @@ B batch   T new positions   W keys offered, the unused tail of a cache included 
 head. A slot is a column of the attention mask: the count of positions before it, padding included.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, MutableSequence
 from typing import Any, final
 
 import torch
@@ -43,7 +43,7 @@ class Mask:
         allowed: Tensor | None = None,
         *,
         causal: bool = False,
-        weights: list[Tensor] | None = None,
+        weights: MutableSequence[Tensor] | None = None,
         earlier: int | None = None,
         parts: "list[Part] | Callable[[Mask], list[Part] | None] | None" = None,
         bias: Tensor | None = None,
@@ -152,7 +152,7 @@ def causal_mask(
     width: int | None = None,
     window: int | None = None,
     device: torch.device,
-    weights: list[Tensor] | None = None,
+    weights: MutableSequence[Tensor] | None = None,
 ) -> Mask:
     """A query sees itself and what stands before it.
 
@@ -252,7 +252,7 @@ def _part(one: Stretch, allowed: Tensor, *, new: int, seen: int, first: int, win
 
 
 def bidirectional_mask(
-    attention_mask: Tensor | None = None, *, keys: int | None = None, weights: list[Tensor] | None = None
+    attention_mask: Tensor | None = None, *, keys: int | None = None, weights: MutableSequence[Tensor] | None = None
 ) -> Mask:
     """Every query sees every real key: encoders, and decoders that look at an encoder.
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from modelry.nn.activations import activation
 from modelry.nn.encoder_decoder import SelfAttention
+from modelry.nn.kept import Kept
 from modelry.nn.layers import run_layers
 from modelry.nn.masks import Mask
 from modelry.nn.mlp import PlainMLP
@@ -45,6 +46,6 @@ class PreNormEncoder(nn.Module):
         super().__init__()
         self.layers = nn.ModuleList(PreNormLayer(config) for _ in range(config.num_hidden_layers))
 
-    def forward(self, x: Tensor, mask: Mask, hidden: list[Tensor] | None) -> Tensor:
+    def forward(self, x: Tensor, mask: Mask, hidden: Kept | None) -> Tensor:
         """(B, T, D) to (B, T, D); the stream before each layer and after the last is appended to `hidden`."""
         return run_layers(self.layers, x, mask, hidden)

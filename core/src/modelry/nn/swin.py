@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from modelry.nn.activations import activation
 from modelry.nn.attention import Attend, self_attention
 from modelry.nn.image_sizes import ImageSize, as_pair, grid_of
+from modelry.nn.kept import Kept
 from modelry.nn.linear import Linear
 from modelry.nn.masks import Mask
 from modelry.nn.patches import PatchEmbeddings, check_pixels, interpolate_positions, mask_patches
@@ -100,7 +101,7 @@ class SwinHeads(nn.Module):
         self.key = Linear(width, width, bias=config.qkv_bias)
         self.value = Linear(width, width, bias=config.qkv_bias)
 
-    def forward(self, x: Tensor, windows: Windows, images: int, weights: list[Tensor] | None) -> Tensor:
+    def forward(self, x: Tensor, windows: Windows, images: int, weights: Kept | None) -> Tensor:
         relative = relative_bias(self.relative_position_bias_table, self.relative_position_index, windows.side)
         return self_attention(
             x,
@@ -121,7 +122,7 @@ class SwinAttention(nn.Module):
         self.self = SwinHeads(config, width, heads)
         self.output = Projection(width, width)
 
-    def forward(self, x: Tensor, windows: Windows, images: int, weights: list[Tensor] | None) -> Tensor:
+    def forward(self, x: Tensor, windows: Windows, images: int, weights: Kept | None) -> Tensor:
         mixed: Tensor = self.output(self.self(x, windows, images, weights))
         return mixed
 
@@ -141,7 +142,7 @@ class SwinBlock(nn.Module):
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
         self.drop_path_rate = drop_path_rate
 
-    def forward(self, x: Tensor, windows: Windows, weights: list[Tensor] | None) -> Tensor:
+    def forward(self, x: Tensor, windows: Windows, weights: Kept | None) -> Tensor:
         images = x.shape[0]
         inside = windows.cut(self.layernorm_before(x))  # (B W, N, D)
         mixed = windows.join(self.dropout(self.attention(inside, windows, images, weights)), images)  # (B, G K, D)
@@ -183,7 +184,7 @@ class SwinStage(nn.Module):
         self.downsample = None if last else SwinPatchMerging(width)
 
     def forward(
-        self, x: Tensor, grid: tuple[int, int], weights: list[Tensor] | None, *, whole: bool
+        self, x: Tensor, grid: tuple[int, int], weights: Kept | None, *, whole: bool
     ) -> tuple[Tensor, Tensor, tuple[int, int]]:
         """(B, G K, D) as it is before merging; as the next stage has it; and that one's G and K."""
         straight, shifted = self.windows(grid, x.device, whole=whole)
@@ -231,7 +232,7 @@ class SwinEncoder(nn.Module):
         grid: tuple[int, int],
         *,
         keep: bool,
-        weights: list[Tensor] | None,
+        weights: Kept | None,
         before_merging: bool = False,
         whole_windows: bool = False,
     ) -> SwinStates:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from modelry.nn.activations import Activation
 from modelry.nn.attention import Attend, self_attention
+from modelry.nn.kept import Kept
 from modelry.nn.layers import run_layers
 from modelry.nn.linear import Linear
 from modelry.nn.masks import Mask
@@ -99,7 +100,7 @@ class ViTLayers(nn.Module):
         super().__init__()
         self.layer = nn.ModuleList(layers)
 
-    def forward(self, x: Tensor, mask: Mask, hidden: list[Tensor] | None) -> Tensor:
+    def forward(self, x: Tensor, mask: Mask, hidden: Kept | None) -> Tensor:
         """(B, T, D) to the same.
 
         Args:

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from modelry.checkpoint import Former, WeightTable
 from modelry.model import PreTrainedModel
+from modelry.nn.kept import Kept
 from modelry.nn.masks import bidirectional_mask
 from modelry.nn.plane_positions import plane_positions
 from modelry.nn.positions import first_rows
@@ -141,7 +142,7 @@ class DetrModel(PreTrainedModel):
         memory: Tensor = encoded[0]
         own: list[Tensor] | None = [] if weigh else None
         looks: list[Tensor] | None = [] if weigh else None
-        decoded: list[Tensor] | None = [] if keep else None
+        decoded = Kept() if keep else None
         queries = first_rows(self.query_position_embeddings, device=memory.device).expand(len(memory), -1, -1)
         x = torch.zeros_like(queries) if decoder_inputs_embeds is None else decoder_inputs_embeds
         x, each = self.decoder(
@@ -170,7 +171,7 @@ class DetrModel(PreTrainedModel):
         if given is not None:
             return given if isinstance(given, BaseModelOutput) else BaseModelOutput(*given)
         weights: list[Tensor] | None = [] if weigh else None
-        hidden: list[Tensor] | None = [] if keep else None
+        hidden = Kept() if keep else None
         mask = bidirectional_mask(scene.real.flatten(1), weights=weights)
         return BaseModelOutput(self.encoder(scene.states, scene.places, mask, hidden), _tuple(hidden), _tuple(weights))
 

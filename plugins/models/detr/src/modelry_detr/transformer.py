@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from modelry.nn.activations import activation
 from modelry.nn.encoder_decoder import DecoderLayer, EncoderLayer
+from modelry.nn.kept import Kept
 from modelry.nn.masks import Mask
 from modelry_detr.configuration import DetrConfig
 
@@ -35,7 +36,7 @@ class DetrEncoder(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.layers = nn.ModuleList(EncoderLayer(**_sizes(config, "encoder")) for _ in range(config.encoder_layers))
 
-    def forward(self, x: Tensor, places: Tensor, mask: Mask, hidden: list[Tensor] | None) -> Tensor:
+    def forward(self, x: Tensor, places: Tensor, mask: Mask, hidden: Kept | None) -> Tensor:
         """(B, S, D) to the same.
 
         Args:
@@ -69,7 +70,7 @@ class DetrDecoder(nn.Module):
         source: Tensor,
         places: Tensor,
         source_mask: Mask,
-        hidden: list[Tensor] | None,
+        hidden: Kept | None,
     ) -> tuple[Tensor, Tensor | None]:
         """(B, Q, D) to the same, normalised; and, with auxiliary_loss, that of each layer, (L, B, Q, D).
 

@@ -16,6 +16,7 @@ from modelry.heads.image_classification import ImageClassification
 from modelry.image_outputs import BackboneOutput
 from modelry.model import PreTrainedModel
 from modelry.nn.activations import activation
+from modelry.nn.kept import Kept
 from modelry.nn.linear import Linear
 from modelry.nn.masks import Mask, bidirectional_mask
 from modelry.nn.mlp import PlainMLP
@@ -115,7 +116,7 @@ class Dinov2Model(PreTrainedModel):
             ValueError: images smaller than a patch or with other channels, or a mask without a mask token.
         """
         weights: list[Tensor] | None = [] if output_attentions or self.config.output_attentions else None
-        hidden: list[Tensor] | None = [] if output_hidden_states or self.config.output_hidden_states else None
+        hidden = Kept() if output_hidden_states or self.config.output_hidden_states else None
         x, _ = self.embeddings(pixel_values, bool_masked_pos, any_size=True)  # (B, T, D)
         x = self.encoder(x, bidirectional_mask(attention_mask, keys=x.shape[1], weights=weights), hidden)
         x = self.layernorm(x)
@@ -175,7 +176,7 @@ class Dinov2Backbone(Backbone):
             ValueError: images smaller than a patch or with other channels.
         """
         weights: list[Tensor] | None = [] if output_attentions or self.config.output_attentions else None
-        hidden: list[Tensor] = []
+        hidden = Kept()
         x, grid = self.embeddings(pixel_values, any_size=True)  # (B, T, D)
         self.encoder(x, bidirectional_mask(attention_mask, keys=x.shape[1], weights=weights), hidden)
         wanted = [hidden[self.stage_names.index(name)] for name in self.out_features]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from modelry.nn.activations import activation
+from modelry.nn.kept import Kept
 from modelry.nn.layers import run_layers
 from modelry.nn.masks import Mask
 from modelry.nn.post_norm import DenseActivation, DenseAddNorm, feed_forward
@@ -57,7 +58,7 @@ class LayoutLMv3Encoder(nn.Module):
             self.rel_pos_x_bias = DistanceBias(config.rel_2d_pos_bins, heads, most=config.max_rel_2d_pos)
             self.rel_pos_y_bias = DistanceBias(config.rel_2d_pos_bins, heads, most=config.max_rel_2d_pos)
 
-    def forward(self, x: Tensor, mask: Mask, hidden: list[Tensor] | None) -> Tensor:
+    def forward(self, x: Tensor, mask: Mask, hidden: Kept | None) -> Tensor:
         """(B, S, D) to the same; see `modelry.nn.layers.run_layers`."""
         return run_layers(self.layer, x, mask, hidden)
 

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from modelry.checkpoint import Ignore, WeightTable
 from modelry.model import PreTrainedModel
+from modelry.nn.kept import Kept
 from modelry.nn.masks import Mask, bidirectional_mask
 from modelry.nn.patches import check_pixels
 from modelry.outputs import BaseModelOutput
@@ -96,7 +97,7 @@ class LayoutLMv3Model(PreTrainedModel):
         """
         config: LayoutLMv3Config = self.config
         weights: list[Tensor] | None = [] if output_attentions or config.output_attentions else None
-        hidden: list[Tensor] | None = [] if output_hidden_states or config.output_hidden_states else None
+        hidden = Kept() if output_hidden_states or config.output_hidden_states else None
         parts, boxes = [], []
         texts = input_ids if inputs_embeds is None else inputs_embeds
         if texts is not None:

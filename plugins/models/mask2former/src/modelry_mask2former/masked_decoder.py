@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from modelry.nn.activations import activation
 from modelry.nn.encoder_decoder import CrossAttention, EncoderLayer
+from modelry.nn.kept import Kept
 from modelry.nn.masks import Mask
 from modelry_mask2former.configuration import LEVELS, Mask2FormerConfig
 from modelry_mask2former.started_linear import StartedLinear, as_torch_does
@@ -105,7 +106,7 @@ class Mask2FormerMaskedDecoder(nn.Module):
         self.layerdrop = config.dropout  # one published key for both
 
     def forward(
-        self, x: Tensor, positions: Tensor, levels: Sequence[Level], finest: Tensor, weights: list[Tensor] | None
+        self, x: Tensor, positions: Tensor, levels: Sequence[Level], finest: Tensor, weights: Kept | None
     ) -> Decoded:
         """Run the queries.
 

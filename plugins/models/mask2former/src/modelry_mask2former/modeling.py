@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from modelry import AutoBackbone
 from modelry.checkpoint import Split, WeightTable
 from modelry.model import PreTrainedModel
+from modelry.nn.kept import Kept
 from modelry.nn.linear import Linear
 from modelry.nn.plane_positions import plane_positions
 from modelry.nn.positions import first_rows
@@ -50,7 +51,7 @@ class Mask2FormerTransformerModule(nn.Module):
         self.level_embed = nn.Embedding(LEVELS, width)
         self.decoder = Mask2FormerMaskedDecoder(config)
 
-    def forward(self, maps: Sequence[Tensor], finest: Tensor, weights: list[Tensor] | None) -> Decoded:
+    def forward(self, maps: Sequence[Tensor], finest: Tensor, weights: Kept | None) -> Decoded:
         """Three maps (B, F, G, K), the coarsest first, and the finest, (B, C, G, K).
 
         Args:
@@ -134,7 +135,7 @@ class Mask2FormerModel(PreTrainedModel):
         _check_mask(pixel_mask, pixel_values)
         keep = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
         weigh = self.config.output_attentions if output_attentions is None else output_attentions
-        weights: list[Tensor] | None = [] if weigh else None
+        weights = Kept() if weigh else None
         maps = self.pixel_level_module.encoder(pixel_values=pixel_values).feature_maps
         finest, coarse = self.pixel_level_module.decoder(maps)
         decoded: Decoded = self.transformer_module(coarse, finest, weights)

@@ -14,6 +14,7 @@ from modelry.heads.backbone import Backbone
 from modelry.heads.image_classification import ImageClassification
 from modelry.heads.masked_image_modeling import MaskedImageModeling
 from modelry.image_outputs import BackboneOutput
+from modelry.nn.kept import Kept
 from modelry.nn.swin import SwinEmbeddings, SwinEncoder, SwinStates
 from modelry.swin_transformer import SwinTransformer
 from modelry_swin.configuration import SwinConfig
@@ -78,7 +79,7 @@ class SwinBackbone(Backbone):
         Raises:
             ValueError: images with other channels.
         """
-        weights: list[Tensor] | None = [] if output_attentions or self.config.output_attentions else None
+        weights = Kept() if output_attentions or self.config.output_attentions else None
         x, grid = self.embeddings(pixel_values, None, any_size=False)
         states: SwinStates = self.encoder(x, grid, keep=True, weights=weights, before_merging=True, whole_windows=True)
         maps = dict(zip(self.stage_names, states.maps, strict=True))

@@ -15,6 +15,7 @@ from modelry.heads.image_classification import ImageClassification
 from modelry.model import PreTrainedModel
 from modelry.nn.activations import activation
 from modelry.nn.image_sizes import as_pair
+from modelry.nn.kept import Kept
 from modelry.nn.linear import Linear
 from modelry.nn.masks import Mask, bidirectional_mask
 from modelry.nn.vit_attention import Projection, ViTAttention, ViTLayers, feed_forward
@@ -164,7 +165,7 @@ class VideoMAEModel(PreTrainedModel):
             ValueError: videos of another size, or a mask that does not fit.
         """
         weights: list[Tensor] | None = [] if output_attentions or self.config.output_attentions else None
-        hidden: list[Tensor] | None = [] if output_hidden_states or self.config.output_hidden_states else None
+        hidden = Kept() if output_hidden_states or self.config.output_hidden_states else None
         x = self.embeddings(pixel_values, bool_masked_pos)  # (B, V, D)
         x = self.encoder(x, bidirectional_mask(weights=weights), hidden)
         return BaseModelOutput(

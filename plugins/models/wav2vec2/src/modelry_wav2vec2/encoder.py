@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from modelry.nn.activations import activation
 from modelry.nn.attention import Attend, self_attention
+from modelry.nn.kept import Kept
 from modelry.nn.layers import run_layers
 from modelry.nn.linear import Linear
 from modelry.nn.masks import Mask, bidirectional_mask
@@ -129,9 +130,7 @@ class Wav2Vec2Encoder(nn.Module):
         self.dropout = nn.Dropout(config.hidden_dropout)
         self.layers = nn.ModuleList(Wav2Vec2EncoderLayer(config) for _ in range(config.num_hidden_layers))
 
-    def forward(
-        self, x: Tensor, real: Tensor | None, *, hidden: list[Tensor] | None, weights: list[Tensor] | None
-    ) -> Tensor:
+    def forward(self, x: Tensor, real: Tensor | None, *, hidden: Kept | None, weights: Kept | None) -> Tensor:
         """
         Args:
             x: (B, T, D).

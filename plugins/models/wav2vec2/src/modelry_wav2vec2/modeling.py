@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from modelry.checkpoint.weight_table import WeightTable
 from modelry.errors import ConfigError
 from modelry.model import PreTrainedModel
+from modelry.nn.kept import Kept
 from modelry.nn.spec_augment import masked_spans
 from modelry.nn.weight_norm import WeightNormConv1d, weight_norm_rows
 from modelry_wav2vec2.configuration import Wav2Vec2Config
@@ -88,8 +89,8 @@ class Wav2Vec2Model(PreTrainedModel):
         real = None if attention_mask is None else frame_mask(attention_mask, frames.shape[1], config, adapter=False)
         x, frames = self.feature_projection(frames)
         x = self._augmented(x, mask_time_indices, real)
-        hidden: list[Tensor] | None = [] if output_hidden_states or config.output_hidden_states else None
-        weights: list[Tensor] | None = [] if output_attentions or config.output_attentions else None
+        hidden = Kept() if output_hidden_states or config.output_hidden_states else None
+        weights = Kept() if output_attentions or config.output_attentions else None
         x = self.encoder(x, real, hidden=hidden, weights=weights)
         if self.adapter is not None:
             x = self.adapter(x)
