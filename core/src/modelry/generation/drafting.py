@@ -69,6 +69,27 @@ def reads_itself(draft: Any, model: Any) -> bool:
     return False
 
 
+def as_looked_at(draft: Any, model: Any) -> Callable[[Tensor], Tensor]:
+    """What a decoder by itself looks at of the output (R, S, D) of a model's encoder: that, or what is between the
+    model's own encoder and decoder makes of it.
+
+    Raises:
+        GenerationError: it was made for another width.
+    """
+    wide = getattr(draft.config, "cross_attention_hidden_size", None) or draft.config.hidden_size
+    given = model.get_encoder().config.hidden_size
+    if wide == given:
+        return lambda states: states
+    between = getattr(model, "enc_to_dec_proj", None)  # published so of models that are put together of two
+    if between is not None and wide == between.out_features:
+        return lambda states: between(states)
+    also = "" if between is None else f", {between.out_features} behind its enc_to_dec_proj"
+    raise GenerationError(
+        f"{type(draft).__name__} looks at states of width {wide}, and those of {type(model).__name__}'s encoder have "
+        f"{given}{also}: load the draft model with its encoder, as the model is loaded"
+    )
+
+
 def same_inputs(prompt: Prompt, model: Any, draft: Any, rows: Tensor) -> Prompt:
     """What a draft model's own encoder reads: the model's inputs, on its device and in its dtype.
 

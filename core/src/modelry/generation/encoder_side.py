@@ -11,7 +11,7 @@ from torch import Tensor
 
 from modelry.errors import GenerationError
 from modelry.generation.collecting import of_the_encoder
-from modelry.generation.drafting import arguments_for, reads_itself, same_inputs
+from modelry.generation.drafting import arguments_for, as_looked_at, reads_itself, same_inputs
 from modelry.generation.input_side import InputSide
 from modelry.generation.prompt import Prompt
 
@@ -127,12 +127,16 @@ class EncoderDecoderInput(InputSide):
                 model, same_inputs(self.prompt, self._model, model, rows), ids, model.make_cache()
             )
         nothing = Prompt(ids[:, :0], None)
-        return EncoderDecoderInput(model, nothing, ids, model.make_cache(), encoded=lambda: self._said(model, rows))
+        side = EncoderDecoderInput(
+            model, nothing, ids, model.make_cache(), encoded=lambda: self._said(model, rows, look)
+        )
+        look = as_looked_at(model, self._model)
+        return side
 
-    def _said(self, model: Any, prompts: Tensor) -> Encoded:
-        """What the encoder says of prompts, (R,), for another model."""
+    def _said(self, model: Any, prompts: Tensor, look: Callable[[Tensor], Tensor]) -> Encoded:
+        """What the encoder says of prompts, (R,), as another model looks at it."""
         assert self._encoded is not None
         sources = self._sources.tolist()
         rows = torch.tensor([sources.index(prompt) for prompt in prompts.tolist()], device=self._sources.device)
         mask = None if self._mask is None else self._mask[rows].to(model.device)
-        return self._encoded[rows].to(model.device, model.dtype), mask
+        return look(self._encoded[rows]).to(model.device, model.dtype), mask

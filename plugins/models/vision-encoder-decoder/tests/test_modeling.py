@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from modelry import AutoConfig, AutoModelForImageTextToText
+from modelry import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 from modelry.errors import ConfigError, GenerationError, MissingPlugin, ModelryWarning, RegistryError
 from modelry.inference import prepared_step
 from modelry_registry import Registry, get_registry, use_registry
@@ -64,6 +64,33 @@ def test_the_decoder_is_stepped_through(decoder: str) -> None:
     torch.testing.assert_close(torch.stack(quick.logits), torch.stack(slow.logits), atol=1e-4, rtol=1e-4)
     assert prepared_step(whole) is not None
     assert prepared_step(whole.decoder) is None, "alone it looks at nothing"
+
+
+def test_a_decoder_alone_drafts() -> None:
+    """Of the encoder's states it looks at those that it was made for: as they are, or behind the projection."""
+    pytest.importorskip("modelry_trocr")
+    pytest.importorskip("modelry_speculative")
+    torch.manual_seed(0)
+    values: Any = get_registry().get("models", "trocr").tiny
+
+    def decoder(wide: int, source: int | None) -> dict[str, Any]:
+        return {**values, "model_type": "trocr", "d_model": wide, "cross_attention_hidden_size": source}
+
+    encoder = tiny().encoder
+    config = VisionEncoderDecoderConfig(**tiny().to_dict() | {"decoder": decoder(16, None)})
+    whole = VisionEncoderDecoderModel.from_config(config).eval()
+    assert whole.enc_to_dec_proj is not None
+    wanted: dict[str, Any] = {"max_new_tokens": 6, "eos_token_id": None, "return_dict_in_generate": True}
+    plain = whole.generate(PIXELS, **wanted).sequences
+    own = whole.generate(PIXELS, assistant_model=whole.decoder, assistant_confidence_threshold=0.0, **wanted)
+    assert own.statistics["acceptance_rate"] == 1.0
+    assert torch.equal(own.sequences, plain)
+    for source in (encoder.hidden_size, 16):
+        draft = AutoModelForCausalLM.from_config(AutoConfig.for_model(**decoder(8, source))).eval()
+        assert torch.equal(whole.generate(PIXELS, assistant_model=draft, **wanted).sequences, plain)
+    draft = AutoModelForCausalLM.from_config(AutoConfig.for_model(**decoder(8, None))).eval()
+    with pytest.raises(GenerationError, match=f"of width 8, and those of .* {encoder.hidden_size}, 16 behind its enc_"):
+        whole.generate(PIXELS, assistant_model=draft, **wanted)
 
 
 def test_a_missing_family_is_named_with_the_others(tmp_path: Path) -> None:
