@@ -331,7 +331,7 @@ BAD = [
         "min_length=9 asks for [0-9]+ new tokens, .* room for 2",
     ),
     ({"inputs": PROMPT, "min_new_tokens": 21}, "min_new_tokens=21 asks for 21 new tokens, and there is room for 20"),
-    ({"inputs": PROMPT, "custom_generate": "a/b"}, "custom_generate is not offered: no code comes from a checkpoint"),
+    ({"inputs": PROMPT, "custom_generate": "a/b"}, "custom_generate='a/b': no code comes from a repository"),
     ({"inputs": PROMPT, "max_time": 0.0}, "max_time=0.0"),
     ({"inputs": PROMPT, "forced_eos_token_id": 30}, r"forced_eos_token_id names \[30\]"),
     ({"inputs": PROMPT, "cache_implementation": "no-such"}, "no-such"),

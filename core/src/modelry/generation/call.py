@@ -11,6 +11,7 @@ from torch import Tensor
 
 from modelry.errors import GenerationError, RegistryError
 from modelry.generation.caching import chunk_of, new_cache
+from modelry.generation.callers_loop import own_arguments, run_loop
 from modelry.generation.compiling import CompiledStep, compile_options, refuse_short_windows
 from modelry.generation.configuration import GenerationConfig
 from modelry.generation.encoder_side import EncoderDecoderInput
@@ -58,8 +59,9 @@ def generate(
     decoder_input_ids: Any = None,
     generator: torch.Generator | None = None,
     synced_gpus: bool | None = None,
+    custom_generate: Any = None,
     **fields: Any,
-) -> Tensor | GenerateOutput:
+) -> Any:
     """Continue prompts.
 
     Args:
@@ -78,6 +80,8 @@ def generate(
         past_key_values: of an earlier result; the prompt then repeats the whole conversation.
         decoder_input_ids: (B, P) start of the answer of an encoder-decoder model.
         generator: for every random draw; `seed=` makes one.
+        custom_generate: a loop of your own (model, input_ids, logits_processor, stopping_criteria, ...), whose result
+            is returned; or the published name of a strategy.
         synced_gpus: go on with empty passes until every process is through; None: where FSDP has spread the parameters.
         fields: those of GenerationConfig, other inputs of the model, parameters of the strategy.
 
@@ -92,6 +96,10 @@ def generate(
     try:
         if isinstance(inputs, Mapping):
             fields, inputs = {**inputs, **fields}, None
+        loop = custom_generate if callable(custom_generate) else None
+        own, fields = own_arguments(loop, fields)
+        if loop is None:
+            fields["custom_generate"] = custom_generate
         given, generation_config = sort_keywords(fields, model), understood(generation_config)
         ids = _one_of(inputs, input_ids, given.others.pop("input_ids", None))
         mask = _one_of(attention_mask, given.others.pop("attention_mask", None))
@@ -144,6 +152,16 @@ def generate(
             given=_several(logits_processor),
             hooked=_hooked(config, participants),
         )
+        if loop is not None:
+            return run_loop(
+                *(loop, model, prompt, config),
+                cache=past_key_values,
+                limit=limit,
+                processors=processors,
+                criteria=_several(stopping_criteria),
+                arguments=own if streamer is None else {**own, "streamer": streamer},
+                tokenizer=tokenizer,
+            )
         refuse_what_cannot_fit(
             start.device, prompts=prompt.rows, copies=1, length=limit, vocabulary=vocabulary_of(model)
         )

@@ -47,19 +47,26 @@ _BESIDE = [
     "decoder_input_ids",
     "generator",
     "synced_gpus",
+    "custom_generate",
     "seed",
     "cache",
 ]
 """Arguments that generate() names itself; here for the suggestions."""
 
 _ELSEWHERE = {
-    "custom_generate": "no code comes from a checkpoint or a call: a strategy is a plugin, named by strategy=",
-    "trust_remote_code": "no code comes from a checkpoint: a strategy is a plugin, named by strategy=",
     "token_healing": "end the prompt with a whole word",
     "low_memory": "beams go on together: lower num_beams",
     "continuous_batching_config": "the rows of a call are one batch, which finished ones leave",
 }
 """The ecosystem's arguments that are not offered, and what to do instead. None and False ask for nothing."""
+
+_PUBLISHED_LOOPS = {
+    "transformers-community/contrastive-search": "contrastive-search",
+    "transformers-community/dola": "dola",
+    "transformers-community/group-beam-search": "diverse-beam-search",
+    "transformers-community/constrained-beam-search": "constrained-beam-search",
+}
+"""What the ecosystem loads code for (custom_generate), and which strategy that is."""
 
 
 class Keywords(NamedTuple):
@@ -74,14 +81,14 @@ class Keywords(NamedTuple):
 
 
 def sort_keywords(keywords: Mapping[str, Any], model: Any) -> Keywords:
-    """Say what each keyword is for. `cache` is `cache_implementation` by a shorter name.
+    """Say what each keyword is for. `cache` is `cache_implementation` by a shorter name, `custom_generate` a strategy.
 
     Raises:
-        GenerationError: both names are given, or a cache itself.
+        GenerationError: both names are given, or a cache itself; a repository of code.
     """
     takes = _inputs_of(type(model))
     found = Keywords({}, {}, {})
-    for name, value in _long_names(keywords).items():
+    for name, value in _strategy_by_name(_long_names(keywords)).items():
         if name in GenerationConfig.model_fields:
             found.config[name] = value
         elif name in takes or (name == "encoder_outputs" and model.config.is_encoder_decoder):
@@ -107,6 +114,23 @@ def _long_names(keywords: Mapping[str, Any]) -> Mapping[str, Any]:
         raise GenerationError(f"cache={kind!r} and cache_implementation={other!r} say two things: leave one out")
     rest = {name: value for name, value in keywords.items() if name != "cache"}
     return {**rest, "cache_implementation": kind if other is None else other}
+
+
+def _strategy_by_name(keywords: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Let `custom_generate` name a strategy; `trust_remote_code` permits what is never done."""
+    rest = {name: value for name, value in keywords.items() if name not in ("custom_generate", "trust_remote_code")}
+    name, said = keywords.get("custom_generate"), keywords.get("strategy")
+    if name is None:
+        return rest
+    strategy = _PUBLISHED_LOOPS.get(str(name))
+    if strategy is None:
+        raise GenerationError(
+            f"custom_generate={name!r}: no code comes from a repository or a folder. Give a function of your own, a "
+            f"strategy's plugin by strategy=, or one of {', '.join(_PUBLISHED_LOOPS)}"
+        )
+    if said not in (None, strategy):
+        raise GenerationError(f"custom_generate={name!r} is {strategy!r}, and strategy={said!r}: leave one out")
+    return {**rest, "strategy": strategy}
 
 
 def refuse_unknown(others: Collection[str], strategy: str, parameters: Collection[str], model: Any) -> None:

@@ -82,6 +82,11 @@ def build_processors(
         made = LogitsProcessorList()
         scale = config.guidance_scale
         if scale is not None and scale != 1:
+            if model.config.is_encoder_decoder:
+                raise GenerationError(
+                    f"guidance_scale={scale} compares an answer with one to a negative prompt, which only a "
+                    f"decoder-only model reads in the same text: {type(model).__name__} has an encoder, leave it out"
+                )
             made.append(
                 UnbatchedClassifierFreeGuidanceLogitsProcessor(
                     scale, model, negative_prompt_ids, negative_prompt_mask, config.use_cache is not False
