@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -14,7 +15,7 @@ from torch import nn
 from modelry.errors import ModelryWarning, OutOfMemory
 from modelry_trainer import Trainer, TrainingArguments
 from modelry_trainer.checkpoints import folders
-from modelry_trainer.errors import ArgumentsError, BadRow, LossIsNaN, MetricFailed, SaveFailed
+from modelry_trainer.errors import ArgumentsError, BadRow, LossIsNaN, MetricFailed, SaveFailed, TrainingError
 
 Make = Callable[..., Trainer]
 
@@ -75,6 +76,57 @@ def test_a_metric_that_is_no_mapping(slope: nn.Module, points: list[Any], train:
     more = {"eval_dataset": points, "compute_metrics": lambda given: 0.5}
     with pytest.raises(MetricFailed, match=r"returns a float: return names and their values"):
         train(slope, points, run=False, more=more).evaluate()
+
+
+def test_metrics_are_kept_or_refused(slope: nn.Module, points: list[Any], train: Make) -> None:
+    """An array is written into the checkpoint as a list; what cannot be written is refused when it comes."""
+    values: list[Any] = [np.arange(2.0), torch.ones(2), np.float32(3), object()]
+    more = {"eval_dataset": points, "compute_metrics": lambda given: {"x": values.pop(0)}}
+    trainer = train(slope, points, max_steps=1, save_strategy="steps", save_steps=1, run=False, more=more)
+    for found in ([0.0, 1.0], [1.0, 1.0], 3.0):
+        assert trainer.evaluate()["eval_x"] == found
+    trainer.train()
+    with pytest.raises(MetricFailed, match="returns a object as 'x': return numbers, texts or lists"):
+        trainer.evaluate()
+
+
+@pytest.mark.parametrize(
+    ("metrics", "words"),
+    [
+        ({"y": 1.0}, r"metric_for_best_model is 'eval_x', and an evaluation gives eval_y"),
+        ({"x": "good"}, r"metric_for_best_model is 'eval_x', and its value 'good' is no number"),
+        (ZeroDivisionError("no"), r"preprocess_logits_for_metrics raised ZeroDivisionError: no"),
+    ],
+)
+def test_metrics_that_cannot_be_watched_keep_the_model(
+    metrics: Any, words: str, slope: nn.Module, points: list[Any], train: Make, tmp_path: Path
+) -> None:
+    def keep(logits: Any, labels: Any) -> Any:
+        if isinstance(metrics, Exception):
+            raise metrics
+        return logits
+
+    more = {"eval_dataset": points, "compute_metrics": lambda given: metrics, "preprocess_logits_for_metrics": keep}
+    values = {"eval_strategy": "steps", "eval_steps": 2, "save_strategy": "best", "metric_for_best_model": "x"}
+    with pytest.raises(MetricFailed, match=rf"{words}.*The model of step 2 is kept in .*checkpoint-2"):
+        train(slope, points, max_steps=3, more=more, **values)
+    folders.verify(tmp_path / "out/checkpoint-2")
+
+
+def test_a_row_that_spoils_its_batch(slope: nn.Module, make_toy: Any, texts: list[Any], train: Make) -> None:
+    """In the batch all rows fail, or none alone: each is tried as a batch of its own."""
+    texts[4] = {**texts[4], "input_ids": texts[4]["input_ids"].float()}  # and so the whole batch is
+    with pytest.raises(BadRow, match=r"row 4 of the train data set cannot be run, in step 1"):
+        train(make_toy(), texts, per_device_train_batch_size=10)
+
+
+def test_a_row_that_a_worker_cannot_read(slope: nn.Module, points: list[Any], train: Make) -> None:
+    points[5] = {"x": "no", "labels": "cat"}
+    with pytest.raises(
+        BadRow, match=r"^row 5 of the train data set cannot be made a batch: TypeError: expected Tensor"
+    ) as found:
+        train(slope, points, dataloader_num_workers=1, train_sampling_strategy="sequential")
+    assert "Traceback" not in str(found.value)
 
 
 def test_a_metric_that_is_no_number_is_never_the_best(slope: nn.Module, points: list[Any], train: Make) -> None:
@@ -142,6 +194,10 @@ def test_gradients_that_are_no_numbers_and_are_not_clipped(
 def test_things_of_another_kind(slope: nn.Module, points: list[Any], train: Make) -> None:
     with pytest.raises(ArgumentsError, match=r"args is a dict: give Trainer a modelry.TrainingArguments"):
         Trainer(slope, {"output_dir": "out"})  # type: ignore[arg-type]
+    with pytest.raises(ArgumentsError, match="model is a str: give Trainer the model itself"):
+        Trainer("some/model", TrainingArguments("out"))  # type: ignore[arg-type]
+    with pytest.raises(ArgumentsError, match=r"each with a loss of its own: choose one, as .*'eval_easy_loss'"):
+        train(slope, points, eval_strategy="steps", save_strategy="best", more={"eval_dataset": {"easy": points}})
     with pytest.raises(ArgumentsError, match="a callback is 'early', which listens to no event"):
         train(slope, points, more={"callbacks": ["early"]})
     with pytest.raises(ArgumentsError, match="no eval_dataset 'hard': the trainer's eval_dataset has 'easy'"):
@@ -155,6 +211,11 @@ def test_labels_that_cannot_be_smoothed(labels: Any, make_toy: Any, texts: list[
     rows = [{"input_ids": row["input_ids"], **({} if labels is None else {"labels": labels})} for row in texts]
     with pytest.raises(ArgumentsError, match=r"label_smoothing_factor is 0.1, and .*leave it out"):
         train(make_toy(), rows, label_smoothing_factor=0.1)
+
+
+def test_a_model_without_a_head(make_toy: Any, texts: list[Any], train: Make) -> None:
+    with pytest.raises(TrainingError, match="makes no loss of labels: train it with a head"):
+        train(make_toy().model, texts)
 
 
 def test_weights_that_cannot_learn(make_toy: Any, texts: list[Any], train: Make) -> None:

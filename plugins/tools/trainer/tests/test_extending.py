@@ -27,6 +27,16 @@ class Own(Trainer):
         return (loss, outputs) if return_outputs else loss
 
 
+class Divided(Trainer):
+    """A sum over the batch, divided by what all batches of the step have."""
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        outputs = model(input_ids=inputs["input_ids"])
+        return own_function(outputs, inputs["labels"], num_items_in_batch)
+
+
 class Handed(Trainer):
     """What the trainer would do, and a little more."""
 
@@ -39,7 +49,9 @@ def own_function(outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = N
     return summed / num_items_in_batch if num_items_in_batch is not None else summed
 
 
-@pytest.mark.parametrize(("kind", "more"), [(Own, {}), (Handed, {}), (Trainer, {"compute_loss_func": own_function})])
+@pytest.mark.parametrize(
+    ("kind", "more"), [(Own, {}), (Divided, {}), (Handed, {}), (Trainer, {"compute_loss_func": own_function})]
+)
 def test_a_loss_of_ones_own_is_accumulated_exactly(
     kind: type[Trainer], more: Any, make_toy: Any, texts: list[Any], train: Make, tmp_path: Path
 ) -> None:

@@ -52,6 +52,17 @@ class Acceleration:
         scaled: Any = loss if scaler is None else scaler.scale(loss)
         scaled.backward(**options)
 
+    def prepare(self, *things: Any) -> Any:
+        """The same: what a trainer is given, and what its loaders give, is placed and dealt out when it is used."""
+        return things[0] if len(things) == 1 else things
+
+    def gather(self, tensor: Tensor) -> Tensor:
+        """The rows that all processes have, in the order in which they are dealt out."""
+        found = [one.to(tensor.device) for one in self._trainer.world.gathered(tensor.detach().cpu())]
+        return found[0] if len(found) == 1 else torch.cat([one.reshape(-1, *tensor.shape[1:]) for one in found])
+
+    gather_for_metrics = gather
+
     def unwrap_model(self, model: nn.Module, keep_fp32_wrapper: bool = True) -> nn.Module:
         """The model without what several processes put around it."""
         return self._trainer.model if model is self._trainer.model_wrapped else model

@@ -4,8 +4,10 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+from torch.utils._pytree import tree_leaves, tree_map
 
 from modelry.heads.losses import IGNORED
 
@@ -39,6 +41,33 @@ def counted(batch: Mapping[str, Any], *, shifted: bool, name: str = "labels") ->
             return labels.numel()
         return (labels[..., 1:] if shifted and labels.dim() > 1 else labels).ne(IGNORED).sum()
     return rows_of(batch)
+
+
+class ItemCount(Tensor):
+    """A number that remembers whether anybody computed with it: a loss that did is divided by it."""
+
+    read = False
+
+    @classmethod
+    def of(cls, count: Any) -> Any:
+        """The same number; None is none."""
+        return None if count is None else torch.as_tensor(count).as_subclass(cls)
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        for one in tree_leaves((args, kwargs)):
+            if isinstance(one, cls):
+                one.read = True
+        with torch._C.DisableTorchFunctionSubclass():
+            return func(*tree_map(plain_count, args), **tree_map(plain_count, kwargs or {}))
+
+
+def plain_count(count: Any) -> Any:
+    """It as a plain tensor, without having computed with it; anything else as it is."""
+    if not isinstance(count, ItemCount):
+        return count
+    with torch._C.DisableTorchFunctionSubclass():
+        return count.as_subclass(Tensor)
 
 
 def rows_of(batch: Mapping[str, Any]) -> int:

@@ -5,7 +5,7 @@ TrainingError
 ├── TrainFileError      ValueError     what `modelry train` was given cannot be read or meant; the message says where
 ├── BadRow              ValueError     one row of a data set cannot be read, collated or run; the message names it
 ├── LossIsNaN           ArithmeticError the loss is no number, and nan_loss is "stop"
-├── MetricFailed                       compute_metrics raised; the model is kept
+├── MetricFailed                       a metric raised, or is not there to be watched; the model is kept
 ├── ProcessLost                        another of the processes that train together has stopped; says which and why
 ├── SaveFailed          OSError        a checkpoint could not be written (a full disk); the one before is whole
 └── CheckpointUnusable  ValueError     no checkpoint to resume from is whole, or it belongs to another training
@@ -35,7 +35,7 @@ class LossIsNaN(TrainingError, ArithmeticError):
 
 
 class MetricFailed(TrainingError):
-    """compute_metrics raised; the model has been kept, and the message says where."""
+    """A metric raised, or is none; where that was on the way, the model has been kept and the message says where."""
 
 
 class ProcessLost(TrainingError):

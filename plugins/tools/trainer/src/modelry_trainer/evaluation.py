@@ -20,14 +20,18 @@ from modelry_trainer.blaming import blame
 from modelry_trainer.distributed.loaders_of_users import batches_of
 from modelry_trainer.distributed.spreading import let_go
 from modelry_trainer.distributed.world import World
-from modelry_trainer.errors import ArgumentsError, MetricFailed
+from modelry_trainer.errors import MetricFailed
 from modelry_trainer.feeding import BatchLoader, Fed
 from modelry_trainer.outputs import to_device
-from modelry_trainer.results import Collected, EvalPrediction
+from modelry_trainer.results import Collected, EvalPrediction, plain_value
 
 if TYPE_CHECKING:
     from modelry_trainer.arguments import TrainingArguments
     from modelry_trainer.trainer import Trainer
+
+
+_KEPT = (bool, int, float, str, list, tuple, dict, type(None))
+"""What a checkpoint can keep of metrics."""
 
 
 class Evaluated(NamedTuple):
@@ -66,7 +70,7 @@ def evaluate_over(trainer: "Trainer", loader: Any, *, prefix: str, loss_only: bo
             with _named(trainer, fed, loader):
                 loss, logits, labels = trainer.prediction_step(model, inputs, loss_only, ignore_keys=ignore_keys)
             if logits is not None and trainer.preprocess_logits_for_metrics is not None:
-                logits = trainer.preprocess_logits_for_metrics(logits, labels)
+                logits = _kept_of(trainer, logits, labels)
             seen = inputs.get(trainer.main_input_name) if "inputs" in args.include_for_metrics else None
             before = len(losses)
             for part in _of_all(trainer, (rows_of(inputs) if counts else 0, loss, logits, labels, seen)):
@@ -153,7 +157,8 @@ def _named(trainer: "Trainer", fed: Fed, loader: Any) -> Iterator[None]:
                 "per_device_eval_batch_size, eval_accumulation_steps or preprocess_logits_for_metrics take less "
                 f"({' '.join(str(error).split())[:200]})"
             ) from error
-        blame(trainer, [fed], error, what=getattr(loader, "what", "eval data set"), where="in an evaluation")
+        what = getattr(loader, "what", "eval data set")
+        blame(trainer, [fed], error, loader=loader, what=what, where="in an evaluation")
         raise
 
 
@@ -181,6 +186,15 @@ def _and_whether_last(loader: Any, world: World) -> Iterator[tuple[Fed, bool]]:
         held = following
 
 
+def _kept_of(trainer: "Trainer", logits: Any, labels: Any) -> Any:
+    """What preprocess_logits_for_metrics leaves of them."""
+    keep: Any = trainer.preprocess_logits_for_metrics
+    try:
+        return keep(logits, labels)
+    except Exception as error:
+        raise MetricFailed(f"preprocess_logits_for_metrics raised {type(error).__name__}: {error}") from error
+
+
 def _losses(trainer: "Trainer", losses: list[np.ndarray]) -> Any:
     return np.concatenate(losses) if "loss" in trainer.args.include_for_metrics and losses else None
 
@@ -202,10 +216,11 @@ def _measured(trainer: "Trainer", given: EvalPrediction, **more: Any) -> dict[st
             return f"compute_metrics raised {type(error).__name__}: {error}"
         if found is not None and not isinstance(found, Mapping):
             return f"compute_metrics returns a {type(found).__name__}: return names and their values, a mapping"
-        return {
-            name: value.item() if isinstance(value, np.generic | torch.Tensor) else value
-            for name, value in (found or {}).items()
-        }
+        plain = {name: plain_value(value) for name, value in (found or {}).items()}
+        odd = next((name for name, value in plain.items() if not isinstance(value, _KEPT)), None)
+        if odd is not None:
+            return f"compute_metrics returns a {type(plain[odd]).__name__} as {odd!r}: return numbers, texts or lists"
+        return plain
 
     metrics = trainer.world.told(attempt)
     if isinstance(metrics, str):
@@ -232,10 +247,13 @@ def watched(args: "TrainingArguments", metrics: Mapping[str, float]) -> float:
     """The value of metric_for_best_model.
 
     Raises:
-        ArgumentsError: no metric has this name.
+        MetricFailed: no metric has this name, or it is no number.
     """
     name = str(args.metric_for_best_model)
     name = name if name.startswith("eval_") else f"eval_{name}"
     if name not in metrics:
-        raise ArgumentsError(f"metric_for_best_model is {name!r}, and an evaluation gives {', '.join(metrics)}")
-    return float(metrics[name])
+        raise MetricFailed(f"metric_for_best_model is {name!r}, and an evaluation gives {', '.join(metrics)}")
+    value: Any = metrics[name]
+    if not isinstance(value, int | float):
+        raise MetricFailed(f"metric_for_best_model is {name!r}, and its value {value!r:.60} is no number")
+    return float(value)

@@ -78,10 +78,11 @@ class BatchLoader:
         self.batch_size = dealing.batch_size
         self._seed = args.order_seed
         self._draws = torch.Generator()  # of its own: iterating takes nothing from the training's random numbers
+        self._collate = _NamedCollate(collate, what)
         self._place = _Place(order)
         workers = args.dataloader_num_workers
         options: dict[str, Any] = {
-            "collate_fn": _NamedCollate(collate, what),
+            "collate_fn": self._collate,
             "num_workers": workers,
             "pin_memory": args.dataloader_pin_memory and device.type == "cuda",
             "persistent_workers": args.dataloader_persistent_workers,
@@ -126,10 +127,22 @@ class BatchLoader:
         if callable(set_epoch):
             set_epoch(epoch)
         self._place.epoch, self._place.position = epoch, position
-        batches = iter(self._loader)
+        batches = iter(self._loader) if not self._loader.num_workers else _in_plain_words(iter(self._loader))
         for _ in range(position if self.order is None else 0):
             next(batches, None)
         return batches
+
+    def alone(self, number: int) -> Any:
+        """One row of a map-style data set as a batch of its own."""
+        return self._collate([_Numbered(number, self.dataset[number], counts=True)]).batch
+
+
+def _in_plain_words(batches: Iterator[Fed]) -> Iterator[Fed]:
+    """What a worker process says of a bad row, without the traceback that torch puts around it."""
+    try:
+        yield from batches
+    except BadRow as error:
+        raise BadRow(str(error).rpartition(f"{BadRow.__module__}.{BadRow.__name__}: ")[2].strip()) from error
 
 
 @final

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 class Gradients:
     """Fills the gradients of a trainer's model, step after step."""
 
-    def __init__(self, trainer: "Trainer", place: Place) -> None:
-        self.trainer, self.place = trainer, place
+    def __init__(self, trainer: "Trainer", place: Place, loader: Any) -> None:
+        self.trainer, self.place, self.loader = trainer, place, loader
         self._shifted = shifts_labels(trainer.model)
         self._labels = next(iter(trainer.label_names), "labels")
 
@@ -82,6 +82,7 @@ class Gradients:
         pieces = [
             (one, counts) for _, batch, counts in group for one in (divided(batch, parts) if parts > 1 else [batch])
         ]
+        trainer.current_gradient_accumulation_steps = len(pieces)
         counts = [counted(one, shifted=self._shifted, name=self._labels) if counts else 0 for one, counts in pieces]
         total = self._of_all(sum(counts))
         whole = int(total)
@@ -120,7 +121,7 @@ class Gradients:
         """
         step = self.trainer.state.global_step + 1
         try:
-            blame(self.trainer, group, error, what="train data set", where=f"in step {step}")
+            blame(self.trainer, group, error, loader=self.loader, what="train data set", where=f"in step {step}")
         finally:
             self.trainer.model.zero_grad()
 

@@ -42,7 +42,7 @@ def training_loader(trainer: "Trainer", data: Any) -> Any:
         if len(data) == 0:
             raise ArgumentsError("train_dataset has no rows")
         if hasattr(trainer, "_get_train_sampler"):
-            return _by_own_sampler(trainer, data)
+            return _by_own_sampler(trainer, data, "_get_train_sampler")
         grouped = args.train_sampling_strategy == "group_by_length"
         column, main = args.length_column_name, trainer.main_input_name
         order = EpochOrder(
@@ -73,7 +73,7 @@ class Dealer:
     filled: bool = False
 
 
-def evaluation_loader(trainer: "Trainer", data: Any, what: str) -> BatchLoader:
+def evaluation_loader(trainer: "Trainer", data: Any, what: str) -> Any:
     """Batches in the order of the data set, every row once; dealt out to the processes, whole ones as far as they go,
     so that they are those of one process."""
     size, world = trainer.args.per_device_eval_batch_size, trainer.world
@@ -81,6 +81,8 @@ def evaluation_loader(trainer: "Trainer", data: Any, what: str) -> BatchLoader:
     if is_map_style(data):
         if len(data) == 0:
             raise ArgumentsError(f"the {what} has no rows")
+        if hasattr(trainer, "_get_eval_sampler"):
+            return _by_own_sampler(trainer, data, "_get_eval_sampler")
         order = EpochOrder(
             len(data),
             seed=0,
@@ -114,19 +116,25 @@ def _loader(trainer: "Trainer", data: Any, what: str, order: EpochOrder | None, 
     return BatchLoader(data, collate, trainer.args, what=what, order=order, dealing=dealing, device=trainer.device)
 
 
-def _by_own_sampler(trainer: Any, data: Any) -> DataLoader[Any]:
-    """In the order of a subclass: `_get_train_sampler`, as subclasses of the ecosystem say it."""
-    args, choose = trainer.args, trainer._get_train_sampler
+def _by_own_sampler(trainer: Any, data: Any, name: str) -> DataLoader[Any]:
+    """In the order of a subclass, as subclasses of the ecosystem say it.
+
+    Args:
+        name: "_get_train_sampler" or "_get_eval_sampler".
+    """
+    args, choose = trainer.args, getattr(trainer, name)
+    learns = name == "_get_train_sampler"
     if trainer.world.data_size > 1:
         raise ArgumentsError(
-            "_get_train_sampler chooses the rows of one process, and several train: override get_train_dataloader"
+            f"{name} chooses the rows of one process, and several train: override "
+            f"{'get_train_dataloader' if learns else 'get_eval_dataloader'}"
         )
     return DataLoader(
         data,
-        batch_size=args.per_device_train_batch_size,
+        batch_size=args.per_device_train_batch_size if learns else args.per_device_eval_batch_size,
         sampler=choose(data) if inspect.signature(choose).parameters else choose(),
         collate_fn=_collator(trainer),
-        drop_last=args.dataloader_drop_last,
+        drop_last=args.dataloader_drop_last and learns,
         num_workers=args.dataloader_num_workers,
     )
 

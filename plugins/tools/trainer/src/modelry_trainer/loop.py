@@ -87,7 +87,7 @@ class Loop:
 
     def __init__(self, trainer: "Trainer", loader: Any, plan: Plan, place: Place) -> None:
         self.trainer, self.loader, self.plan, self.place = trainer, loader, plan, place
-        self.gradients = Gradients(trainer, place)
+        self.gradients = Gradients(trainer, place, loader)
         self.norm: float | None = None
         self.rate = 0.0
         self._clock = time.monotonic()
@@ -260,12 +260,12 @@ class Loop:
         trainer = self.trainer
         try:
             metrics = trainer.evaluate(ignore_keys=trainer.ignored_in_evaluation)
+            if schedule_too and trainer.schedule_follows_metric:
+                trainer.lr_scheduler.step(watched(trainer.args, metrics))
+            return is_best(trainer, metrics)
         except MetricFailed as error:
             kept = trainer.save_checkpoint(self.place)
             raise MetricFailed(f"{error}. The model of step {trainer.state.global_step} is kept in {kept}") from error
-        if schedule_too and trainer.schedule_follows_metric:
-            trainer.lr_scheduler.step(watched(trainer.args, metrics))
-        return is_best(trainer, metrics)
 
     def _log(self) -> None:
         trainer, place, now = self.trainer, self.place, time.monotonic()

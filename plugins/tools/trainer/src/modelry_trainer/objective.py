@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
+from modelry.model import PreTrainedModel
 from modelry_trainer import accumulation
 from modelry_trainer.errors import ArgumentsError, TrainingError
 from modelry_trainer.losses import smoothed_cross_entropy
@@ -42,6 +43,11 @@ def model_loss(
     if "use_cache" in parameters:
         given.setdefault("use_cache", args.use_cache)
     smooth = args.label_smoothing_factor > 0
+    if func is None and not smooth and "labels" in given and _makes_no_loss(model, parameters):
+        raise TrainingError(
+            f"{type(model).__name__} makes no loss of labels: train it with a head (AutoModelForCausalLM …), or give "
+            "Trainer a compute_loss_func"
+        )
     whole = num_items_in_batch is not None
     if not smooth and func is None:
         divided = whole and accumulation.takes_item_count(model)
@@ -70,6 +76,13 @@ def model_loss(
         num_items_in_batch=num_items_in_batch,
     )
     return loss, outputs, whole
+
+
+def _makes_no_loss(model: nn.Module, parameters: Mapping[str, Any]) -> bool:
+    """Of a model of ours whose forward has no argument for labels."""
+    return isinstance(accumulation.unwrapped(model), PreTrainedModel) and not any(
+        "label" in name for name in parameters
+    )
 
 
 def _loss_only(

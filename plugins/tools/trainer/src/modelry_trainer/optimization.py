@@ -1,5 +1,6 @@
 """The optimizer and the schedule that the arguments ask for."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
@@ -15,17 +16,22 @@ if TYPE_CHECKING:
 
 
 def new_optimizer(
-    model: nn.Module, args: "TrainingArguments", *, given: tuple[type, dict[str, Any]] | None
+    model: nn.Module,
+    args: "TrainingArguments",
+    *,
+    given: tuple[type, dict[str, Any]] | None,
+    decayed: Collection[str] | None = None,
 ) -> Optimizer:
-    """An optimizer of all parameters that require gradients; biases and norms do not decay.
+    """An optimizer of all parameters that require gradients.
 
     Args:
         given: a class and what it is given, in place of the arguments.
+        decayed: names of parameters that decay; all but biases and norms when None.
 
     Raises:
         TrainingError: no parameter requires a gradient.
     """
-    groups = parameter_groups(model, weight_decay=args.weight_decay)
+    groups = parameter_groups(model, weight_decay=args.weight_decay, decayed=decayed)
     if not groups:
         raise TrainingError(f"no parameter of {type(model).__name__} requires a gradient: nothing can be learnt")
     if given is not None:

@@ -79,6 +79,11 @@ class Collected:
         self._there = []
 
 
+def plain_value(value: Any) -> Any:
+    """A tensor or an array as a number or lists, which logs and checkpoints keep; anything else as it is."""
+    return value.tolist() if isinstance(value, Tensor | np.ndarray | np.generic) else value
+
+
 def as_arrays(tree: Any) -> Any:
     """The same with numpy arrays in the place of tensors; bfloat16, which numpy lacks, as float32."""
     if isinstance(tree, Tensor):

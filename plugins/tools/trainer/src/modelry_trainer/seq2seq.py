@@ -68,7 +68,7 @@ class Seq2SeqTrainer(Trainer):
         args: Any = self.args
         if not getattr(args, "predict_with_generate", False) or prediction_loss_only:
             return super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
-        given = self.prepare_inputs(inputs)
+        given = self._prepare_inputs(inputs)
         left_out = {*self.label_names, "decoder_input_ids", "decoder_attention_mask"}
         prompt = {name: value for name, value in given.items() if name not in left_out}
         with torch.no_grad():

@@ -9,12 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from modelry.atomic import write_text
 from modelry_trainer import precision, summaries
-from modelry_trainer.accumulation import unwrapped
-from modelry_trainer.optimizers import parameter_groups
+from modelry_trainer.accumulation import takes_item_count, unwrapped
+from modelry_trainer.checkpoints.folders import checkpoints
+from modelry_trainer.loaders import save_preprocessor
+from modelry_trainer.losses import smoothed_cross_entropy
+from modelry_trainer.optimizers import decayed_names
+from modelry_trainer.outputs import to_device
 from modelry_trainer.resuming import STATE
 
 
@@ -29,7 +33,7 @@ class Surroundings:
     uploads: Any = None
     """Of push_to_hub: those that run."""
 
-    # Results, shown and kept
+    # Results and files, shown and kept
 
     def metrics_format(self, metrics: Mapping[str, Any]) -> dict[str, Any]:
         """The same for people: times, megabytes, four digits."""
@@ -51,6 +55,26 @@ class Surroundings:
             output = Path(self.args.output_dir)
             output.mkdir(parents=True, exist_ok=True)
             write_text(output / STATE, json.dumps(self.state.to_dict(), indent=2))
+
+    def newest_checkpoint(self) -> Path | None:
+        """The last one in output_dir."""
+        return next(reversed(checkpoints(Path(self.args.output_dir))), None)
+
+    def save_preprocessor(self, folder: Path) -> None:
+        """Write the tokenizer or processor into a folder."""
+        save_preprocessor(_trainer(self).processing_class, folder)
+
+    # Callbacks
+
+    def add_callback(self, callback: Any) -> None:
+        """Add a listener, or a class of listeners."""
+        _trainer(self).callback_handler.add_callback(callback)
+
+    def pop_callback(self, callback: Any) -> Any:
+        """Take a listener out and return it; None where there is none."""
+        return _trainer(self).callback_handler.pop_callback(callback)
+
+    remove_callback = pop_callback
 
     # The hub
 
@@ -188,6 +212,10 @@ class Surroundings:
         """Numbers that the training may change."""
         return sum(one.numel() for one in self.model.parameters() if one.requires_grad)
 
+    def get_learning_rate(self) -> float:
+        """Of the first group of parameters."""
+        return float(_trainer(self).optimizer.param_groups[0]["lr"])
+
     def get_learning_rates(self) -> list[float]:
         """Of each group of parameters."""
         return [float(group["lr"]) for group in _trainer(self).optimizer.param_groups]
@@ -201,9 +229,7 @@ class Surroundings:
 
     def get_decay_parameter_names(self, model: nn.Module) -> list[str]:
         """Parameters that weight_decay pulls towards zero: no biases, no norms."""
-        groups = parameter_groups(model, weight_decay=1.0)
-        decayed = {id(one) for group in groups if group["weight_decay"] for one in group["params"]}
-        return [name for name, one in model.named_parameters() if id(one) in decayed]
+        return decayed_names(model)
 
     def get_total_train_batch_size(self, args: Any = None) -> int:
         """Rows of one step, of all processes together; those that divide a layer between them read the same rows."""
@@ -227,7 +253,43 @@ class Surroundings:
 
         return Acceleration(_trainer(self))
 
+    is_in_train = False
+    """Whether `train` runs."""
+    current_gradient_accumulation_steps = 1
+    """Parts of the step that is computed."""
+    is_deepspeed_enabled = False
+
+    @property
+    def is_fsdp_enabled(self) -> bool:
+        """Whether processes share the parameters."""
+        return self.args.sharding is not None
+
+    @property
+    def model_accepts_loss_kwargs(self) -> bool:
+        """Whether the model divides its loss by num_items_in_batch itself."""
+        return takes_item_count(self.model)
+
+    @property
+    def label_smoother(self) -> Callable[..., Tensor] | None:
+        """(outputs, labels, shift_labels, num_items_in_batch) -> the loss with smoothed labels; None without them."""
+        smoothing = self.args.label_smoothing_factor
+
+        def smoothed(
+            outputs: Any, labels: Tensor, shift_labels: bool = False, num_items_in_batch: Any = None
+        ) -> Tensor:
+            logits = outputs["logits"]
+            return smoothed_cross_entropy(
+                logits, labels, smoothing=smoothing, shifted=shift_labels, num_items_in_batch=num_items_in_batch
+            )
+
+        return smoothed if smoothing else None
+
+    def prepare_inputs(self, inputs: Any) -> Any:
+        """A batch on the device."""
+        return to_device(inputs, _trainer(self).device)
+
     def _prepare_inputs(self, inputs: Any) -> Any:
+        """A batch on the device: what every step asks for, by the name that subclasses override."""
         return _trainer(self).prepare_inputs(inputs)
 
     def compute_loss_context_manager(self) -> Any:

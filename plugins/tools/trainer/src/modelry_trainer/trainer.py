@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from modelry_trainer import precision
-from modelry_trainer.accumulation import unwrapped
+from modelry_trainer.accumulation import ItemCount, plain_count, unwrapped
 from modelry_trainer.arguments import TrainingArguments, checked
 from modelry_trainer.beginning import begin_in, switch_on
 from modelry_trainer.callbacks.events import CallbackHandler
 from modelry_trainer.callbacks.standard import standard_callbacks
-from modelry_trainer.checkpoints.folders import checkpoints, rotate, saving_to, write_checkpoint
+from modelry_trainer.checkpoints.folders import rotate, saving_to, write_checkpoint
 from modelry_trainer.checkpoints.weights import save_weights
 from modelry_trainer.columns import label_columns
 from modelry_trainer.distributed.loaders_of_users import orders_rows
@@ -27,14 +27,15 @@ from modelry_trainer.distributed.spreading import one_by_one, spread, wrapped
 from modelry_trainer.distributed.world import world_of
 from modelry_trainer.ending import finished
 from modelry_trainer.errors import ArgumentsError, TrainingError
-from modelry_trainer.evaluation import at_rest, evaluate_over
-from modelry_trainer.loaders import chosen_rows, default_collator, evaluation_loader, save_preprocessor, training_loader
+from modelry_trainer.evaluation import at_rest
+from modelry_trainer.given import refuse_unfitting, refuse_unheard, refuse_unmeasured
+from modelry_trainer.loaders import chosen_rows, default_collator, evaluation_loader, training_loader
 from modelry_trainer.loop import Loop, new_state, plan
 from modelry_trainer.neftune import noisy_embeddings
 from modelry_trainer.objective import model_loss
 from modelry_trainer.optimization import new_optimizer, new_schedule
-from modelry_trainer.outputs import predictions_of, to_device
-from modelry_trainer.results import PredictionOutput, TrainOutput
+from modelry_trainer.outputs import predictions_of
+from modelry_trainer.results import PredictionOutput, TrainOutput, plain_value
 from modelry_trainer.resuming import read_training, write_training
 from modelry_trainer.schedules import follows_metric
 from modelry_trainer.state import Place, TrainerControl, TrainerState
@@ -65,7 +66,8 @@ class Trainer(Surroundings):
 
     loss_is_scaled_for_ga: bool | None = None
     """Of a subclass with a compute_loss of its own: whether what it returns is already divided by num_items_in_batch.
-    None: only what the inherited compute_loss has divided is."""
+    None: it is if that number was computed with, there or by the inherited compute_loss; under torch_compile only there
+    is known."""
 
     def __init__(
         self,
@@ -84,12 +86,15 @@ class Trainer(Surroundings):
         preprocess_logits_for_metrics: Callable[[Any, Any], Any] | None = None,
     ) -> None:
         self.args = checked(args)
-        if (model is None) == (model_init is None):
-            raise ArgumentsError("give Trainer either a model or a model_init")
-        if optimizer_cls_and_kwargs is not None and optimizers[0] is not None:
-            raise ArgumentsError("optimizers and optimizer_cls_and_kwargs are both given: choose one")
-        if compute_loss_func is not None and self.args.label_smoothing_factor:
-            raise ArgumentsError("compute_loss_func is given, so nobody reads label_smoothing_factor: leave one out")
+        refuse_unheard(type(self))
+        refuse_unfitting(
+            self.args,
+            model=model,
+            model_init=model_init,
+            optimizer=optimizers[0],
+            optimizer_class=optimizer_cls_and_kwargs,
+            loss_func=compute_loss_func,
+        )
         self.world = world_of(self.args)
         self.device = self.world.device
         if optimizers[0] is not None and (self.args.fsdp or self.world.sizes.tensor > 1):
@@ -117,9 +122,12 @@ class Trainer(Surroundings):
         self.pieces_in: Path | None = None
         """The checkpoint that is being written, if each process writes its part of the weights itself."""
         self.ignored_in_evaluation: Sequence[str] | None = None
-        self.callback_handler = CallbackHandler([*standard_callbacks(self.args, self.world), *(callbacks or ())])
+        standard = standard_callbacks(self.args, self.world)
+        self.callback_handler = CallbackHandler([*standard, *(callbacks or ())], about=self._about)
         if self.args.eval_strategy != "no" and eval_dataset is None and not self._makes("get_eval_dataloader"):
             raise ArgumentsError(f"eval_strategy is {self.args.eval_strategy!r} and there is no eval_dataset: give one")
+        if not self._makes("evaluate"):
+            refuse_unmeasured(self.args, eval_dataset)
         self.begin_uploads()
         self.tell("on_init_end")
 
@@ -136,8 +144,12 @@ class Trainer(Surroundings):
         Raises:
             TrainingError: see `errors`.
         """
-        with self.world.together():
-            return self._train(resume_from_checkpoint, ignore_keys_for_eval)
+        self.is_in_train = True
+        try:
+            with self.world.together():
+                return self._train(resume_from_checkpoint, ignore_keys_for_eval)
+        finally:
+            self.is_in_train = False
 
     def _train(self, resume: str | Path | bool | None, ignore_keys_for_eval: Sequence[str] | None) -> TrainOutput:
         args, output, world = self.args, Path(self.args.output_dir), self.world
@@ -171,13 +183,17 @@ class Trainer(Surroundings):
         """Forward and backward of one batch, or of a part of one; returns its share of the step's loss."""
         if not model.training:
             model.train()
-        inputs = self.prepare_inputs(inputs)
+        inputs = self._prepare_inputs(inputs)
         self._divided = False
+        count = num_items_in_batch
+        if self._makes("compute_loss") and not self.args.torch_compile:
+            count = ItemCount.of(count)
         with precision.autocast(self.args, self.device):
-            loss: Tensor = self.compute_loss(model, inputs, num_items_in_batch=num_items_in_batch)
+            loss: Tensor = self.compute_loss(model, inputs, num_items_in_batch=count)
         if loss.dim():
             raise TrainingError(f"compute_loss returns a tensor of shape {tuple(loss.shape)}: return one number")
-        if not (self._divided if self.loss_is_scaled_for_ga is None else self.loss_is_scaled_for_ga):
+        divided = self._divided or (isinstance(count, ItemCount) and count.read)
+        if not (divided if self.loss_is_scaled_for_ga is None else self.loss_is_scaled_for_ga):
             loss = loss * self.part_of_batch
         elif not self.part_of_batch:  # a batch that only keeps a process company
             loss = loss * 0.0
@@ -198,13 +214,14 @@ class Trainer(Surroundings):
                 loss is the mean over this batch, and training_step gives it its weight.
         """
         loss, outputs, self._divided = model_loss(
-            model, inputs, self.args, num_items_in_batch, func=self.compute_loss_func, outputs_wanted=return_outputs
+            model,
+            inputs,
+            self.args,
+            plain_count(num_items_in_batch),
+            func=self.compute_loss_func,
+            outputs_wanted=return_outputs,
         )
         return (loss, outputs) if return_outputs else loss
-
-    def prepare_inputs(self, inputs: Any) -> Any:
-        """A batch on the device."""
-        return to_device(inputs, self.device)
 
     # Optimizer and schedule
 
@@ -215,9 +232,13 @@ class Trainer(Surroundings):
         self.scaler = precision.gradient_scaler(self.args, self.device)
 
     def create_optimizer(self) -> Any:
-        """Biases and norms do not decay."""
+        """Parameters that get_decay_parameter_names names decay: no biases, no norms."""
         if self.optimizer is None:
-            self.optimizer = new_optimizer(self.model, self.args, given=self.optimizer_cls_and_kwargs)
+            given, decayed = self.optimizer_cls_and_kwargs, self.get_decay_parameter_names(self.model)
+            choose = getattr(self, "get_optimizer_cls_and_kwargs", None)  # which subclasses of the ecosystem have
+            if given is None and choose is not None:
+                given = choose(self.args, self.model)
+            self.optimizer = new_optimizer(self.model, self.args, given=given, decayed=decayed)
             one_by_one(self.optimizer)
         return self.optimizer
 
@@ -228,10 +249,6 @@ class Trainer(Surroundings):
             self.lr_scheduler = new_schedule(moved, self.args, steps=num_training_steps)
             self.schedule_follows_metric = follows_metric(self.args.lr_scheduler_type)
         return self.lr_scheduler
-
-    def get_learning_rate(self) -> float:
-        """Of the first group of parameters."""
-        return float(self.optimizer.param_groups[0]["lr"])
 
     # Data
 
@@ -264,12 +281,13 @@ class Trainer(Surroundings):
                 several |= self.evaluate(one, ignore_keys, f"{metric_key_prefix}_{name}")
             return several
         loader = self.get_eval_dataloader(eval_dataset)
-        only = self.args.prediction_loss_only or self.compute_metrics is None
+        only = True if self.compute_metrics is None else None
         with self.world.together():
-            found = evaluate_over(self, loader, prefix=metric_key_prefix, loss_only=only, ignore_keys=ignore_keys)
-        self.log(found.metrics)
-        self.tell("on_evaluate", metrics=found.metrics)
-        return found.metrics
+            found = self.evaluation_loop(loader, "Evaluation", only, ignore_keys, metric_key_prefix)
+        metrics: dict[str, float] = found.metrics
+        self.log(metrics)
+        self.tell("on_evaluate", metrics=metrics)
+        return metrics
 
     def predict(
         self, test_dataset: Any, ignore_keys: Sequence[str] | None = None, metric_key_prefix: str = "test"
@@ -277,7 +295,7 @@ class Trainer(Surroundings):
         """Predictions, labels and metrics of a data set, as numpy arrays filled up with -100."""
         loader = self.get_test_dataloader(test_dataset)
         with self.world.together():
-            found = evaluate_over(self, loader, prefix=metric_key_prefix, loss_only=False, ignore_keys=ignore_keys)
+            found = self.evaluation_loop(loader, "Prediction", False, ignore_keys, metric_key_prefix)
         self.tell("on_predict", metrics=found.metrics)
         return PredictionOutput(found.predictions, found.label_ids, found.metrics)
 
@@ -289,7 +307,7 @@ class Trainer(Surroundings):
         ignore_keys: Sequence[str] | None = None,
     ) -> tuple[Any, Any, Any]:
         """Loss, outputs and labels of one batch; None where there is none."""
-        inputs = self.prepare_inputs(inputs)
+        inputs = self._prepare_inputs(inputs)
         names = [name for name in self.label_names if inputs.get(name) is not None]
         labels = tuple(inputs[name] for name in names)
         with torch.no_grad(), precision.autocast(self.args, self.device):
@@ -324,10 +342,6 @@ class Trainer(Surroundings):
         if self.args.push_to_hub and not _internal_call:
             self.push_to_hub(commit_message="Model save")
 
-    def save_preprocessor(self, folder: Path) -> None:
-        """Write the tokenizer or processor into a folder."""
-        save_preprocessor(self.processing_class, folder)
-
     def save_checkpoint(self, place: Place) -> Path:
         """Write checkpoint-<step>; then let go of the oldest.
 
@@ -344,24 +358,11 @@ class Trainer(Surroundings):
             rotate(output, keep=self.args.save_total_limit, best=best, newest=folder)
         return folder
 
-    def newest_checkpoint(self) -> Path | None:
-        """The last one in output_dir."""
-        return next(reversed(checkpoints(Path(self.args.output_dir))), None)
-
-    # Callbacks and logs
-
-    def add_callback(self, callback: Any) -> None:
-        """Add a listener, or a class of listeners."""
-        self.callback_handler.add(callback)
-
-    def pop_callback(self, callback: Any) -> Any:
-        """Take a listener out and return it; None where there is none."""
-        return self.callback_handler.pop(callback)
-
-    remove_callback = pop_callback
+    # Logs, and who hears them
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add the epoch, keep the line, and tell the listeners."""
+        logs |= {name: plain_value(value) for name, value in logs.items()}
         logs["epoch"] = self.state.epoch
         if self.args.include_num_input_tokens_seen != "no":
             logs["num_input_tokens_seen"] = self.state.num_input_tokens_seen
@@ -370,13 +371,7 @@ class Trainer(Surroundings):
 
     def tell(self, event: str, **more: Any) -> None:
         """Tell all listeners of an event."""
-        known = {
-            "model": self.model,
-            "processing_class": self.processing_class,
-            "optimizer": self.optimizer,
-            "lr_scheduler": self.lr_scheduler,
-        }
-        self.control = self.callback_handler.call(event, self.args, self.state, self.control, **{**known, **more})
+        self.control = self.callback_handler.call_event(event, self.args, self.state, self.control, **more)
 
     @property
     def main_input_name(self) -> str:
@@ -389,6 +384,11 @@ class Trainer(Surroundings):
         return self.args.label_names or label_columns(self.model)
 
     # Inside
+
+    def _about(self) -> dict[str, Any]:
+        """What listeners are told of at every event."""
+        names = ("model", "processing_class", "optimizer", "lr_scheduler")
+        return {name: getattr(self, name) for name in names}
 
     def _makes(self, name: str) -> bool:
         return getattr(type(self), name) is not getattr(Trainer, name)

@@ -79,6 +79,14 @@ def test_too_many_labels(pieces: Any, texts: Any) -> None:
         collators.DataCollatorForTokenClassification(tokenizer)(features)
 
 
+@pytest.mark.parametrize(("label", "words"), [(None, "a label is None, where"), ("cat", "a label is the text 'cat'")])
+def test_a_label_that_is_none(label: Any, words: str, pieces: Any, texts: Any) -> None:
+    tokenizer, _ = pieces
+    features = [{**row, "label": number or label} for number, row in enumerate(rows(tokenizer, texts))]
+    with pytest.raises(ParameterError, match=words):
+        collators.DataCollatorWithPadding(tokenizer)(features)
+
+
 def test_multiple_choice(pieces: Any, texts: Any) -> None:
     made = []
     for tokenizer, room in zip(pieces, (collators, transformers), strict=True):

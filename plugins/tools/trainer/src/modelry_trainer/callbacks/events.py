@@ -1,6 +1,6 @@
 """The events of a training, as the ecosystem names them, and the one who calls all listeners in their order."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from modelry_trainer.errors import ArgumentsError
@@ -53,17 +53,26 @@ for _name in EVENTS:
     setattr(TrainerCallback, _name, _event(_name))
 
 
+_TOLD = {"on_evaluate": "metrics", "on_predict": "metrics", "on_log": "logs"}
+"""What an event tells of, where it is given without a name."""
+
+
 class CallbackHandler:
     """Calls every listener, in order; what one returns is the control for the next."""
 
-    def __init__(self, callbacks: Iterable[object]) -> None:
+    def __init__(self, callbacks: Iterable[object], *, about: Callable[[], Mapping[str, Any]] = dict) -> None:
+        """
+        Args:
+            about: what every event tells of besides.
+        """
         self.callbacks: list[Any] = []
+        self._about = about
         self.loaders: dict[str, Any] = {"train_dataloader": None, "eval_dataloader": None}
         """Those that were made last, which every event tells of."""
         for one in callbacks:
-            self.add(one)
+            self.add_callback(one)
 
-    def add(self, callback: Any) -> None:
+    def add_callback(self, callback: Any) -> None:
         """Add a listener, or a class of listeners that is made without arguments.
 
         Raises:
@@ -74,7 +83,7 @@ class CallbackHandler:
             raise ArgumentsError(f"a callback is {made!r:.60}, which listens to no event: give a TrainerCallback")
         self.callbacks.append(made)
 
-    def pop(self, callback: Any) -> Any:
+    def pop_callback(self, callback: Any) -> Any:
         """Take a listener out, by itself or by its class; None where there is none."""
         for one in self.callbacks:
             if one is callback or (isinstance(callback, type) and type(one) is callback):
@@ -82,7 +91,14 @@ class CallbackHandler:
                 return one
         return None
 
-    def call(
+    remove_callback = pop_callback
+
+    @property
+    def callback_list(self) -> str:
+        """Names of the listeners' classes, one a line."""
+        return "\n".join(type(one).__name__ for one in self.callbacks)
+
+    def call_event(
         self, event: str, args: "TrainingArguments", state: TrainerState, control: TrainerControl, **more: Any
     ) -> TrainerControl:
         """Tell all listeners of an event; one that does not know it is passed over."""
@@ -90,9 +106,21 @@ class CallbackHandler:
         for one in self.callbacks:
             listen = getattr(one, event, None)
             if listen is not None:
-                answer = listen(args, state, control, **{**self.loaders, **more})
+                answer = listen(args, state, control, **{**self._about(), **self.loaders, **more})
                 control = control if answer is None else answer
         return control
+
+    def __getattr__(self, event: str) -> Callable[..., TrainerControl]:
+        """on_evaluate(args, state, control, metrics) and the others: evaluations of one's own tell of themselves so."""
+        if event not in EVENTS:
+            raise AttributeError(f"{type(self).__name__} has no {event}")
+
+        def tell(args: Any, state: TrainerState, control: TrainerControl, *told: Any, **more: Any) -> TrainerControl:
+            if told:
+                (more[_TOLD[event]],) = told
+            return self.call_event(event, args, state, control, **more)
+
+        return tell
 
     def states(self) -> dict[str, Any]:
         """What listeners want a checkpoint to keep, by the name of their class."""

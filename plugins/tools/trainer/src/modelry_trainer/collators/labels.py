@@ -38,14 +38,25 @@ def values_tensor(values: Sequence[Any]) -> Tensor:
     """One value, or a list of values of one length, for each row: whole numbers as int64, others as float32.
 
     Raises:
-        ParameterError: a value is a text.
+        ParameterError: a value is a text, or None.
     """
     lists = [plain(value) for value in values]
     for value in lists:
-        if isinstance(value, str):
-            raise ParameterError(no_text(value))
+        refuse_no_label(value)
     found = torch.tensor(lists)
     return found.float() if found.is_floating_point() else found.long()
+
+
+def refuse_no_label(value: Any) -> None:
+    """Refuse a text, or nothing at all, where others have a label.
+
+    Raises:
+        ParameterError: it is one.
+    """
+    if isinstance(value, str):
+        raise ParameterError(no_text(value))
+    if value is None:
+        raise ParameterError("a label is None, where other rows have one: leave the row out, or give it a label")
 
 
 def no_text(label: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelry.preprocessing import Tokenizer
-from modelry_trainer.collators.labels import Row
+from modelry_trainer.collators.labels import Row, refuse_no_label
 
 
 @dataclass
@@ -25,7 +25,15 @@ class DataCollatorWithPadding:
     pad_to_multiple_of: int | None = None
 
     def __call__(self, features: Sequence[Row]) -> dict[str, Any]:
-        """Rows with "input_ids" to tensors (rows, tokens)."""
+        """Rows with "input_ids" to tensors (rows, tokens).
+
+        Raises:
+            ParameterError: a label is a text, or None.
+        """
+        for name in ("label", "label_ids", "labels"):
+            for row in features:
+                if name in row:
+                    refuse_no_label(row[name])
         batch = self.pad(features)
         for name in ("label", "label_ids"):
             if name in batch:

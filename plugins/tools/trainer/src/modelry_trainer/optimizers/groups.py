@@ -1,5 +1,6 @@
 """Which parameters decay towards zero, and which are matrices inside of a model."""
 
+from collections.abc import Collection
 from typing import Any
 
 from torch import Tensor, nn
@@ -8,20 +9,25 @@ MATRIX = "matrix"
 """Key of a group: for each of its parameters, whether it is a matrix that maps hidden states to hidden states."""
 
 
-def parameter_groups(model: nn.Module, *, weight_decay: float) -> list[dict[str, Any]]:
-    """Trainable parameters in two groups: those that decay, and biases and norms, which do not.
+def parameter_groups(
+    model: nn.Module, *, weight_decay: float, decayed: Collection[str] | None = None
+) -> list[dict[str, Any]]:
+    """Trainable parameters in two groups: those that decay, and those that do not.
+
+    Args:
+        decayed: names of those that decay; all but biases and norms when None.
 
     Returns:
         One or two groups with "params", "weight_decay" and "matrix" (see `MATRIX`), in the model's order.
     """
-    still = _undecayed(model)
+    pulled = set(decayed_names(model) if decayed is None else decayed)
     tables = _tables(model)
     groups: list[dict[str, Any]] = []
     for decays in (True, False):
         chosen = [
             (name, parameter)
             for name, parameter in model.named_parameters()
-            if parameter.requires_grad and (name not in still) == decays
+            if parameter.requires_grad and (name in pulled) == decays
         ]
         if chosen:
             groups.append(
@@ -32,6 +38,12 @@ def parameter_groups(model: nn.Module, *, weight_decay: float) -> list[dict[str,
                 }
             )
     return groups
+
+
+def decayed_names(model: nn.Module) -> list[str]:
+    """Parameters that weight decay pulls towards zero: no biases, no norms."""
+    still = _undecayed(model)
+    return [name for name, _ in model.named_parameters() if name not in still]
 
 
 def _undecayed(model: nn.Module) -> set[str]:
