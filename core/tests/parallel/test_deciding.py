@@ -1,6 +1,7 @@
 """What becomes of parameters and heads, for a number of processes that need not be there."""
 
 import pytest
+from torch import nn
 
 from modelry.errors import ParallelError
 from modelry.parallel.deciding import decide
@@ -71,3 +72,16 @@ def test_numbers_that_do_not_divide_are_named(small, size: int, values: dict[str
 def test_words_that_do_not_fit_are_refused(small, plan: dict[str, str], said: str) -> None:
     with pytest.raises(ParallelError, match=said):
         decided(small(vocab_size=26), 2, **plan)
+
+
+def test_a_layer_with_an_adapter_is_refused(small) -> None:
+    class Adapted(nn.Module):
+        def __init__(self, base_layer: nn.Module) -> None:
+            super().__init__()
+            self.base_layer = base_layer
+
+    model = small()
+    attention = model.model.layers[0].self_attn
+    attention.q_proj = Adapted(attention.q_proj)
+    with pytest.raises(ParallelError, match=r"layers\.0\.self_attn\.q_proj carries an adapter .*\(DDP\) or with fsdp"):
+        decided(model, 2)

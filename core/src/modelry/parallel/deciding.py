@@ -77,6 +77,11 @@ def _parts(name: str, word: str, module: nn.Module | None, owned: Mapping[str, n
         return {}
     needed: type[nn.Module] = nn.Embedding if word.startswith("embedding") else nn.Linear
     if not isinstance(module, needed):
+        if isinstance(getattr(module, "base_layer", None), needed):  # PEFT puts it there
+            raise ParallelError(
+                f"{name} carries an adapter ({type(module).__module__}), and what it adds is not divided over "
+                "processes: train adapters with copies of the model (DDP) or with fsdp, or merge them first"
+            )
         raise ParallelError(
             f"the plan says {word} of {name}, which is a {type(module).__name__} and no {needed.__name__}"
         )
