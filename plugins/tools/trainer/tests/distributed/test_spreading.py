@@ -1,13 +1,20 @@
 """Which parts of a model are gathered one after the other."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
 from torch import nn
+from torch.distributed.device_mesh import init_device_mesh
 
+from modelry_trainer.arguments import TrainingArguments
 from modelry_trainer.distributed.options import Sharding
-from modelry_trainer.distributed.spreading import one_by_one, units
+from modelry_trainer.distributed.sizes import Sizes
+from modelry_trainer.distributed.spreading import one_by_one, spread, units
+from modelry_trainer.distributed.world import Processes
 from modelry_trainer.errors import ArgumentsError
 
 
@@ -55,6 +62,29 @@ def test_parameters_of_two_dtypes_are_refused(model: Any) -> None:
     model.layers[0].inner.to(torch.bfloat16)
     with pytest.raises(ArgumentsError, match=r"bfloat16, torch.float32, and fsdp gathers"):
         units(model, Sharding())
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[Processes]:
+    """Of this process alone, without torchrun."""
+    dist.init_process_group("gloo", rank=0, world_size=1, init_method=f"file://{tmp_path / 'store'}")
+    made = object.__new__(Processes)
+    made.rank, made.size, made.sizes, made.device = 0, 1, Sizes(1, 1, 1), torch.device("cpu")
+    made._all = dist.group.WORLD
+    made.mesh = init_device_mesh("cpu", (1, 1, 1), mesh_dim_names=("dp_replicate", "dp_shard", "tp"))
+    yield made
+    dist.destroy_process_group()
+
+
+def test_statistics_of_batches_stay_whole_in_bf16(world: Processes, tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 2, 3))
+    spread(model, TrainingArguments(str(tmp_path), fsdp=True, bf16=True, use_cpu=True), world)
+    out = model(torch.randn(2, 3, 8, 8))
+    assert out.dtype == torch.bfloat16
+    out.float().square().sum().backward()
+    norm: Any = model[1]
+    assert norm.running_mean.dtype == norm.weight.grad.dtype == torch.float32
+    assert norm.running_mean.any()
 
 
 def test_parameters_of_one_kind_move_together(model: Any) -> None:

@@ -174,7 +174,12 @@ def _shard(model: nn.Module, args: "TrainingArguments", sharding: Sharding, worl
         one.data = one.data.to(world.device)
     # Scores are a view of the product they come from, and nobody here writes into them.
     warnings.filterwarnings("ignore", r"FSDP2-wrapped module \(\w+\) returned a view tensor", UserWarning)
-    for unit in units(model, sharding):
+    parts = units(model, sharding)
+    if args.bf16:  # running means and variances are buffers and stay float32, and so must what goes with them
+        whole = MixedPrecisionPolicy(param_dtype=torch.float32, output_dtype=torch.bfloat16)
+        for norm in _batch_norms(model):
+            fully_shard(norm, **options | {"mp_policy": whole})
+    for unit in parts:
         fully_shard(unit, **options)
     options["reshard_after_forward"] = False  # what is outside of layers is the first that the backward pass needs
     fully_shard(model, **options)
@@ -223,6 +228,12 @@ def units(model: nn.Module, sharding: Sharding) -> list[nn.Module]:
                 "parameters of one dtype: load the model with dtype='float32' and set bf16=True"
             )
     return once
+
+
+def _batch_norms(model: nn.Module) -> Iterator[nn.Module]:
+    """Norms that keep statistics of what they have seen, with trained scales."""
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+    return (one for one in model.modules() if isinstance(one, kinds) and one.affine and one.weight.requires_grad)
 
 
 def _scalars(model: nn.Module) -> Iterator[nn.Parameter]:
