@@ -4,12 +4,13 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from modelry.errors import GenerationError, RegistryError
+from modelry.generation.brought import check_drains, functions, negative_prompt, remembered
 from modelry.generation.caching import chunk_of, new_cache
 from modelry.generation.callers_loop import own_arguments, run_loop
 from modelry.generation.compiling import CompiledStep, compile_options, refuse_short_windows
@@ -35,8 +36,6 @@ from modelry.generation.strategy import choose_strategy, companions, refuse_riva
 from modelry.generation.streamers import BaseStreamer
 from modelry.nn.fuse import fuse_projections
 from modelry_registry import Candidate, Decoder, get_registry, resolve
-
-T = TypeVar("T")
 
 
 def generate(
@@ -129,15 +128,19 @@ def generate(
             beside={**beside, "negative_prompt_ids": negative_prompt_ids},
         )
         parameters = parameters_class.from_config(config.updated(**given.others) if given.others else config)
+        check_drains(streamer, generator)
         if streamer is not None and not spec.streams:
             raise GenerationError(f"the strategy {spec.name!r} knows its text only at the end: it cannot stream")
-        remembered = _remembered(past_key_values, model)
-        prompt = read_prompt(model, ids, mask, config, remembered=remembered, extras=given.inputs)
+        prompt = read_prompt(
+            model, ids, mask, config, remembered=remembered(past_key_values, model), extras=given.inputs
+        )
         start = _start(model, prompt, config, decoder_input_ids)
         limit = greatest_length(config, model, prompt, start)
         decoder_only = not model.config.is_encoder_decoder
         unwritten = prompt.width - start.shape[1] if decoder_only else 0
         refuse_unreachable(config, said, prompt=start.shape[1] + unwritten, room=limit - start.shape[1])
+        criteria = functions("stopping_criteria", stopping_criteria)
+        negative = negative_prompt(negative_prompt_ids, negative_prompt_attention_mask, model, rows=prompt.rows)
         processors = build_processors(
             config,
             model=model,
@@ -147,9 +150,9 @@ def generate(
             unwritten=unwritten,
             input_ids=prompt.ids if prompt.ids.shape[1] else None,
             prefix_allowed_tokens_fn=prefix_allowed_tokens_fn,
-            negative_prompt_ids=_placed(negative_prompt_ids, model),
-            negative_prompt_mask=_placed(negative_prompt_attention_mask, model),
-            given=_several(logits_processor),
+            negative_prompt_ids=negative[0],
+            negative_prompt_mask=negative[1],
+            given=functions("logits_processor", logits_processor),
             hooked=_hooked(config, participants),
         )
         if loop is not None:
@@ -158,7 +161,7 @@ def generate(
                 cache=past_key_values,
                 limit=limit,
                 processors=processors,
-                criteria=_several(stopping_criteria),
+                criteria=criteria,
                 arguments=own if streamer is None else {**own, "streamer": streamer},
                 tokenizer=tokenizer,
             )
@@ -170,7 +173,7 @@ def generate(
                 max_length=limit,
                 end_tokens=config.end_tokens,
                 stop_strings=StopStrings(config.stop_strings, tokenizer) if config.stop_strings else None,
-                criteria=StoppingCriteriaList(_several(stopping_criteria)),
+                criteria=StoppingCriteriaList(criteria),
                 deadline=math.inf if config.max_time is None else time.monotonic() + config.max_time,
             ),
             pad_token=_pad_token(config),
@@ -285,30 +288,10 @@ def _no_gradients(settings: Settings) -> contextlib.AbstractContextManager[Any]:
     return torch.no_grad() if settings.as_record else torch.inference_mode()
 
 
-def _several(given: Iterable[T] | T | None) -> Iterable[T]:
-    if given is None:
-        return ()
-    return given if isinstance(given, Iterable) else (given,)
-
-
 def _pad_token(config: GenerationConfig) -> int:
     if config.pad_token_id is not None:
         return config.pad_token_id
     return config.end_tokens[0] if config.end_tokens else 0
-
-
-def _remembered(cache: Any, model: Any) -> int:
-    if cache is None:
-        return 0
-    if model.config.is_encoder_decoder:
-        raise GenerationError("an encoder-decoder model starts each answer anew: leave past_key_values out")
-    if isinstance(cache, tuple | list):
-        raise GenerationError("past_key_values is a tuple: give the Cache of an earlier result, or model.make_cache()")
-    return int(cache.seen)
-
-
-def _placed(ids: Any, model: Any) -> Tensor | None:
-    return None if ids is None else torch.as_tensor(ids, device=model.device)
 
 
 def _one_of(*given: Any) -> Any:

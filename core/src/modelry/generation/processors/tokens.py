@@ -65,7 +65,7 @@ class PrefixConstrainedLogitsProcessor(LogitsProcessor):
         num_beams: rows of one prompt.
 
     Raises:
-        GenerationError: when called, the function allows nothing.
+        GenerationError: when called, the function allows nothing, or ids outside the vocabulary.
     """
 
     def __init__(self, prefix_allowed_tokens_fn: Callable[[int, Tensor], Sequence[int]], num_beams: int = 1) -> None:
@@ -82,6 +82,11 @@ class PrefixConstrainedLogitsProcessor(LogitsProcessor):
             if not allowed:
                 raise GenerationError(
                     f"prefix_allowed_tokens_fn allows no token for prompt {prompt} after {input_ids.shape[1]} tokens"
+                )
+            if not all(0 <= int(token) < scores.shape[-1] for token in allowed):
+                raise GenerationError(
+                    f"prefix_allowed_tokens_fn allows ids for prompt {prompt} that are not among the "
+                    f"{scores.shape[-1]} of the vocabulary: {allowed!s:.80}"
                 )
             mask[row, allowed] = 0
         kept = scores + mask

@@ -1,0 +1,81 @@
+"""What a call brings beside values: functions, a streamer, a cache, a negative prompt; refused before any work."""
+
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from modelry.errors import GenerationError
+from modelry.generation.prompt import check_ids, vocabulary_of
+
+T = TypeVar("T")
+
+
+def functions(name: str, given: Iterable[T] | T | None) -> list[T]:
+    """One or more functions as a list.
+
+    Raises:
+        GenerationError: something else is among them.
+    """
+    found: list[Any] = [] if given is None else list(given) if isinstance(given, Iterable) else [given]
+    for one in found:
+        if not callable(one):
+            raise GenerationError(
+                f"{name} holds {one!r:.60}, of type {type(one).__name__}: give functions or objects that can be called"
+            )
+    return found
+
+
+def check_drains(streamer: Any, generator: Any) -> None:
+    """Refuse what cannot take tokens, or give numbers.
+
+    Raises:
+        GenerationError: names the type, and what is needed.
+    """
+    if streamer is not None and not (hasattr(streamer, "put") and hasattr(streamer, "end")):
+        raise GenerationError(f"streamer is of type {type(streamer).__name__}: one with put(ids) and end() is needed")
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise GenerationError(f"generator is of type {type(generator).__name__}: a torch.Generator is needed, or seed=")
+
+
+def remembered(cache: Any, model: Any) -> int:
+    """Positions in a cache, 0 without one.
+
+    Raises:
+        GenerationError: it is none, or the model cannot go on from it.
+    """
+    if cache is None:
+        return 0
+    if model.config.is_encoder_decoder:
+        raise GenerationError("an encoder-decoder model starts each answer anew: leave past_key_values out")
+    if not hasattr(cache, "seen"):
+        raise GenerationError(
+            f"past_key_values is a {type(cache).__name__}: give the Cache of an earlier result, or model.make_cache()"
+        )
+    return int(cache.seen)
+
+
+def negative_prompt(ids: Any, mask: Any, model: Any, *, rows: int) -> tuple[Tensor | None, Tensor | None]:
+    """The ids (B, P') and mask of what guidance leads away from, on the model's device.
+
+    Args:
+        rows: B, of the prompts.
+
+    Raises:
+        GenerationError: there are more or fewer rows, or ids that the model does not read.
+    """
+    placed, hidden = (None if one is None else torch.as_tensor(one, device=model.device) for one in (ids, mask))
+    if placed is not None:
+        if placed.dim() != 2 or placed.shape[0] != rows:
+            raise GenerationError(
+                f"negative_prompt_ids has shape {tuple(placed.shape)}, and there are {rows} prompts: (rows, positions) "
+                "is needed, a row of each"
+            )
+        check_ids(placed, vocabulary_of(model))
+    if hidden is not None and (placed is None or hidden.shape != placed.shape):
+        found = "none" if placed is None else tuple(placed.shape)
+        raise GenerationError(
+            f"negative_prompt_attention_mask has shape {tuple(hidden.shape)}, and negative_prompt_ids {found}"
+        )
+    return placed, hidden

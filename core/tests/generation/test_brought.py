@@ -1,0 +1,42 @@
+"""What a call brings and cannot be used is refused before the model runs, which then goes on as if nothing had been."""
+
+import pytest
+import torch
+
+from modelry.errors import GenerationError
+from modelry.generation import generate
+
+pytestmark = pytest.mark.usefixtures("plain_strategy")
+
+PROMPT = torch.tensor([[3, 4, 5]])
+BAD = [
+    ({"logits_processor": [3]}, r"logits_processor holds 3, of type int: give functions"),
+    ({"logits_processor": 3}, r"logits_processor holds 3, of type int"),
+    ({"stopping_criteria": ["."]}, r"stopping_criteria holds '\.', of type str"),
+    ({"streamer": 3}, r"streamer is of type int: one with put\(ids\) and end\(\)"),
+    ({"generator": 3}, r"generator is of type int: a torch.Generator is needed, or seed="),
+    ({"past_key_values": 3}, r"past_key_values is a int: give the Cache"),
+    ({"negative_prompt_ids": [[29]]}, r"token id 29 \(row 0, position 0\) is not in the vocabulary"),
+    ({"negative_prompt_ids": [[3], [4]]}, r"negative_prompt_ids has shape \(2, 1\), and there are 1 prompts"),
+    ({"negative_prompt_ids": [3]}, r"negative_prompt_ids has shape \(1,\)"),
+    (
+        {"negative_prompt_ids": [[3]], "negative_prompt_attention_mask": [[1, 1]]},
+        r"attention_mask has shape \(1, 2\), and negative_prompt_ids \(1, 1\)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[message for _, message in BAD])
+def test_refused_before_work(toy, arguments, message):
+    options = {"strategy": "toy-strategy", "max_new_tokens": 4}
+    if "negative_prompt_ids" in arguments:
+        arguments = {"guidance_scale": 2.0, **arguments}
+    with pytest.raises(GenerationError, match=message):
+        generate(toy, PROMPT, **options, **arguments)
+    assert not toy.calls
+    assert generate(toy, PROMPT, **options).tolist() == [toy.greedy([3, 4, 5], 4)]
+
+
+def test_a_function_that_allows_what_is_no_token(toy):
+    with pytest.raises(GenerationError, match=r"allows ids for prompt 0 that are not among the 29 .*: \[3, 99\]"):
+        generate(toy, PROMPT, strategy="toy-strategy", prefix_allowed_tokens_fn=lambda prompt, ids: [3, 99])
