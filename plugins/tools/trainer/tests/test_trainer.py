@@ -101,6 +101,33 @@ def test_ways_to_train(values: dict[str, Any], make_toy: Any, texts: list[Any], 
     assert trainer.model.dtype == torch.float32
 
 
+@pytest.mark.parametrize("compiles", [False, True])
+def test_a_loss_of_ones_own_and_a_model_that_is_compiled(
+    compiles: bool, make_toy: Any, texts: list[Any], train: Make, losses: Any, tmp_path: Path
+) -> None:
+    """Whether the model divides by the number that it is handed is seen, and costs the compiled model no break."""
+
+    class Handing(Trainer):
+        def compute_loss(
+            self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+        ) -> Any:
+            return model(**inputs, num_items_in_batch=num_items_in_batch).loss
+
+    values: dict[str, Any] = {"max_steps": 2, "per_device_train_batch_size": 2, "gradient_accumulation_steps": 2}
+    plain = losses(train(make_toy(), texts, **values))
+    model = make_toy()
+    given: Any = torch.compile(model, backend="eager", fullgraph=True) if compiles else model
+    made = TrainingArguments(tmp_path, report_html=False, logging_steps=1, save_steps=2, **values)
+    trainer = Handing(given, made, train_dataset=texts)
+    trainer.train()
+    assert losses(trainer) == pytest.approx(plain)
+    assert trainer.model is model
+    assert type(model).from_pretrained(tmp_path / "checkpoint-2").lm_head.weight.equal(model.lm_head.weight)
+    if compiles:
+        with pytest.raises(torch._dynamo.exc.Unsupported):  # what cannot be traced: it is compiled
+            model(input_ids=object())
+
+
 def test_every_event(slope: nn.Module, points: list[Any], train: Make) -> None:
     heard: list[str] = []
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_map
 
 from modelry.heads.losses import IGNORED
 
@@ -46,28 +46,34 @@ def counted(batch: Mapping[str, Any], *, shifted: bool, name: str = "labels") ->
 class ItemCount(Tensor):
     """A number that remembers whether anybody computed with it: a loss that did is divided by it."""
 
-    read = False
+    plain: Tensor
+    read: bool
 
     @classmethod
     def of(cls, count: Any) -> Any:
         """The same number; None is none."""
-        return None if count is None else torch.as_tensor(count).as_subclass(cls)
+        if count is None:
+            return None
+        plain = torch.as_tensor(count)
+        made = plain.as_subclass(cls)
+        made.plain, made.read = plain, False
+        return made
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        for one in tree_leaves((args, kwargs)):
-            if isinstance(one, cls):
-                one.read = True
-        with torch._C.DisableTorchFunctionSubclass():
-            return func(*tree_map(plain_count, args), **tree_map(plain_count, kwargs or {}))
+        return func(*tree_map(_read, args), **tree_map(_read, kwargs or {}))
+
+
+def _read(one: Any) -> Any:
+    if not isinstance(one, ItemCount):
+        return one
+    one.read = True
+    return one.plain
 
 
 def plain_count(count: Any) -> Any:
     """It as a plain tensor, without having computed with it; anything else as it is."""
-    if not isinstance(count, ItemCount):
-        return count
-    with torch._C.DisableTorchFunctionSubclass():
-        return count.as_subclass(Tensor)
+    return count.plain if isinstance(count, ItemCount) else count
 
 
 def rows_of(batch: Mapping[str, Any]) -> int:

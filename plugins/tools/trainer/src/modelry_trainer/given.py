@@ -41,6 +41,15 @@ UNHEARD: Mapping[str, str] = {
 _LOSS = ("loss", "eval_loss")
 
 
+def opened(model: Any) -> Any:
+    """The model inside of what torch.compile(model) returned: it runs compiled as that did, and has its own names."""
+    inner = getattr(model, "_orig_mod", None)
+    if not isinstance(inner, nn.Module):
+        return model
+    inner._compiled_call_impl = model.dynamo_ctx(inner._call_impl)  # as inner.compile(...) would have set it
+    return inner
+
+
 def refuse_unheard(kind: type) -> None:
     """Refuse a subclass that overrides what is never called: it would change nothing, and nobody would know.
 

@@ -15,6 +15,7 @@ from modelry.atomic import write_text
 from modelry_trainer import precision, summaries
 from modelry_trainer.accumulation import takes_item_count, unwrapped
 from modelry_trainer.checkpoints.folders import checkpoints
+from modelry_trainer.given import opened
 from modelry_trainer.loaders import save_preprocessor
 from modelry_trainer.losses import smoothed_cross_entropy
 from modelry_trainer.optimizers import decayed_names
@@ -191,7 +192,7 @@ class Surroundings:
         """A new model; a model_init that takes an argument gets the trial of the search, or None."""
         make: Any = _trainer(self).model_init
         given = trial if trial is not None else self.trial
-        made: nn.Module = make(given) if inspect.signature(make).parameters else make()
+        made: nn.Module = opened(make(given) if inspect.signature(make).parameters else make())
         return made
 
     # Figures

@@ -28,7 +28,7 @@ from modelry_trainer.distributed.world import world_of
 from modelry_trainer.ending import finished
 from modelry_trainer.errors import ArgumentsError, TrainingError
 from modelry_trainer.evaluation import at_rest
-from modelry_trainer.given import refuse_unfitting, refuse_unheard, refuse_unmeasured
+from modelry_trainer.given import opened, refuse_unfitting, refuse_unheard, refuse_unmeasured
 from modelry_trainer.loaders import chosen_rows, default_collator, evaluation_loader, training_loader
 from modelry_trainer.loop import Loop, new_state, plan
 from modelry_trainer.neftune import noisy_embeddings
@@ -66,8 +66,7 @@ class Trainer(Surroundings):
 
     loss_is_scaled_for_ga: bool | None = None
     """Of a subclass with a compute_loss of its own: whether what it returns is already divided by num_items_in_batch.
-    None: it is if that number was computed with, there or by the inherited compute_loss; under torch_compile only there
-    is known."""
+    None: it is if that number was computed with, by the model or by others."""
 
     def __init__(
         self,
@@ -101,7 +100,7 @@ class Trainer(Surroundings):
             raise ArgumentsError("optimizers has one that was made before the model is divided: use optim, or a class")
         precision.seed_everything(self.args)
         self.model_init = model_init
-        made: Any = model if model_init is None else self.call_model_init()
+        made: Any = opened(model) if model_init is None else self.call_model_init()
         self.model = self.model_wrapped = spread(made, self.args, self.world)
         self.processing_class = processing_class
         self.data_collator = default_collator(processing_class) if data_collator is None else data_collator
@@ -186,7 +185,7 @@ class Trainer(Surroundings):
         inputs = self._prepare_inputs(inputs)
         self._divided = False
         count = num_items_in_batch
-        if self._makes("compute_loss") and not self.args.torch_compile:
+        if self._makes("compute_loss"):
             count = ItemCount.of(count)
         with precision.autocast(self.args, self.device):
             loss: Tensor = self.compute_loss(model, inputs, num_items_in_batch=count)
