@@ -21,11 +21,15 @@ from modelry.errors import BrokenPlugin, QuantizationError
 from modelry_registry import get_registry, resolve
 
 if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
     from torch import Tensor, dtype, nn
 
     from modelry.checkpoint.shards import Checkpoint
 
 __all__ = ["Quantizer", "build_quantizer", "quantizer_name", "settled"]
+
+_ONCE_ENOUGH = ("load_in_8bit", "load_in_4bit")
+"""What says bitsandbytes by itself: configurations were written so before there were other schemes."""
 
 
 class Quantizer(ABC):
@@ -101,7 +105,10 @@ def quantizer_name(quantization: object, *, where: object) -> str:
         return quantization.method
     if isinstance(quantization, str):
         return quantization
-    method = quantization.get("quant_method") if isinstance(quantization, Mapping) else None
+    found = quantization if isinstance(quantization, Mapping) else {}
+    method = found.get("quant_method")
+    if method is None and any(found.get(one) is True for one in _ONCE_ENOUGH):
+        return "bitsandbytes"
     if not isinstance(method, str) or not method:
         raise QuantizationError(f"{where}: the quantization names no quant_method; give a name, or a dict with one")
     return method
@@ -129,11 +136,16 @@ def build_quantizer(quantization: object, *, where: object, plugin: str | None =
     try:
         return quantizer_class(parameters_class(**values))
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, one['loc'])) or 'it'} is {one['input']!r}: {one['msg'].removeprefix('Value error, ')}"
-            for one in error.errors()
-        )
+        wrong = "; ".join(_refusal(one) for one in error.errors(include_url=False))
         raise QuantizationError(f"{where}: quantization {name}: {wrong}") from error
+
+
+def _refusal(one: "ErrorDetails") -> str:
+    """What one parameter, or all of them together, is refused for."""
+    parameter, reason = ".".join(map(str, one["loc"])), one["msg"].removeprefix("Value error, ")
+    if one["type"] == "missing":
+        return f"{parameter} is missing, and has no default"
+    return f"{parameter} is {one['input']!r}: {reason}" if parameter else reason
 
 
 def settled(given: object, stored: object, *, where: object) -> tuple[Quantizer, bool]:

@@ -156,6 +156,12 @@ def test_neither_or_both(folder: Path) -> None:
         AutoModelForCausalLM.from_pretrained(folder, quantization="bitsandbytes")
 
 
+def test_a_configuration_from_before_there_were_other_schemes(folder: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(folder, quantization={"load_in_8bit": True})
+    assert model.config.quantization_config is not None
+    assert model.config.quantization_config["quant_method"] == "bitsandbytes"
+
+
 def test_values_beyond_float16(folder: Path) -> None:
     tensors = load_file(folder / "model.safetensors")
     tensors["model.layers.1.mlp.up_proj.weight"][3, 4] = 1e6

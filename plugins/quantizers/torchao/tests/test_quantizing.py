@@ -118,6 +118,11 @@ def test_what_torchao_has_not_for_this_device(folder: Path) -> None:
         AutoModelForCausalLM.from_pretrained(folder, quantization=int4)
 
 
+def test_a_name_alone_says_too_little(folder: Path) -> None:
+    with pytest.raises(QuantizationError, match="quantization torchao: quant_type is missing, and has no default"):
+        AutoModelForCausalLM.from_pretrained(folder, quantization="torchao")
+
+
 def test_groups_that_do_not_divide(folder: Path) -> None:
     int4 = {**INT8, "quant_type": "int4_weight_only", "quant_type_kwargs": {"group_size": 128}}
     with pytest.raises(QuantizationError, match=r"q_proj: .*leaves a weight of 64 outputs and 64 inputs as it is"):
