@@ -8,6 +8,7 @@ if TYPE_CHECKING:  # for readers of types, who do not run __getattr__
     from modelry_trainer.arguments import TrainingArguments as TrainingArguments
     from modelry_trainer.callbacks.early_stopping import EarlyStoppingCallback as EarlyStoppingCallback
     from modelry_trainer.callbacks.events import TrainerCallback as TrainerCallback
+    from modelry_trainer.callbacks.flow import DefaultFlowCallback as DefaultFlowCallback
     from modelry_trainer.callbacks.printing import PrinterCallback as PrinterCallback
     from modelry_trainer.callbacks.progress import ProgressCallback as ProgressCallback
     from modelry_trainer.collators.completion import DataCollatorForCompletionOnly as DataCollatorForCompletionOnly
@@ -27,6 +28,24 @@ if TYPE_CHECKING:  # for readers of types, who do not run __getattr__
     )
     from modelry_trainer.packing import PackedRows as PackedRows
     from modelry_trainer.results import EvalPrediction as EvalPrediction
+    from modelry_trainer.schedule_functions import get_constant_schedule as get_constant_schedule
+    from modelry_trainer.schedule_functions import (
+        get_constant_schedule_with_warmup as get_constant_schedule_with_warmup,
+    )
+    from modelry_trainer.schedule_functions import get_cosine_schedule_with_warmup as get_cosine_schedule_with_warmup
+    from modelry_trainer.schedule_functions import (
+        get_cosine_with_hard_restarts_schedule_with_warmup as get_cosine_with_hard_restarts_schedule_with_warmup,
+    )
+    from modelry_trainer.schedule_functions import (
+        get_cosine_with_min_lr_schedule_with_warmup as get_cosine_with_min_lr_schedule_with_warmup,
+    )
+    from modelry_trainer.schedule_functions import get_inverse_sqrt_schedule as get_inverse_sqrt_schedule
+    from modelry_trainer.schedule_functions import get_linear_schedule_with_warmup as get_linear_schedule_with_warmup
+    from modelry_trainer.schedule_functions import (
+        get_polynomial_decay_schedule_with_warmup as get_polynomial_decay_schedule_with_warmup,
+    )
+    from modelry_trainer.schedule_functions import get_reduce_on_plateau_schedule as get_reduce_on_plateau_schedule
+    from modelry_trainer.schedule_functions import get_wsd_schedule as get_wsd_schedule
     from modelry_trainer.script_functions import get_last_checkpoint as get_last_checkpoint
     from modelry_trainer.script_functions import get_scheduler as get_scheduler
     from modelry_trainer.script_functions import set_seed as set_seed
@@ -40,6 +59,7 @@ _ROOMS = {
     "arguments": "TrainingArguments",
     "callbacks.early_stopping": "EarlyStoppingCallback",
     "callbacks.events": "TrainerCallback",
+    "callbacks.flow": "DefaultFlowCallback",
     "callbacks.printing": "PrinterCallback",
     "callbacks.progress": "ProgressCallback",
     "collators.completion": "DataCollatorForCompletionOnly",
@@ -54,6 +74,12 @@ _ROOMS = {
     "collators.token_classification": "DataCollatorForTokenClassification",
     "packing": "PackedRows",
     "results": "EvalPrediction",
+    "schedule_functions": (
+        "get_constant_schedule get_constant_schedule_with_warmup get_cosine_schedule_with_warmup "
+        "get_cosine_with_hard_restarts_schedule_with_warmup get_cosine_with_min_lr_schedule_with_warmup "
+        "get_inverse_sqrt_schedule get_linear_schedule_with_warmup get_polynomial_decay_schedule_with_warmup "
+        "get_reduce_on_plateau_schedule get_wsd_schedule"
+    ),
     "script_functions": "get_last_checkpoint get_scheduler set_seed",
     "seq2seq": "Seq2SeqTrainer Seq2SeqTrainingArguments",
     "state": "TrainerControl TrainerState",

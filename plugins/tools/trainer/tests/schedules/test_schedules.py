@@ -1,13 +1,17 @@
 """Every schedule against transformers' own, at every step and beyond the last; and what is refused."""
 
+import inspect
 import warnings
 
 import pytest
 import torch
+import transformers
 from transformers import get_scheduler
 
+import modelry
 from modelry.errors import ParameterError
 from modelry_registry import UnknownName, get_registry
+from modelry_trainer import schedule_functions
 from modelry_trainer.schedules import follows_metric, make_schedule
 
 STEPS, RATE = 40, 3e-3
@@ -113,3 +117,26 @@ def test_refusals(name: str, parameters: dict, words: str) -> None:
 def test_an_unknown_name() -> None:
     with pytest.raises(UnknownName, match=r"learning rate schedule 'cosin'.*Did you mean cosine"):
         make_schedule("cosin", optimizer(), warmup_steps=0, total_steps=STEPS)
+
+
+FUNCTIONS = sorted(name for name in vars(schedule_functions) if name.startswith("get_"))
+SHORT = {"num_warmup_steps": 2, "num_training_steps": STEPS, "num_decay_steps": 3, "min_lr": 1e-4}
+
+
+@pytest.mark.parametrize("last", [-1, 4])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_of_scripts(name: str, last: int) -> None:
+    """With the published arguments; also those that go on after a step."""
+    found = []
+    ours, theirs = getattr(modelry, name), getattr(transformers, name)
+    known = inspect.signature(ours).parameters
+    published = inspect.signature(theirs).parameters
+    assert [(one.name, one.default) for one in known.values()] == [
+        (one.name, one.default) for one in published.values()
+    ]
+    for function in (ours, theirs):
+        moved = optimizer()
+        moved.param_groups[0]["initial_lr"] = RATE
+        given = {key: value for key, value in {**SHORT, "last_epoch": last}.items() if key in known}
+        found.append(rates(function(moved, **given), moved, *([0.5] if "plateau" in name else [])))
+    assert found[0] == pytest.approx(found[1], rel=1e-12, abs=1e-18)
