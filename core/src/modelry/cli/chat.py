@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from modelry.cli.failures import fails_in_one_line
+from modelry.cli.field_options import FieldsCommand
 from modelry.cli.options import (
     generation_options,
     placement_options,
@@ -16,7 +17,7 @@ from modelry.cli.options import (
 )
 
 
-@click.command()
+@click.command(cls=FieldsCommand)
 @click.argument("reference", metavar="REF")
 @click.option("--system", metavar="TEXT", help="System prompt: who the model is to be.")
 @click.option("--image", "images", multiple=True, metavar="FILE", help="A picture for the first message. Repeatable.")

@@ -55,7 +55,7 @@ def generation_options(command: F) -> F:
             "settings",
             multiple=True,
             metavar="KEY=VALUE",
-            help="Any other parameter of the task: --set top_k=20. VALUE is read as JSON, else as text. Repeatable.",
+            help="Any other parameter of the task: --set top_k=20, or --top-k 20. VALUE is JSON or text. Repeatable.",
         ),
         click.option("--strategy", help="Decoding strategy; `modelry plugins list` shows what is installed."),
         click.option("--seed", type=int, help="Makes sampling repeatable."),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelry.cli.failures import fails_in_one_line
+from modelry.cli.field_options import FieldsCommand
 from modelry.cli.options import (
     generation_options,
     placement_options,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from modelry.pipelines import Pipeline
 
 
-@click.command()
+@click.command(cls=FieldsCommand)
 @click.argument("task")
 @click.argument("inputs", nargs=-1, metavar="[INPUT]...")
 @click.option("--model", "-m", required=True, help="A folder, a checkpoint file (.gguf), or organisation/repository.")
@@ -60,7 +61,7 @@ def run(
     \b
     modelry run text-generation -m model.gguf "Once upon a time" --max-new-tokens 40
     modelry run text-generation -m some/model "My phone:" --set regex="[0-9]{3}-[0-9]{4}"
-    modelry run text-generation -m some/model "My phone:" --strategy beam-search --set num_beams=4
+    modelry run text-generation -m some/model "My phone:" --strategy beam-search --num-beams 4
     modelry run text-generation -m some/model "Once" --quantization int4 --quantization-set group-size=64
     modelry run image-segmentation -m some/model photo.jpg --show segments.png
     modelry run image-text-to-text -m some/model photo.jpg "What is this?"
