@@ -25,6 +25,8 @@ options |= {"attention_mask": (ids != 0).long(), "pad_token_id": 0}
 alone = model.generate(ids, **options)
 fully_shard(model.base_model.layers[0], mesh=(mesh := init_device_mesh("cpu", (2,))))
 fully_shard(model, mesh=mesh)
+assert torch.equal(model.generate(ids, **options), alone)
+model(ids, labels=ids).loss.backward()  # what was gathered for a text is fit for training
 record = model.generate(ids, **options, return_dict_in_generate=True)
 assert torch.equal(record.sequences, alone) and record.past_key_values.seen == alone.shape[1] - 1
 assert torch.equal(model.generate(ids, **options, synced_gpus=True), alone)

@@ -22,7 +22,7 @@ from modelry.generation.fitting import refuse_what_cannot_fit
 from modelry.generation.generated_output import GenerateOutput
 from modelry.generation.idle import warn_of_idle
 from modelry.generation.input_side import DecoderInput, InputSide
-from modelry.generation.keeping_step import kept_in_step
+from modelry.generation.keeping_step import kept_in_step, shares_parameters
 from modelry.generation.keywords import refuse_unknown, sort_keywords
 from modelry.generation.length import greatest_length, refuse_unreachable
 from modelry.generation.parameters import DecoderParameters
@@ -207,7 +207,7 @@ def _continued(
     """Let the strategy drive the session; what fails in the middle leaves no trace in a cache brought by the caller."""
     decode: Any = resolve(spec.decode)
     in_step = kept_in_step(session.model, synced)
-    with _no_gradients(session.settings), in_step, nothing_half_kept(session, brought):
+    with _no_gradients(session), in_step, nothing_half_kept(session, brought):
         decode(session, parameters)
     if session.settings.streamer is not None:
         session.settings.streamer.end()
@@ -283,9 +283,11 @@ def _wanted(config: GenerationConfig) -> frozenset[str]:
     return frozenset(name for name in names if getattr(config, f"output_{name}"))
 
 
-def _no_gradients(settings: Settings) -> contextlib.AbstractContextManager[Any]:
-    """Inference mode; but what leaves in a record must be ordinary tensors, which training can use."""
-    return torch.no_grad() if settings.as_record else torch.inference_mode()
+def _no_gradients(session: Session) -> contextlib.AbstractContextManager[Any]:
+    """Inference mode; but what leaves in a record must be ordinary tensors, which training can use, and so must the
+    parameters that FSDP gathers."""
+    lasting = session.settings.as_record or shares_parameters(session.model)
+    return torch.no_grad() if lasting else torch.inference_mode()
 
 
 def _pad_token(config: GenerationConfig) -> int:

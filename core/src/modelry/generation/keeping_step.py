@@ -15,7 +15,7 @@ from torch import Tensor
 
 def shares_parameters(model: Any) -> bool:
     """Whether the parameters of a model are spread over processes by FSDP."""
-    if not (dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
+    if not (dist.is_available() and dist.is_initialized()):
         return False
     from torch.distributed.fsdp import FSDPModule  # half a second, for those who have processes
 
@@ -29,7 +29,8 @@ def kept_in_step(model: Any, asked: bool | None) -> Iterator[None]:
     Args:
         asked: by the caller, for parameters that others have spread; None: where FSDP has.
     """
-    if not (shares_parameters(model) if asked is None else asked and dist.is_initialized()):
+    needed = shares_parameters(model) if asked is None else asked and dist.is_initialized()
+    if not needed or dist.get_world_size() == 1:
         yield
         return
     last: dict[str, Any] = {}

@@ -112,8 +112,6 @@ def _of_processes(args: "TrainingArguments") -> Iterable[str]:
     for name in ("fp16", "fp16_full_eval", "bf16_full_eval", "auto_find_batch_size", "save_on_each_node"):
         if getattr(args, name):
             yield f"{name} and {divided} are both set: " + _NOT_DIVIDED[name]
-    if getattr(args, "predict_with_generate", False) and sharding:
-        yield "predict_with_generate and fsdp are both set: processes write texts of different lengths; choose one"
     if sharding and sharding.activation_checkpointing and args.checkpoints_activations:
         yield "fsdp_config has activation_checkpointing, and activation_checkpointing is set too: write one of them"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from modelry_trainer import Seq2SeqTrainingArguments, TrainingArguments
+from modelry_trainer import TrainingArguments
 from modelry_trainer.distributed.options import Sharding, sharding_of
 from modelry_trainer.errors import ArgumentsError
 
@@ -69,8 +69,3 @@ def test_a_file(tmp_path: Path) -> None:
 def test_refusals(values: dict[str, Any], words: str) -> None:
     with pytest.raises(ArgumentsError, match=words):
         TrainingArguments(**values)
-
-
-def test_texts_of_different_lengths() -> None:
-    with pytest.raises(ArgumentsError, match="predict_with_generate and fsdp"):
-        Seq2SeqTrainingArguments(fsdp=True, predict_with_generate=True)

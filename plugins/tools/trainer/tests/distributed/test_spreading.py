@@ -10,12 +10,14 @@ import torch.distributed as dist
 from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
 
+from modelry import AutoConfig, AutoModelForSeq2SeqLM
 from modelry_trainer.arguments import TrainingArguments
 from modelry_trainer.distributed.options import Sharding
 from modelry_trainer.distributed.sizes import Sizes
 from modelry_trainer.distributed.spreading import one_by_one, spread, units
 from modelry_trainer.distributed.world import Processes
 from modelry_trainer.errors import ArgumentsError
+from modelry_trainer.seq2seq import Seq2SeqTrainingArguments
 
 
 class Block(nn.Module):
@@ -85,6 +87,19 @@ def test_statistics_of_batches_stay_whole_in_bf16(world: Processes, tmp_path: Pa
     norm: Any = model[1]
     assert norm.running_mean.dtype == norm.weight.grad.dtype == torch.float32
     assert norm.running_mean.any()
+
+
+def test_a_model_with_an_encoder_writes_while_it_is_divided(world: Processes, tmp_path: Path) -> None:
+    pytest.importorskip("modelry_t5")
+    torch.manual_seed(0)
+    sizes = {"d_model": 16, "d_kv": 8, "d_ff": 24, "num_layers": 1, "num_heads": 2, "vocab_size": 32}
+    config = AutoConfig.for_model("t5", **sizes, decoder_start_token_id=0, pad_token_id=0, eos_token_id=1)
+    model: Any = AutoModelForSeq2SeqLM.from_config(config).eval()
+    ids = torch.randint(3, 32, (2, 5))
+    expected = model.generate(ids, max_new_tokens=4)
+    args = Seq2SeqTrainingArguments(str(tmp_path), fsdp=True, predict_with_generate=True, use_cpu=True)
+    spread(model, args, world)
+    assert torch.equal(model.generate(ids, max_new_tokens=4), expected)
 
 
 def test_parameters_of_one_kind_move_together(model: Any) -> None:

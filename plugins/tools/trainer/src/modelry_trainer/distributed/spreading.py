@@ -156,7 +156,14 @@ def _made_equal(model: nn.Module, world: Processes) -> None:
 
 
 def _shard(model: nn.Module, args: "TrainingArguments", sharding: Sharding, world: Processes) -> None:
-    from torch.distributed.fsdp import CPUOffloadPolicy, FSDPModule, MixedPrecisionPolicy, OffloadPolicy, fully_shard
+    from torch.distributed.fsdp import (
+        CPUOffloadPolicy,
+        FSDPModule,
+        MixedPrecisionPolicy,
+        OffloadPolicy,
+        fully_shard,
+        register_fsdp_forward_method,
+    )
 
     halves = MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
     whole_mesh = world.sizes.replicate > 1
@@ -183,6 +190,8 @@ def _shard(model: nn.Module, args: "TrainingArguments", sharding: Sharding, worl
         fully_shard(unit, **options)
     options["reshard_after_forward"] = False  # what is outside of layers is the first that the backward pass needs
     fully_shard(model, **options)
+    if hasattr(model, "generate"):  # which runs an encoder by itself: what is outside of layers has to be there
+        register_fsdp_forward_method(model, "generate")
     for module in model.modules():
         if isinstance(module, FSDPModule):
             module.set_gradient_divide_factor(1.0)
