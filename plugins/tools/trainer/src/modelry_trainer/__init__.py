@@ -49,6 +49,7 @@ if TYPE_CHECKING:  # for readers of types, who do not run __getattr__
     from modelry_trainer.script_functions import get_last_checkpoint as get_last_checkpoint
     from modelry_trainer.script_functions import get_scheduler as get_scheduler
     from modelry_trainer.script_functions import set_seed as set_seed
+    from modelry_trainer.script_parsing import HfArgumentParser as HfArgumentParser
     from modelry_trainer.seq2seq import Seq2SeqTrainer as Seq2SeqTrainer
     from modelry_trainer.seq2seq import Seq2SeqTrainingArguments as Seq2SeqTrainingArguments
     from modelry_trainer.state import TrainerControl as TrainerControl
@@ -81,6 +82,7 @@ _ROOMS = {
         "get_reduce_on_plateau_schedule get_wsd_schedule"
     ),
     "script_functions": "get_last_checkpoint get_scheduler set_seed",
+    "script_parsing": "HfArgumentParser",
     "seq2seq": "Seq2SeqTrainer Seq2SeqTrainingArguments",
     "state": "TrainerControl TrainerState",
     "trainer": "Trainer",

@@ -16,6 +16,7 @@ _NAMES = {
     "DefaultFlowCallback": "modelry_trainer.callbacks.flow",
     "EarlyStoppingCallback": "modelry_trainer.callbacks.early_stopping",
     "EvalPrediction": "modelry_trainer.results",
+    "HfArgumentParser": "modelry_trainer.script_parsing",
     "PackedRows": "modelry_trainer.packing",
     "PrinterCallback": "modelry_trainer.callbacks.printing",
     "ProgressCallback": "modelry_trainer.callbacks.progress",

@@ -3,11 +3,19 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum
 from typing import Any, Self
 
 from pydantic import BaseModel
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
+
+
+class ParallelMode(Enum):
+    """Whether several processes train together."""
+
+    NOT_PARALLEL = "not_parallel"
+    DISTRIBUTED = "distributed"
 
 
 class ScriptArguments(BaseModel):
@@ -28,6 +36,11 @@ class ScriptArguments(BaseModel):
     def n_gpu(self) -> int:
         """GPUs of this process: one, or none."""
         return int(self.device.type == "cuda")
+
+    @property
+    def parallel_mode(self) -> ParallelMode:
+        """Whether this process is one of several."""
+        return ParallelMode.DISTRIBUTED if self._of("world_size") > 1 else ParallelMode.NOT_PARALLEL
 
     @property
     def should_log(self) -> bool:
