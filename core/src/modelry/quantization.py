@@ -21,7 +21,6 @@ from modelry.errors import BrokenPlugin, QuantizationError
 from modelry_registry import get_registry, resolve
 
 if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
     from torch import Tensor, dtype, nn
 
     from modelry.checkpoint.shards import Checkpoint
@@ -136,11 +135,11 @@ def build_quantizer(quantization: object, *, where: object, plugin: str | None =
     try:
         return quantizer_class(parameters_class(**values))
     except ValidationError as error:
-        wrong = "; ".join(_refusal(one) for one in error.errors(include_url=False))
+        wrong = "; ".join(_refusal(dict(one)) for one in error.errors(include_url=False))
         raise QuantizationError(f"{where}: quantization {name}: {wrong}") from error
 
 
-def _refusal(one: "ErrorDetails") -> str:
+def _refusal(one: Mapping[str, Any]) -> str:
     """What one parameter, or all of them together, is refused for."""
     parameter, reason = ".".join(map(str, one["loc"])), one["msg"].removeprefix("Value error, ")
     if one["type"] == "missing":
