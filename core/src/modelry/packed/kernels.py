@@ -1,28 +1,10 @@
-"""PyTorch's products of packed weights on the CPU, under names of ours where a step is compiled.
-
-The compiler of PyTorch 2.13 wants to lower the products itself and fails on inputs that it has fused; operations that
-it does not know it leaves as they are.
+"""PyTorch's products of packed weights on the CPU, which its compiler calls as they are.
 
 M rows of the input   I input width   O output width   G inputs in a group
 """
 
 import torch
 from torch import Tensor
-
-from modelry.nn.opaque import opaque
-
-_int4 = opaque(
-    "int4_product",
-    "Tensor x, Tensor kept, int group_size, Tensor scale_and_zero",
-    lambda x, *rest: torch._weight_int4pack_mm_for_cpu(x.contiguous(), *rest),
-    lambda x, kept, group_size, scales: x.new_empty(x.shape[0], scales.shape[1]),
-)
-_int8 = opaque(
-    "int8_product",
-    "Tensor x, Tensor weight, Tensor scale",
-    lambda x, weight, scale: torch.ops.aten._weight_int8pack_mm(x.contiguous(), weight, scale.contiguous()),
-    lambda x, weight, scale: x.new_empty(x.shape[0], weight.shape[0]),
-)
 
 
 def int4_product(x: Tensor, kept: Tensor, group_size: int, scale_and_zero: Tensor) -> Tensor:
@@ -36,8 +18,7 @@ def int4_product(x: Tensor, kept: Tensor, group_size: int, scale_and_zero: Tenso
     Returns:
         (M, O).
     """
-    kernel = _int4 if torch.compiler.is_compiling() else torch._weight_int4pack_mm_for_cpu
-    return kernel(x, kept, group_size, scale_and_zero)
+    return torch._weight_int4pack_mm_for_cpu(x, kept, group_size, _made(scale_and_zero))
 
 
 def int8_product(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
@@ -51,5 +32,14 @@ def int8_product(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
     Returns:
         (M, O).
     """
-    kernel = _int8 if torch.compiler.is_compiling() else torch.ops.aten._weight_int8pack_mm
-    return kernel(x, weight, scale)
+    y: Tensor = torch.ops.aten._weight_int8pack_mm(x, weight, _made(scale))
+    return y
+
+
+def _made(scale: Tensor) -> Tensor:
+    """The scales; in a compiled program as they stand in memory. The compiler of PyTorch 2.13 fails on those that it
+    means to cast on the way (it asserts that there are none), and as_strided is what it always makes."""
+    if not torch.compiler.is_compiling():
+        return scale
+    scale = scale.contiguous()
+    return scale.as_strided(scale.shape, scale.stride())
