@@ -58,6 +58,24 @@ def test_one_program_for_all_steps(model):
     assert graphs() == before + 2
 
 
+def test_attention_costs_what_is_there_to_see(model):
+    """One program for one row of 155 positions, which reads the blocks in use and not the whole cache."""
+    widths = set()
+
+    def traced(graph, inputs):
+        def call(*args):
+            widths.update(arg.shape[2] for arg in args if isinstance(arg, torch.Tensor) and arg.ndim == 4)
+            return graph(*args)
+
+        return call
+
+    before, rows = graphs(), slice(1, 2)
+    expected = run(model, rows, max_new_tokens=150)
+    assert torch.equal(run(model, rows, max_new_tokens=150, compile=True, compile_config={"backend": traced}), expected)
+    assert graphs() == before + 1
+    assert widths == {64, 128, 191}  # of 192: the last slot is for the last token, which nothing reads
+
+
 def test_another_model_is_another_program(model):
     run(model, **TRACED)
     steps = CompiledSteps.of(model)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from modelry.cache import Cache, StaticLayerCache
+from modelry.cache.buffers import whole_blocks
 from modelry.cache.stepping import stepping_cache
 from modelry.configuration import ModelConfig
 from modelry.errors import GenerationError
@@ -235,12 +236,13 @@ class CompiledStep:
         self._model, self._cache, self._options = model, cache, options
         self._steps = CompiledSteps.of(model)
         self._everything: Tensor | None = None
+        self._lent: tuple[Tensor | None, int] = None, 0
         self._buffers: tuple[list[Tensor], list[Tensor]] = ([], [])
 
     @property
     def fits(self) -> bool:
-        """Whether the cache has begun, and has room for one more position."""
-        return 0 < self._cache.seen < self._capacity
+        """Whether the cache has begun, and has room for one more position (the last slot is not used: `_reach`)."""
+        return 0 < self._cache.seen < self._capacity - 1
 
     @property
     def _capacity(self) -> int:
@@ -262,13 +264,14 @@ class CompiledStep:
         """
         cache, capacity = self._cache, self._capacity
         function = self._steps.function(self._model, capacity, self._options)
-        keys, values = self._bound()
+        reach = self._reach()
+        keys, values = self._bound(reach)
         slot = torch.full((1,), cache.seen, device=ids.device)
         if ids.device.type == "cuda":
             torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]  # torch's is not annotated
         try:
             logits, hidden, attentions = function(
-                ids.clone(), positions.clone(), self._real(mask, ids), slot, keys, values, dict(flags)
+                _laid(ids), _laid(positions), self._real(mask, ids, reach), slot, keys, values, dict(flags)
             )
         except torch._dynamo.exc.TorchDynamoException as error:
             raise GenerationError(
@@ -280,24 +283,51 @@ class CompiledStep:
             logits, hidden, attentions = logits.clone(), _cloned(hidden), _cloned(attentions)
         return CausalLMOutputWithPast(None, logits, cache, hidden, attentions)
 
-    def _bound(self) -> tuple[list[Tensor], list[Tensor]]:
-        """The cache's buffers; told once that they stay where they are, so that a recorded step need not copy them."""
-        keys, values = [layer.keys for layer in self._cache], [layer.values for layer in self._cache]
-        if any(one is not other for one, other in zip(keys, self._buffers[0], strict=False)) or not self._buffers[0]:
-            self._buffers = [one for one in keys if one is not None], [one for one in values if one is not None]
-            for buffer in (*self._buffers[0], *self._buffers[1]):
-                torch._dynamo.mark_static_address(buffer, guard=False)
+    def _reach(self) -> int:
+        """Slots that the step is given. On the CPU those in use, in whole blocks: attention then costs what there is to
+        see, and not what may come. Never all of them: a part and a whole are two programs to torch."""
+        if self._model.device.type != "cpu":
+            return self._capacity  # a recorded step reads the same addresses, and as many
+        return min(whole_blocks(self._cache.seen + 1), self._capacity - 1)
+
+    def _bound(self, reach: int) -> tuple[list[Tensor], list[Tensor]]:
+        """The cache's buffers up to there. torch is told once that their width will change, or that they stay where
+        they are, so that a recorded step need not copy them."""
+        first = self._cache.layers[0].keys
+        if self._lent[0] is not first or self._lent[1] != reach:
+            pairs = [(layer.keys, layer.values) for layer in self._cache]
+            narrow = reach < self._capacity
+            keys, values = (
+                [one[:, :, :reach] if narrow else one for one in buffers if one is not None]
+                for buffers in zip(*pairs, strict=True)
+            )
+            for buffer in (*keys, *values):
+                if narrow:
+                    torch._dynamo.maybe_mark_dynamic(buffer, 2)
+                else:
+                    torch._dynamo.mark_static_address(buffer, guard=False)
+            self._lent, self._buffers = (first, reach), (keys, values)
         return self._buffers
 
-    def _real(self, mask: Tensor | None, ids: Tensor) -> Tensor:
-        """(R, C) bool: which slots are not padding, the future ones included."""
+    def _real(self, mask: Tensor | None, ids: Tensor, reach: int) -> Tensor:
+        """(R, reach) bool: which slots are not padding, the future ones included."""
         if mask is None:
             shape = (ids.shape[0], self._capacity)
             if self._everything is None or self._everything.shape != shape:
                 self._everything = torch.ones(shape, dtype=torch.bool, device=ids.device)
-            return self._everything
-        real = mask[:, : self._capacity] != 0
-        return nn.functional.pad(real, (0, self._capacity - real.shape[1]), value=True)
+            real = self._everything
+        else:
+            real = mask[:, : self._capacity] != 0
+            real = nn.functional.pad(real, (0, self._capacity - real.shape[1]), value=True)
+        real = real[:, :reach]
+        if reach < self._capacity:
+            torch._dynamo.maybe_mark_dynamic(real, 1)
+        return real
+
+
+def _laid(column: Tensor) -> Tensor:
+    """A copy of (R, 1) with the strides of its shape: of one row any stride goes, and torch compiles for each anew."""
+    return column.new_empty(column.shape).copy_(column)
 
 
 def _cloned(tensors: Any) -> Any:
