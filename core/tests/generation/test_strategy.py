@@ -1,5 +1,7 @@
 """The ecosystem's fields choose the strategy, and one that is not installed is named with what asked for it."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -136,4 +138,4 @@ def test_a_strategy_that_cannot_stream_says_so(toy, strategy):
         strategy(lambda session, parameters: None, streams=False),
         pytest.raises(GenerationError, match="cannot stream"),
     ):
-        generate(toy, torch.tensor([[1]]), strategy="toy-strategy", streamer=object())
+        generate(toy, torch.tensor([[1]]), strategy="toy-strategy", streamer=SimpleNamespace(put=print, end=print))

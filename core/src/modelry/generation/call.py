@@ -157,7 +157,10 @@ def generate(
         )
         if loop is not None:
             return run_loop(
-                *(loop, model, prompt, config),
+                loop,
+                model,
+                prompt,
+                config,
                 cache=past_key_values,
                 limit=limit,
                 processors=processors,
