@@ -195,7 +195,7 @@ def test_things_of_another_kind(slope: nn.Module, points: list[Any], train: Make
     with pytest.raises(ArgumentsError, match=r"args is a dict: give Trainer a modelry.TrainingArguments"):
         Trainer(slope, {"output_dir": "out"})  # type: ignore[arg-type]
     with pytest.raises(ArgumentsError, match="model is a str: give Trainer the model itself"):
-        Trainer("some/model", TrainingArguments("out"))  # type: ignore[arg-type]
+        Trainer("some/model", TrainingArguments("out"))  # type: ignore[arg-type]  # a name, as some give
     with pytest.raises(ArgumentsError, match=r"each with a loss of its own: choose one, as .*'eval_easy_loss'"):
         train(slope, points, eval_strategy="steps", save_strategy="best", more={"eval_dataset": {"easy": points}})
     with pytest.raises(ArgumentsError, match="a callback is 'early', which listens to no event"):
