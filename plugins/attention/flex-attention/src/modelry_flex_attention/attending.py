@@ -21,7 +21,7 @@ from modelry_flex_attention.blocks import blocks_of
 
 NAME = "flex_attention"
 WITHOUT_BACKWARD = ("cpu", "mps")
-"""Devices on which torch's flex attention has no gradient (2.13)."""
+"""Devices on which torch's flex attention has no gradient, and is compiled for few masks (2.13)."""
 
 ChangeScore = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
 
@@ -31,7 +31,8 @@ def flex_attention(
 ) -> Tensor:
     """softmax(q k^T scale + mask) v; see `modelry.nn.attention.Attend`.
 
-    Where torch's function has no gradient and one is needed, the kernel's own functions compute the same.
+    Where torch's function has no gradient and one is needed, or cannot be compiled, the kernel's own functions compute
+    the same.
 
     Args:
         q: (B, H, T, E).
@@ -55,7 +56,8 @@ def flex_attention(
     device = q.device.type
     if device in WITHOUT_BACKWARD:
         held = [q, k, v] if mask.bias is None else [q, k, v, mask.bias]
-        if torch.is_grad_enabled() and any(one.requires_grad for one in held):
+        needs_gradients = torch.is_grad_enabled() and any(one.requires_grad for one in held)
+        if needs_gradients or torch.compiler.is_compiling():  # compilers there refuse masks made in the same program
             if softcap:
                 return eager_attention(q, k, v, mask, scale=scale, softcap=softcap)
             return sdpa_attention(q, k, v, mask, scale=scale)
