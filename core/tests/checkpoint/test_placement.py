@@ -23,13 +23,13 @@ def on_meta() -> tuple[NoteForCausalLM, dict[str, int]]:
 
 
 @pytest.mark.parametrize(
-    ("text", "count"), [("10GB", 10**10), ("1.5 GiB", 3 * 2**29), (7, 7), ("100B", 100), ("2kb", 2000)]
+    ("text", "count"), [("10GB", 10**10), ("1.5 GiB", 3 * 2**29), (7, 7), (7.9, 7), ("100B", 100), ("2kb", 2000)]
 )
 def test_sizes(text: str | int, count: int) -> None:
     assert size_in_bytes(text) == count
 
 
-@pytest.mark.parametrize("text", ["", "ten GB", "10", "-1GB", 0, "0GB", None])
+@pytest.mark.parametrize("text", ["", "ten GB", "10", "-1GB", 0, "0GB", None, True, float("inf")])
 def test_what_is_no_size(text: Any) -> None:
     with pytest.raises(PlacementError, match="is no size"):
         size_in_bytes(text)
@@ -84,6 +84,14 @@ def test_memory_names_a_device_that_computes() -> None:
     assert list(room_of({CPU: 1})) == [CPU, DISK], "there is always a disk"
     with pytest.raises(PlacementError, match="names no device that computes"):
         room_of({DISK: "3GB"})
+
+
+def test_a_device_that_may_take_nothing_is_left_out() -> None:
+    assert room_of({FASTER: 0, FAST: "1GB", CPU: "0GB", DISK: 0}) == {FAST: 10**9, DISK: 0}
+    with pytest.raises(PlacementError, match="names no device that computes"):
+        room_of({CPU: 0, DISK: "3GB"})
+    with pytest.raises(PlacementError, match=r"the memory of cuda:1: -5 is no size; write"):
+        room_of({CPU: "1GB", FAST: -5})
 
 
 @pytest.mark.parametrize("memory", [{}, ["1GB"], "1GB"])

@@ -4,6 +4,7 @@ Whole layers are placed, never parts of one, and what shares a weight lies toget
 tensor is read.
 """
 
+import math
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -68,26 +69,29 @@ def published_place(place: Place) -> int | str:
     return (place.index or 0) if isinstance(place, torch.device) and place.type == "cuda" else str(place)
 
 
-def size_in_bytes(value: str | int) -> int:
-    """Bytes of 10_000, "10GB" (10^9) or "10GiB" (2^30).
+def size_in_bytes(value: str | float, *, least: int = 1) -> int:
+    """Bytes of 10_000, "10GB" (10^9) or "10GiB" (2^30). Of a number that was computed, whole bytes count.
 
     Raises:
-        PlacementError: no such size.
+        PlacementError: no such size, or one below `least`.
     """
-    if isinstance(value, int) and value > 0:
-        return value
     match = _SIZE.fullmatch(value) if isinstance(value, str) else None
-    if match is None or float(match[1]) == 0:
+    found: float = -1
+    if match is not None:
+        base = 1024 if match[3] else 1000
+        found = float(match[1]) * base ** " KMGT".index(match[2].upper() or " ")
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        found = value
+    if not least <= found < math.inf:
         raise PlacementError(f"{value!r} is no size; write a number of bytes, or as in '10GB' or '10GiB'")
-    base = 1024 if match[3] else 1000
-    return int(float(match[1]) * base ** " KMGT".index(match[2].upper() or " "))
+    return int(found)
 
 
 def place(
     model: nn.Module,
     device_map: DeviceMap,
     sizes: Mapping[str, int],
-    max_memory: Mapping[Any, str | int] | None = None,
+    max_memory: Mapping[Any, str | float] | None = None,
     tied: Mapping[str, str] | None = None,
 ) -> Placement:
     """Say where every tensor of a model goes.
@@ -165,13 +169,24 @@ def existing(value: Device) -> Place:
     return place
 
 
-def room_of(max_memory: Mapping[Place, str | int]) -> dict[Place, int | None]:
-    """Bytes by place, GPUs first, then the CPU, and last the disk, which has any number where nobody says."""
-    sized: dict[Place, int | None] = {place: size_in_bytes(size) for place, size in max_memory.items()}
+def room_of(max_memory: Mapping[Place, str | float]) -> dict[Place, int | None]:
+    """Bytes by place, GPUs first, then the CPU, and last the disk, which has any number where nobody says.
+
+    A device that may take 0 is left out.
+    """
+    sized: dict[Place, int | None] = {place: _limit(place, size) for place, size in max_memory.items()}
     limit = sized.pop(DISK, None)
+    sized = {place: size for place, size in sized.items() if size}
     if not sized:
         raise PlacementError("max_memory names no device that computes; name the CPU or a GPU too")
     return {**dict(sorted(sized.items(), key=lambda item: _rank(item[0]))), DISK: limit}
+
+
+def _limit(place: Place, size: str | float) -> int:
+    try:
+        return size_in_bytes(size, least=0)
+    except PlacementError as error:
+        raise PlacementError(f"the memory of {place}: {error}") from None
 
 
 def room_here() -> dict[Place, int | None]:
@@ -183,7 +198,7 @@ def room_here() -> dict[Place, int | None]:
     return {**gpus, _CPU: memory_of(_CPU), DISK: None}
 
 
-def _room(max_memory: Mapping[Any, str | int] | None) -> dict[Place, int | None]:
+def _room(max_memory: Mapping[Any, str | float] | None) -> dict[Place, int | None]:
     if max_memory is None:
         return room_here()
     if not isinstance(max_memory, Mapping) or not max_memory:
