@@ -2,20 +2,21 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from modelry_flash_attention_2.attending import FlashAttention
-from modelry_flash_attention_2.kernel import Kernel
+from modelry_flash_attention_2.attending import FlashAttention, flash_attention_2, flash_attention_3
 from modelry_registry import AttentionBackend, Registry, get_registry, use_registry
 
 STAND_IN = Path(__file__).parent / "stand_in"
 MODULES = ("flash_attn", "flash_attn_interface", "flash_stand_in")
-HERE = {"devices": ("cpu",), "dtypes": (torch.float32, torch.bfloat16)}
-SECOND = FlashAttention(Kernel(name="flash-2-here", module="flash_attn", drops=True, **HERE))
-THIRD = FlashAttention(Kernel(name="flash-3-here", module="flash_attn_interface", drops=False, **HERE))
+HERE: dict[str, Any] = {"devices": ("cpu",), "dtypes": (torch.float32, torch.bfloat16)}
+SECOND = FlashAttention(replace(flash_attention_2.kernel, name="flash-2-here", **HERE))
+THIRD = FlashAttention(replace(flash_attention_3.kernel, name="flash-3-here", **HERE))
 
 
 @pytest.fixture

@@ -1,5 +1,8 @@
 """What is special about flash attention: what it refuses, and what a pass lays out once."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -14,6 +17,8 @@ CPU = torch.device("cpu")
 SECOND = FlashAttention(
     Kernel(name="flash_attention_2", module="flash_attn", drops=True, devices=("cpu",), dtypes=(torch.float32,))
 )
+HERE: dict[str, Any] = {"devices": ("cpu",), "dtypes": (torch.float32,)}
+REAL = torch.tensor([[0, 0, 1, 1], [1, 1, 1, 1]])
 ON_CPU = {"devices": ("cpu",), "drops": True, "module": "flash_attn"}
 
 
@@ -63,6 +68,37 @@ def test_masks_that_it_cannot_follow_are_refused() -> None:
 def test_the_third_generation_has_no_dropout() -> None:
     with pytest.raises(ValueError, match=r"flash_attention_3 cannot drop .* drops 0\.1 of them"):
         flash_attention_3(*tensors(), Mask(), scale=1.0, dropout=0.1)
+
+
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize("width", [6, 12])
+def test_the_third_generation_gets_heads_of_a_width_that_it_takes(width: int) -> None:
+    attend = FlashAttention(replace(flash_attention_3.kernel, **HERE))
+    read = REAL.bool()[:, None, :, None]
+    q, k, v = (one.requires_grad_() for one in tensors(size=width))
+    for mask in (Mask(causal=True), causal_mask(REAL, new=4, device=CPU)):
+        found = attend(q, k, v, mask, scale=0.3)
+        expected = eager_attention(q, k, v, mask, scale=0.3)
+        torch.testing.assert_close(found * read, expected * read)
+        ours, theirs = (torch.autograd.grad((one * read).square().sum(), (q, k, v)) for one in (found, expected))
+        torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_gradients_that_are_the_same_each_time() -> None:
+    import flash_stand_in
+
+    flash_stand_in.DETERMINISTIC.clear()
+    masks = Mask(causal=True), causal_mask(REAL, new=4, device=CPU)
+    for wanted in (False, True):
+        torch.use_deterministic_algorithms(wanted)
+        try:
+            for kernel in (flash_attention_2.kernel, flash_attention_3.kernel):
+                for mask in masks:
+                    FlashAttention(replace(kernel, **HERE))(*tensors(), mask, scale=1.0)
+        finally:
+            torch.use_deterministic_algorithms(False)
+    assert flash_stand_in.DETERMINISTIC == [False] * 4 + [True] * 4
 
 
 @pytest.mark.usefixtures("stand_in")

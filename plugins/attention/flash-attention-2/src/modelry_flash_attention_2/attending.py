@@ -7,7 +7,9 @@ Papers: https://arxiv.org/abs/2307.08691 (2), https://arxiv.org/abs/2407.08608 (
 
 from typing import Any, final
 
+import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from modelry.nn.attention import in_one_dtype
 from modelry.nn.masks import Mask
@@ -52,15 +54,19 @@ class FlashAttention:
             said["dropout_p"] = dropout
         if softcap:
             said["softcap"] = softcap
+        if torch.are_deterministic_algorithms_enabled():
+            said["deterministic"] = True  # gradients are otherwise added up in any order
         if sight is not None:
             said["causal"] = sight.causal
             if sight.window is not None:
                 said["window_size"] = (sight.window - 1, 0)  # how far to the left and to the right, itself not counted
             used = sight.end - sight.first  # both align the last query with the last key: the tail has to go
             k, v = k[:, :, :used], v[:, :, :used]
+        if missing := -size % self.kernel.step:
+            q, k, v = (F.pad(one, (0, missing)) for one in (q, k, v))
         q, k, v = (one.transpose(1, 2) for one in (q, k, v))  # (B, T, H, E), (B, W, K, E)
         if sight is None or sight.texts is None:
-            return _first(self.kernel.rectangular(q, k, v, **said)).transpose(1, 2)
+            return _first(self.kernel.rectangular(q, k, v, **said))[..., :size].transpose(1, 2)
         name = self.kernel.name
         runs: Runs = mask.once((name, rows, new), lambda: runs_of(sight, rows=rows, new=new, name=name))
         mixed = _first(
@@ -74,10 +80,10 @@ class FlashAttention:
                 max_seqlen_k=runs.longest_key,
                 **said,
             )
-        )  # (N, H, E)
+        )[..., :size]  # (N, H, E)
         if runs.queries is not None:
             mixed = mixed.new_zeros(rows * new, heads, size).index_copy(0, runs.queries, mixed)
-        return mixed.view(rows, new, heads, size).transpose(1, 2)
+        return mixed.reshape(rows, new, heads, size).transpose(1, 2)
 
     def _refuse(self, mask: Mask, dropout: float) -> None:
         name, instead = self.kernel.name, "call model.set_attn_implementation"
@@ -110,4 +116,4 @@ def _first(found: Any) -> Tensor:
 
 
 flash_attention_2 = FlashAttention(Kernel(name="flash_attention_2", module="flash_attn", drops=True))
-flash_attention_3 = FlashAttention(Kernel(name="flash_attention_3", module="flash_attn_interface", drops=False))
+flash_attention_3 = FlashAttention(Kernel(name="flash_attention_3", module="flash_attn_interface", drops=False, step=8))

@@ -22,6 +22,8 @@ class Kernel:
     devices: tuple[str, ...] = ("cuda",)
     dtypes: tuple[torch.dtype, ...] = (torch.float16, torch.bfloat16)
     largest_head: int = 256
+    step: int = 1
+    """Widths of heads that the functions take are multiples of it."""
 
     @property
     def rectangular(self) -> Callable[..., Any]:

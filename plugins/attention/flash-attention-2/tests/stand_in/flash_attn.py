@@ -1,6 +1,6 @@
 """Stands for the package flash-attn: the signatures of its second generation."""
 
-from flash_stand_in import ragged, rectangular
+from flash_stand_in import DETERMINISTIC, ragged, rectangular
 from torch import Tensor
 
 
@@ -17,6 +17,7 @@ def flash_attn_func(
     deterministic: bool = False,
     return_attn_probs: bool = False,
 ) -> Tensor:
+    DETERMINISTIC.append(deterministic)
     scale = q.shape[-1] ** -0.5 if softmax_scale is None else softmax_scale
     return rectangular(q, k, v, scale, causal, window_size, softcap, dropout_p)
 
@@ -39,6 +40,7 @@ def flash_attn_varlen_func(
     return_attn_probs: bool = False,
     block_table: Tensor | None = None,
 ) -> Tensor:
+    DETERMINISTIC.append(deterministic)
     scale = q.shape[-1] ** -0.5 if softmax_scale is None else softmax_scale
     ends = (cu_seqlens_q, cu_seqlens_k, max_seqlen_q, max_seqlen_k)
     return ragged(q, k, v, ends, scale, causal, window_size, softcap, dropout_p)

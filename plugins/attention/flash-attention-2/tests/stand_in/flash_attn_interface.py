@@ -1,6 +1,7 @@
-"""Stands for the third generation, which knows no dropout; its first releases gave the masses of the softmax too."""
+"""Stands for the third generation, which knows no dropout, and whose kernels take heads of a width of 8, 16, 24 and so
+on; its first releases gave the masses of the softmax too."""
 
-from flash_stand_in import ragged, rectangular
+from flash_stand_in import DETERMINISTIC, ragged, rectangular
 from torch import Tensor
 
 
@@ -22,6 +23,8 @@ def flash_attn_func(
     deterministic: bool = False,
     sm_margin: int = 0,
 ) -> tuple[Tensor, Tensor]:
+    assert q.shape[-1] % 8 == 0
+    DETERMINISTIC.append(deterministic)
     scale = q.shape[-1] ** -0.5 if softmax_scale is None else softmax_scale
     return rectangular(q, k, v, scale, causal, window_size, softcap, 0.0), q.sum(-1)
 
@@ -50,6 +53,8 @@ def flash_attn_varlen_func(
     deterministic: bool = False,
     sm_margin: int = 0,
 ) -> Tensor:
+    assert q.shape[-1] % 8 == 0
+    DETERMINISTIC.append(deterministic)
     scale = q.shape[-1] ** -0.5 if softmax_scale is None else softmax_scale
     ends = (cu_seqlens_q, cu_seqlens_k, max_seqlen_q, max_seqlen_k)
     return ragged(q, k, v, ends, scale, causal, window_size, softcap, 0.0)

@@ -13,6 +13,8 @@ from torch import Tensor
 
 CALLS: list[str] = []
 """What was called, the latest last."""
+DETERMINISTIC: list[bool] = []
+"""Whether gradients were wanted that are the same each time."""
 
 
 def attend(
