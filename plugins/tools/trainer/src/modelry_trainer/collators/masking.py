@@ -34,7 +34,9 @@ class Masking:
     ) -> tuple[Tensor, Tensor]:
         """What the model reads, and what it has to guess.
 
-        The draws follow each other as in published collators, so one seed gives the same masks.
+        The draws follow each other as in published collators, so one seed gives the same masks; but where those leave
+        a batch without anything to guess, as happens to short rows, one token or word of it is drawn: a batch without
+        labels has no loss.
 
         Args:
             ids: (B, T).
@@ -47,12 +49,15 @@ class Masking:
         """
 
         def draw(chance: float, *, nowhere: Tensor | None = None) -> Tensor:
-            chances = torch.full(ids.shape, chance)
+            chances = torch.full(ids.shape, float(chance))
             if nowhere is not None:
                 chances.masked_fill_(nowhere, 0.0)
             return torch.bernoulli(chances, generator=generator).bool()
 
         chosen = draw(self.chosen, nowhere=spared)
+        if self.chosen and not chosen.any() and not spared.all():
+            places = (~spared).flatten().nonzero().flatten()
+            chosen.view(-1)[places[torch.randint(len(places), (1,), generator=generator)]] = True
         if words is not None:
             chosen = spread(chosen, words)
         labels = torch.where(chosen, ids, IGNORED)
