@@ -24,8 +24,8 @@ def test_yaml_is_version_1_2(tmp_path: Path) -> None:
     assert values["training"] == {"save_strategy": "no", "learning_rate": 1e-4, "seed": 10, "bf16": True}
     assert lines[("training", "learning_rate")] == 3
     assert lines[("data", "1", "b")] == 6
-    assert [read_value(text) for text in ("-1", "0.5", "[a, 2]", "null", "org/name", "{")] == [
-        -1, 0.5, ["a", 2], None, "org/name", "{",
+    assert [read_value(text) for text in ("-1", "0.5", "[a, 2]", "null", "org/name", "{", "in German: ", "- a")] == [
+        -1, 0.5, ["a", 2], None, "org/name", "{", "in German: ", "- a",
     ]  # fmt: skip
 
 

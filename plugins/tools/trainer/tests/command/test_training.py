@@ -138,3 +138,13 @@ def test_numbers_and_several_labels(
     config = json.loads((here / "out" / "config.json").read_text())
     assert config["problem_type"] == problem
     assert len(config["id2label"]) == (1 if problem == "regression" else 2)
+
+
+def test_a_tokenizer_that_gives_more_than_the_model_reads(
+    call: Callable[..., Any], models: dict[str, Path], quick: tuple[str, ...], here: Path
+) -> None:
+    """BERT's gives token_type_ids, which T5 does not take."""
+    (here / "rows.csv").write_text("source,target\nthe inn,the sea\nthe rain,the roof\n")
+    words = ["--task=seq2seq-lm", "--data=rows.csv", "--model", models["seq2seq-lm"], *quick, "--source_prefix=say: "]
+    done = call(*words, "--model.tokenizer", models["masked-lm"])
+    assert done.exit_code == 0, done.output

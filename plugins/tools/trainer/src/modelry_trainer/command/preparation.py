@@ -88,7 +88,6 @@ def _arguments(settings: Settings, said: Said, kind: Kind, *, name: str) -> Trai
 
         made = Seq2SeqTrainingArguments
     arguments: TrainingArguments = training_arguments(settings, said, name=name, made=made)
-    arguments.remove_unused_columns = False  # rows are made for the model, and have nothing else
     return arguments
 
 

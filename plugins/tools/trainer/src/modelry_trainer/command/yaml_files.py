@@ -76,11 +76,13 @@ def read_yaml(file: Path) -> tuple[dict[str, Any], dict[Path_, int]]:
 
 
 def read_value(text: str) -> Any:
-    """One value as it would stand in a file: 1e-4, true, [q_proj, v_proj]. What is no YAML is text."""
+    """One value as it would stand in a file: 1e-4, true, [q_proj, v_proj]. What is no YAML is text, and so is what would
+    take several lines there: "translate English to German: " and "- " are no mapping and no list."""
     try:
-        return yaml.load(text, Loader=_Loader)
+        value = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError:
         return text
+    return text if isinstance(value, dict | list) and not text.lstrip().startswith(("{", "[")) else value
 
 
 def _lines(node: Any, path: Path_, above: set[int], file: Path) -> Iterator[tuple[Path_, int]]:
