@@ -191,6 +191,31 @@ def test_gradients_that_are_no_numbers_and_are_not_clipped(
     assert torch.isfinite(slope.weight).all()  # type: ignore[arg-type]  # a parameter
 
 
+@pytest.mark.parametrize("divides", [True, False])
+def test_labels_none_of_which_counts(divides: bool, make_toy: Any, texts: list[Any], train: Make) -> None:
+    """A whole step of them has no loss, and says so; as a part of a step they count for nothing."""
+
+    class Mean(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = make_toy()
+
+        def forward(self, input_ids: torch.Tensor, labels: torch.Tensor) -> Any:
+            return self.inner(input_ids=input_ids, labels=labels).loss
+
+    make = make_toy if divides else Mean
+    nothing = {**texts[0], "labels": torch.full_like(texts[0]["labels"], -100)}
+    values = {"per_device_train_batch_size": 1, "train_sampling_strategy": "sequential", "max_steps": 1}
+    with pytest.raises(LossIsNaN, match=r"none of the labels counts \(all are -100\), in step 1, rows 0 .*cut"):
+        train(make(), [nothing], **values)
+    one, both = (
+        train(make(), rows, gradient_accumulation_steps=len(rows), **values).state.log_history[0]
+        for rows in ([texts[0]], [texts[0], nothing])
+    )
+    assert one["loss"] == both["loss"] > 0
+    assert one["grad_norm"] == both["grad_norm"] > 0
+
+
 def test_things_of_another_kind(slope: nn.Module, points: list[Any], train: Make) -> None:
     with pytest.raises(ArgumentsError, match=r"args is a dict: give Trainer a modelry.TrainingArguments"):
         Trainer(slope, {"output_dir": "out"})  # type: ignore[arg-type]

@@ -33,6 +33,8 @@ class Gradients:
         self.trainer, self.place, self.loader = trainer, place, loader
         self._shifted = shifts_labels(trainer.model)
         self._labels = next(iter(trainer.label_names), "labels")
+        self.items = 0
+        """Labels that counted in the step."""
 
     def of_step(self, group: Sequence[Fed]) -> float:
         """Fill the gradients from zero; the loss of all rows together.
@@ -85,7 +87,7 @@ class Gradients:
         trainer.current_gradient_accumulation_steps = len(pieces)
         counts = [counted(one, shifted=self._shifted, name=self._labels) if counts else 0 for one, counts in pieces]
         total = self._of_all(sum(counts))
-        whole = int(total)
+        self.items = whole = int(total)
         total_loss: Tensor | float = 0.0
         for number, ((piece, _), count) in enumerate(zip(pieces, counts, strict=True)):
             trainer.part_of_batch = int(count) / whole if whole else 1 / (len(pieces) * trainer.world.data_size)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from modelry.errors import ModelryWarning
+from modelry.heads.losses import IGNORED
 from modelry_trainer.arguments import round_up
 from modelry_trainer.checkpoints.randomness import random_states, set_random_states
 from modelry_trainer.distributed.loaders_of_users import batches_of, number_of_batches, orders_rows
@@ -222,12 +223,15 @@ class Loop:
         rows = ", ".join(str(row) for fed in group for row in fed.rows) or "unknown"
         what = f"the loss is {loss}" if not math.isfinite(loss) else f"the norm of the gradients is {self.norm}"
         where = f"in step {trainer.state.global_step + 1}, rows {rows} of the train data set"
+        helps = "A smaller learning_rate, bf16 in place of fp16, or max_grad_norm may help"
+        if not self.gradients.items:
+            what = f"{what}, for none of the labels counts (all are {IGNORED}),"
+            helps = "Leave such rows out; where texts are cut, what is to be learnt may have been behind the cut"
         if trainer.args.nan_loss == "stop":
             kept = trainer.newest_checkpoint()
             raise LossIsNaN(
                 f"{what} {where}. The weights are those of the step before; the last checkpoint is {kept or 'none'}. "
-                "A smaller learning_rate, bf16 in place of fp16, or max_grad_norm may help; nan_loss='skip' leaves "
-                "such steps out and counts them. A batch none of whose labels counts has such a loss too"
+                f"{helps}; nan_loss='skip' leaves such steps out and counts them"
             )
         if trainer.scaler is not None:
             trainer.scaler.update()

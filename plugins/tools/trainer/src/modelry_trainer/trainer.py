@@ -192,10 +192,10 @@ class Trainer(Surroundings):
         if loss.dim():
             raise TrainingError(f"compute_loss returns a tensor of shape {tuple(loss.shape)}: return one number")
         divided = self._divided or (isinstance(count, ItemCount) and count.read)
-        if not (divided if self.loss_is_scaled_for_ga is None else self.loss_is_scaled_for_ga):
+        if not self.part_of_batch:  # a batch that keeps a process company, or none of whose labels counts
+            loss = loss.nan_to_num() * 0.0
+        elif not (divided if self.loss_is_scaled_for_ga is None else self.loss_is_scaled_for_ga):
             loss = loss * self.part_of_batch
-        elif not self.part_of_batch:  # a batch that only keeps a process company
-            loss = loss * 0.0
         every = self.args.torch_empty_cache_steps
         if every is not None and self.state.global_step % every == 0 and self.device.type == "cuda":
             torch.cuda.empty_cache()
