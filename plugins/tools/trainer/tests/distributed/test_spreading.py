@@ -14,7 +14,7 @@ from modelry import AutoConfig, AutoModelForSeq2SeqLM
 from modelry_trainer.arguments import TrainingArguments
 from modelry_trainer.distributed.options import Sharding
 from modelry_trainer.distributed.sizes import Sizes
-from modelry_trainer.distributed.spreading import one_by_one, spread, units
+from modelry_trainer.distributed.spreading import one_by_one, spread, units, wrapped
 from modelry_trainer.distributed.world import Processes
 from modelry_trainer.errors import ArgumentsError
 from modelry_trainer.seq2seq import Seq2SeqTrainingArguments
@@ -100,6 +100,15 @@ def test_a_model_with_an_encoder_writes_while_it_is_divided(world: Processes, tm
     args = Seq2SeqTrainingArguments(str(tmp_path), fsdp=True, predict_with_generate=True, use_cpu=True)
     spread(model, args, world)
     assert torch.equal(model.generate(ids, max_new_tokens=4), expected)
+
+
+def test_gradients_of_copies_lie_where_they_are_summed(world: Processes, tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
+    copies = wrapped(model, TrainingArguments(str(tmp_path), use_cpu=True), world)
+    for _ in range(2):  # DDP lays its buckets anew after the first
+        model.zero_grad()
+        copies(torch.ones(1, 3)).sum().backward()
+        assert len({one.grad.untyped_storage().data_ptr() for one in model.parameters() if one.grad is not None}) == 1
 
 
 def test_parameters_of_one_kind_move_together(model: Any) -> None:

@@ -67,6 +67,7 @@ def wrapped(model: nn.Module, args: "TrainingArguments", world: World) -> nn.Mod
             find_unused_parameters=unused,
             bucket_cap_mb=args.ddp_bucket_cap_mb,
             static_graph=bool(args.ddp_static_graph),
+            gradient_as_bucket_view=True,  # gradients lie where they are summed, and not there once more
             **buffers,
         )
     copies.register_comm_hook(None, _summed)
