@@ -1,5 +1,7 @@
 """Room on disk for tensors that no file has as they are needed."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -39,3 +41,21 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(PlacementError, match="is a file; a folder is needed"):
         make_rooms(tmp_path / "file", WANTED, FILES)
+
+
+def test_a_full_disk_and_a_folder_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, calls = os.posix_fallocate, []
+
+    def full(file: int, offset: int, size: int) -> None:
+        calls.append(size)
+        if len(calls) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(file, offset, size)
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(PlacementError, match=r"new: No space left on device\. 46 bytes .*, and [\d,]+ are free there"):
+        make_rooms(tmp_path / "new", WANTED, FILES)
+    assert list((tmp_path / "new").iterdir()) == [], "no file that looks whole"
+    (tmp_path / "file").touch()
+    with pytest.raises(PlacementError, match=r"offload_folder .*file/below: Not a directory\. 46 bytes are to be"):
+        make_rooms(tmp_path / "file" / "below", WANTED, FILES)

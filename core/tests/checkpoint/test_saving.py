@@ -1,6 +1,7 @@
 """Saving is all or nothing, in the published format, and tied weights are written once."""
 
 import json
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -118,7 +119,7 @@ def test_no_space_at_the_last_moment(model: NoteForCausalLM, tmp_path: Path, mon
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(saving, "write_safetensors", full)
-    with pytest.raises(OSError, match="No space left on device"):
+    with pytest.raises(OSError, match=rf"No space left on device: '{re.escape(str(tmp_path))}'"):
         model.save_pretrained(tmp_path)
     assert contents(tmp_path) == before
 

@@ -6,6 +6,7 @@ that none of them has to stay in memory.
 
 import mmap
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -57,8 +58,7 @@ def rooms_on_disk(
         Each tensor, mapped to be written to, and where it lies.
 
     Raises:
-        PlacementError: there are some, and no folder.
-        OSError: the disk is full, or the folder cannot be written to.
+        PlacementError: there are some, and no folder; or see `make_rooms`.
     """
     if not tensors:
         return {}
@@ -87,19 +87,30 @@ def make_rooms(
         Each tensor, mapped to be written to, and where it lies.
 
     Raises:
-        OSError: the disk is full, or the folder cannot be written to.
-        PlacementError: the folder is a file.
+        PlacementError: the folder is a file or cannot be written to, or its disk is full; nothing is left there.
     """
     folder = folder.expanduser()
     if folder.exists() and not folder.is_dir():
         raise PlacementError(f"offload_folder {folder} is a file; a folder is needed")
-    folder.mkdir(parents=True, exist_ok=True)
     grouped: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         grouped.setdefault(files[name], {})[name] = tensor
     rooms: dict[str, tuple[Tensor, Region]] = {}
-    for file, members in grouped.items():
-        rooms.update(_mapped(folder / f"{file}.safetensors", members))
+    begun: list[Path] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, members in grouped.items():
+            begun.append(folder / f"{file}.safetensors")
+            rooms.update(_mapped(begun[-1], members))
+    except OSError as error:
+        size = sum(tensor.nbytes for tensor in tensors.values())
+        for path in begun:
+            path.unlink(missing_ok=True)
+        free = f", and {shutil.disk_usage(folder).free:,} are free there" if begun else ""
+        raise PlacementError(
+            f"offload_folder {folder}: {error.strerror or error}. {size:,} bytes are to be written{free}: give another "
+            "folder, or let less of the model lie on disk"
+        ) from error
     return rooms
 
 

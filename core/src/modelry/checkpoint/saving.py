@@ -75,12 +75,17 @@ def _write(
     fetch: Callable[[str], Tensor] | None = None,
     after_each: Callable[[Tensor], None] | None = None,
 ) -> None:
-    with ExitStack() as until_all_are_written:
-        for name, tensors in files.items():
-            aside = until_all_are_written.enter_context(written_aside(folder / name))
-            write_safetensors(aside, tensors, fetch=fetch, after_each=after_each)
-        for name, text in texts.items():
-            until_all_are_written.enter_context(written_aside(folder / name)).write_text(text, encoding="utf-8")
+    try:
+        with ExitStack() as until_all_are_written:
+            for name, tensors in files.items():
+                aside = until_all_are_written.enter_context(written_aside(folder / name))
+                write_safetensors(aside, tensors, fetch=fetch, after_each=after_each)
+            for name, text in texts.items():
+                until_all_are_written.enter_context(written_aside(folder / name)).write_text(text, encoding="utf-8")
+    except OSError as error:
+        if error.filename is None:  # a full disk does not say which one
+            error.filename = str(folder)
+        raise
     for path in folder.iterdir():  # of an older save with another number of shards
         if path.name not in {*files, *texts} and (path.name in (WEIGHTS, INDEX) or _SHARD.fullmatch(path.name)):
             path.unlink()
