@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from modelry_trainer.arguments import TrainingArguments
 
 FILE = "report.html"
-_LEFT_OUT = {"step", "epoch", "seconds_left", "num_input_tokens_seen"}
-_WIDTH, _HEIGHT, _EDGE = 460, 220, 46
+_LEFT_OUT = {"step", "epoch", "seconds_left", "num_input_tokens_seen", "total_flos"}
+_WIDTH, _HEIGHT, _EDGE = 470, 220, 66
 _COLOURS = ("#2563eb", "#dc2626")
 
 Curve = list[tuple[float, float]]
@@ -43,7 +43,7 @@ def report(arguments: dict[str, Any], state: TrainerState, model: str) -> str:
     pairs += [(name, "") for name in curves if name not in ("loss", "eval_loss")]
     figures = "".join(_figure([(name, curves[name]) for name in pair if name in curves]) for pair in pairs)
     last = {name: curve[-1][1] for name, curve in curves.items()}
-    last |= {name: value for name, value in state.log_history[-1].items() if name.startswith("train_")}
+    last |= {name: value for name, value in state.log_history[-1].items() if name.startswith(("train_", "total_"))}
     skipped = f", {state.skipped_steps} steps left out (the loss was no number)" if state.skipped_steps else ""
     return (
         "<!doctype html><html lang=en><meta charset=utf-8><title>Training report</title><style>"
@@ -90,6 +90,7 @@ def _figure(curves: Sequence[tuple[str, Curve]]) -> str:
         lines += [f'<circle r=2 fill="{colour}" cx={place(*curve[-1]).replace(",", " cy=")} />']
         lines.append(f'<text x={_EDGE + number * 120} y=16 style="fill:{colour}">{html.escape(name)}</text>')
     axes = (
+        f'<path fill=none stroke="#ddd" d="M{_EDGE},30V{_HEIGHT - 30}H{_WIDTH - 10}"/>'
         f"<text x=2 y={_HEIGHT - 28}>{low:.4g}</text><text x=2 y=34>{high:.4g}</text>"
         f"<text x={_EDGE} y={_HEIGHT - 10}>{left:g}</text><text x={_WIDTH - 60} y={_HEIGHT - 10}>step {right:g}</text>"
     )

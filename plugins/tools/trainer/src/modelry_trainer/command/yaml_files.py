@@ -76,8 +76,8 @@ def read_yaml(file: Path) -> tuple[dict[str, Any], dict[Path_, int]]:
 
 
 def read_value(text: str) -> Any:
-    """One value as it would stand in a file: 1e-4, true, [q_proj, v_proj]. What is no YAML is text, and so is what would
-    take several lines there: "translate English to German: " and "- " are no mapping and no list."""
+    """One value as it would stand in a file: 1e-4, true, [q_proj, v_proj]. What is no YAML is text, and so is
+    what would be a mapping or a list without brackets: "translate English to German: ", "- "."""
     try:
         value = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError:
