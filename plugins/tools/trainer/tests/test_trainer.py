@@ -220,6 +220,13 @@ def test_one_bad_row_is_named(
         train(slope, Broken(points))
     with pytest.raises(BadRow, match="row 5 of the train data set does not fit the other rows"):
         train(slope, [*points[:5], {"x": torch.zeros(4), "labels": torch.zeros(())}, *points[6:]])
+    uneven = [{"x": torch.zeros(number + 1), "labels": number if number == 5 else [0]} for number in range(8)]
+    ragged = {"data_collator": lambda rows: {"labels": torch.tensor([row["labels"] for row in rows])}}
+    with pytest.raises(BadRow, match="row 5 of the train data set does not fit the other rows"):
+        train(slope, uneven, more=ragged)
+    ids = {**texts[4], "input_ids": torch.full((9,), 700)}
+    with pytest.raises(BadRow, match=r"row 4 of .*\(input_ids has 700, and the model knows 0 to \d+\)"):
+        train(make_toy(), [*texts[:4], ids, *texts[5:]])
     texts[4] = {**texts[4], "labels": torch.full((9,), 999)}
     with pytest.raises(BadRow, match=r"row 4 of the train data set cannot be run.*a label is 999"):
         train(make_toy(), texts)

@@ -50,11 +50,24 @@ def _name_one(
     """Raise where exactly one of several fails."""
     failing = []
     for number, make in rows:
+        row: Any = {}
         try:
             with torch.no_grad():
-                trainer.compute_loss(trainer.model, trainer._prepare_inputs(make()))
+                row = trainer._prepare_inputs(make())
+                trainer.compute_loss(trainer.model, row)
         except Exception as caught:
-            failing.append((number, caught))
+            failing.append((number, caught, row))
     if len(failing) == 1 and len(rows) > 1:
-        number, why = failing[0]
-        raise BadRow(f"row {number} of the {what} cannot be run, {where}: {type(why).__name__}: {why}") from error
+        number, why, row = failing[0]
+        said = f"{type(why).__name__}: {why}{_unknown_ids(trainer.model, row)}"
+        raise BadRow(f"row {number} of the {what} cannot be run, {where}: {said}") from error
+
+
+def _unknown_ids(model: Any, row: Any) -> str:
+    """What torch's own words about an index leave out."""
+    ids, find = row.get("input_ids"), getattr(model, "get_input_embeddings", None)
+    known = getattr(find() if find is not None else None, "num_embeddings", None)
+    if known is None or not isinstance(ids, torch.Tensor) or not ids.numel():
+        return ""
+    odd = next((one for one in (int(ids.min()), int(ids.max())) if not 0 <= one < known), None)
+    return "" if odd is None else f" (input_ids has {odd}, and the model knows 0 to {known - 1})"

@@ -231,14 +231,21 @@ class _NamedCollate:
         except Exception as error:
             raise BadRow(f"{self._blame(rows)}: {type(error).__name__}: {error}") from error
 
+    def _fit(self, rows: Sequence[_Numbered]) -> bool:
+        try:
+            self.collate([one.row for one in rows])
+        except Exception:
+            return False
+        return True
+
     def _blame(self, rows: Sequence[_Numbered]) -> str:
-        for number, row, _ in rows:
-            try:
-                self.collate([row])
-            except Exception:
-                return f"row {number} of the {self.what} cannot be made a batch"
+        for one in rows:
+            if not self._fit([one]):
+                return f"row {one.number} of the {self.what} cannot be made a batch"
         shapes = [_outline(row) for _, row, _ in rows]
         odd = [number for (number, _, _), shape in zip(rows, shapes, strict=True) if shapes.count(shape) == 1]
+        if len(odd) != 1 and len(rows) > 2:
+            odd = [one.number for at, one in enumerate(rows) if self._fit([*rows[:at], *rows[at + 1 :]])]
         if len(odd) == 1:
             return f"row {odd[0]} of the {self.what} does not fit the other rows of its batch"
         return f"rows {', '.join(str(one.number) for one in rows)} of the {self.what} do not fit into one batch"

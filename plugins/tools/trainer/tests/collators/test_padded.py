@@ -75,8 +75,18 @@ def test_a_model_prepares_what_its_decoder_reads(pieces: Any, texts: Any) -> Non
 def test_too_many_labels(pieces: Any, texts: Any) -> None:
     tokenizer, _ = pieces
     features = [{**row, "labels": [1] * 40} for row in rows(tokenizer, texts)]
-    with pytest.raises(ParameterError, match=r"row 0 of the batch has 40 labels for \d+ positions"):
+    with pytest.raises(ParameterError, match=r"row 0 of the batch has 40 labels for \d+ tokens"):
         collators.DataCollatorForTokenClassification(tokenizer)(features)
+
+
+def test_too_few_labels_and_rows_that_are_none(pieces: Any, texts: Any) -> None:
+    tokenizer, _ = pieces
+    features: list[Any] = [{**row, "labels": [1] * len(row["input_ids"])} for row in rows(tokenizer, texts)]
+    features[1]["labels"] = [1]
+    with pytest.raises(ParameterError, match=r"row 1 of the batch has 1 labels for \d tokens: each token needs one"):
+        collators.DataCollatorForTokenClassification(tokenizer)(features)
+    with pytest.raises(ParameterError, match="row 1 of the batch is a NoneType"):
+        collators.DataCollatorWithPadding(tokenizer)([features[0], None])
 
 
 @pytest.mark.parametrize(("label", "words"), [(None, "a label is None, where"), ("cat", "a label is the text 'cat'")])

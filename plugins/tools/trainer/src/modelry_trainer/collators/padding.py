@@ -1,9 +1,10 @@
 """The collator of tokenized texts of different lengths."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from modelry.errors import ParameterError
 from modelry.preprocessing import Tokenizer
 from modelry_trainer.collators.labels import Row, refuse_no_label
 
@@ -30,8 +31,10 @@ class DataCollatorWithPadding:
         Raises:
             ParameterError: a label is a text, or None.
         """
-        for name in ("label", "label_ids", "labels"):
-            for row in features:
+        for number, row in enumerate(features):
+            if not isinstance(row, Mapping):
+                raise ParameterError(f"row {number} of the batch is a {type(row).__name__}: rows are names and values")
+            for name in ("label", "label_ids", "labels"):
                 if name in row:
                     refuse_no_label(row[name])
         batch = self.pad(features)
