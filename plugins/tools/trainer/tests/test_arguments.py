@@ -47,6 +47,10 @@ def test_every_unbuilt_field_is_refused_by_name() -> None:
         ({"load_best_model_at_end": True}, "load_best_model_at_end is True and needs evaluations"),
         ({"save_strategy": "best"}, "save_strategy is 'best' and needs evaluations"),
         ({"lr_scheduler_type": "reduce_lr_on_plateau"}, "needs evaluations"),
+        (
+            {"lr_scheduler_type": "reduce_lr_on_plateau", "eval_strategy": "epoch", "warmup_steps": 5},
+            "warmup_steps is 5, and reduce_lr_on_plateau goes by a metric",
+        ),
         ({"load_best_model_at_end": True, "eval_strategy": "epoch"}, "make them equal"),
         (
             {"load_best_model_at_end": True, "eval_strategy": "steps", "eval_steps": 20, "save_steps": 30},
@@ -56,6 +60,7 @@ def test_every_unbuilt_field_is_refused_by_name() -> None:
         ({"activation_checkpointing_kwargs": {"use_reentrant": True}}, "not switched on"),
         ({"eval_strategy": "sometimes"}, "eval_strategy is 'sometimes': write 'no', 'steps' or 'epoch'"),
         ({"warmup_ratio": 0.1}, "write warmup_steps"),
+        ({"save_safetensors": True}, "leave it out, nothing else is ever written"),
         ({"predict_with_generate": True}, "write Seq2SeqTrainingArguments"),
         ({"learning_rat": 0.1}, "did you mean learning_rate"),
     ],

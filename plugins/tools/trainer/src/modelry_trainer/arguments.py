@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from modelry_registry import get_registry
-from modelry_trainer.contradictions import refuse_contradictions, refuse_unknown
+from modelry_trainer.contradictions import PLATEAU, refuse_contradictions, refuse_unknown
 from modelry_trainer.distributed.environment import Launched, launched
 from modelry_trainer.distributed.options import Sharding, sharding_of
 from modelry_trainer.distributed.sizes import checked_config
@@ -305,9 +305,6 @@ class TrainingArguments(ScriptArguments):
     def to_json_string(self) -> str:
         """The same as JSON text."""
         return json.dumps(self.to_dict(), indent=2)
-
-
-PLATEAU = "reduce_lr_on_plateau"
 
 
 def checked(args: Any) -> TrainingArguments:

@@ -9,6 +9,7 @@ from modelry_trainer.errors import ArgumentsError
 if TYPE_CHECKING:
     from modelry_trainer.arguments import TrainingArguments
 
+PLATEAU = "reduce_lr_on_plateau"
 _OLD_NAMES = {
     "evaluation_strategy": "eval_strategy",
     "warmup_ratio": "warmup_steps (a value below 1 is a part of all steps)",
@@ -24,6 +25,14 @@ _OLD_NAMES = {
         "Seq2SeqTrainingArguments, which has it, and give them to a Seq2SeqTrainer",
     ),
 }
+_LEAVE_OUT = {
+    "save_safetensors": "nothing else is ever written",
+    "use_mps_device": "the fastest device is found; use_cpu is the other choice",
+    "half_precision_backend": "torch's own is the only one",
+    "fp16_opt_level": "torch's own mixed precision has no levels",
+    "jit_mode_eval": "torch_compile compiles evaluations too",
+    "include_inputs_for_metrics": "include_for_metrics=['inputs'] says it",
+}
 
 
 def refuse_unknown(given: Iterable[str], known: Collection[str]) -> None:
@@ -37,6 +46,7 @@ def refuse_unknown(given: Iterable[str], known: Collection[str]) -> None:
             continue
         near = get_close_matches(name, known, 1)
         hint = f"write {_OLD_NAMES[name]}" if name in _OLD_NAMES else f"did you mean {near[0]}?" if near else ""
+        hint = f"leave it out, {_LEAVE_OUT[name]}" if name in _LEAVE_OUT else hint
         raise ArgumentsError(f"there is no training argument {name!r}{': ' if hint else ''}{hint}")
 
 
@@ -77,6 +87,8 @@ def _contradictions(args: "TrainingArguments") -> Iterable[str]:
         ):
             if getattr(args, name):
                 yield f"{name} is {getattr(args, name)!r} and dataloader_num_workers is 0: it needs at least one worker"
+    if args.warmup_steps and args.lr_scheduler_type == PLATEAU:
+        yield f"warmup_steps is {args.warmup_steps:g}, and {PLATEAU} goes by a metric and has no warm-up: leave it out"
     yield from _best_and_saved(args)
     yield from _of_processes(args)
     if args.batch_eval_metrics and not args.eval_do_concat_batches:
@@ -86,8 +98,6 @@ def _contradictions(args: "TrainingArguments") -> Iterable[str]:
 
 
 def _needing_evaluation(args: "TrainingArguments") -> Iterable[tuple[str, Any]]:
-    from modelry_trainer.arguments import PLATEAU
-
     if args.load_best_model_at_end:
         yield "load_best_model_at_end", True
     if args.save_strategy == "best":

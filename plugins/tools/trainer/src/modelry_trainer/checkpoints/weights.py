@@ -92,7 +92,9 @@ def load_weights(model: nn.Module, folder: Path) -> None:
         with torch.no_grad():
             _load(model, folder)
     except (RuntimeError, ValueError, OSError) as error:
-        raise CheckpointUnusable(f"{folder} holds no weights for this {type(model).__name__}: {error}") from error
+        words = " ".join(str(error).split())
+        said = words if len(words) < 300 else f"{words[:300]} …"  # torch names every tensor
+        raise CheckpointUnusable(f"{folder} holds no weights for this {type(model).__name__}: {said}") from error
 
 
 def _load(model: nn.Module, folder: Path) -> None:
