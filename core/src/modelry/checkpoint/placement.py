@@ -16,7 +16,7 @@ from torch import nn
 
 from modelry.checkpoint.filling import DISK, WAYS, Place, fill
 from modelry.checkpoint.parts import blocks, parts_of
-from modelry.device_memory import memory_of
+from modelry.device_memory import memory_left
 from modelry.errors import PlacementError
 
 Device = str | int | torch.device
@@ -26,7 +26,7 @@ _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B\s*", re.IGNORECASE)
 _CPU = torch.device("cpu")
 
 LEFT_FREE = 0.1
-"""Share of a GPU's free memory that stays free for activations and the cache."""
+"""Share of a device's memory that stays free for activations and the cache."""
 
 
 @dataclass(frozen=True)
@@ -190,12 +190,13 @@ def _limit(place: Place, size: str | float) -> int:
 
 
 def room_here() -> dict[Place, int | None]:
-    """What this machine has: what is free of GPUs, all of the CPU, whose share of a model is mapped, and the disk."""
+    """What this machine has: what is free of GPUs, and of the CPU what this process may take, and the disk."""
     gpus: dict[Place, int | None] = {
         torch.device("cuda", index): int(torch.cuda.mem_get_info(index)[0] * (1 - LEFT_FREE))
         for index in range(torch.cuda.device_count())
     }
-    return {**gpus, _CPU: memory_of(_CPU), DISK: None}
+    left = memory_left()
+    return {**gpus, _CPU: None if left is None else int(left * (1 - LEFT_FREE)), DISK: None}
 
 
 def _room(max_memory: Mapping[Any, str | float] | None) -> dict[Place, int | None]:
