@@ -1,5 +1,6 @@
 """Tensors are mapped, not copied; what we write the format's own library reads, and the other way round."""
 
+import mmap
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,14 @@ def test_a_tensor_at_an_odd_place(tmp_path: Path) -> None:
 def test_a_dtype_the_format_does_not_have(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="complex128"):
         write_safetensors(tmp_path / "x", {"a": torch.zeros(1, dtype=torch.complex128)})
+
+
+def test_a_process_that_may_not_have_so_many_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_file({"weight": torch.ones(3)}, tmp_path / "model.safetensors")
+
+    def full(*arguments: object, **named: object) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(mmap, "mmap", full)
+    with pytest.raises(CheckpointError, match=r"model\.safetensors cannot be mapped: its \d+ bytes .*ulimit -v"):
+        SafetensorsReader(tmp_path / "model.safetensors").read("weight")

@@ -1,5 +1,6 @@
 """Reads safetensors files: tensors are mapped from the file, and copied only when somebody changes them."""
 
+import errno
 import mmap
 from collections.abc import Collection
 from functools import cached_property
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from modelry.checkpoint.reader import CheckpointReader, TensorInfo
 from modelry.checkpoint.regions import Region
 from modelry.checkpoint.safetensors_header import read_header
+from modelry.errors import CheckpointError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -68,6 +70,19 @@ class SafetensorsReader(CheckpointReader):
 
     @cached_property
     def _bytes(self) -> mmap.mmap:
-        """The file as memory: read page by page when touched; a changed page is the process's own."""
+        """The file as memory: read page by page when touched; a changed page is the process's own.
+
+        Raises:
+            CheckpointError: this process may not have so much address space.
+        """
         with self.path.open("rb") as file:
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+            try:
+                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+            except OSError as error:
+                if error.errno != errno.ENOMEM:
+                    raise
+                raise CheckpointError(
+                    f"{self.path} cannot be mapped: its {self.path.stat().st_size:,} bytes take no memory until they "
+                    "are read, but room among this process's addresses, of which it may not have so many: raise the "
+                    "limit (ulimit -v, ulimit -d)"
+                ) from error
