@@ -77,12 +77,15 @@ HOLDS = {
     "weights, float32": "4 P / S",
     "gradients, float32": "4 P / S",
     "AdamW's two moments": "8 P / S",
-    "gathered, FSDP": "2 (Pl + Po): a layer and the next one, which is fetched while it computes; and of gradients "
-    "2 Po, and 6 of one layer before they are scattered",
+    "gathered, FSDP": "4 Po: what is outside of layers, and its gradients; and the larger of 2 Pl + 6 P1 (a layer and "
+    "the next one, which is fetched while it computes; a layer's gradients before they are scattered) and 4 Po (those "
+    "of what is outside of layers)",
     "gathered, copies": "2 P: autocast's weights in bfloat16",
-    "activations": "n (A + 2 D L + 6 D): A of the one layer that computes its own again (given below for each model), "
-    "D for the entrance of each, the last norm",
-    "activations, all kept": "n (A L + 6 D)",
+    "activations": "n (A + s D L + (s + 4) D): A of the one layer that computes its own again (given below for each "
+    "model), D for the entrance of each, the last norm",
+    "activations, all kept": "n (A L + (s + 4) D)",
+    "scores, tensor parallelism": "14 n V beside activations that are kept, or in place of a smaller n A: scores in "
+    "bfloat16, their logarithms and two gradients in float32",
 }
 SENDS = {
     "FSDP, gathering": "2 P (S - 1) / S for the forward pass, and layers once more for the backward pass",
@@ -110,8 +113,9 @@ layer's work by T (tensor parallelism). `TrainingArguments` has them as
 
 ## The arithmetic
 
-P parameters that one of T devices has, of which Pl in the largest two neighbouring layers and Po outside of layers.
-n tokens, L layers, D the width of the residual stream, V the vocabulary.
+P parameters that one of T devices has, of which P1 in the largest layer, Pl in the largest two neighbouring ones and
+Po outside of layers. n tokens, L layers, V the vocabulary, D the width of the residual stream, s bytes of a number in
+it (2 with FSDP, else 4: autocast leaves what is no product in float32, and A is then 4 D more than below).
 
 {_table("bytes on a device", HOLDS)}
 
@@ -125,7 +129,9 @@ TAIL = """
 ## What follows
 
 - Up to about 8 B on eight devices: FSDP alone. Its traffic does not grow with the tokens, so a larger batch hides it.
-- Tensor parallelism sends in proportion to the tokens, in the middle of every layer: keep T inside one machine.
+- Tensor parallelism sends in proportion to the tokens, in the middle of every layer: keep T inside one machine. Each of
+  the T devices has the scores of all positions at once, and fewer tokens a pass save most there; without it the loss
+  takes a few positions at a time.
 - Where S grows, what is gathered stays: two neighbouring layers at once. A mixture's layer is large (all its experts),
   so it needs T before S.
 - Copies of FSDP (R > 1) send less over the slow connection between machines: gradients once, no weights.
@@ -135,8 +141,8 @@ TAIL = """
 
 `plugins/tools/trainer/tests/scale` builds these very models on the meta device, has the trainer's own code divide them
 for the first and the last way that shards, in a process group that only counts, and compares a device's weights,
-gradients and moments to the byte; counts what a layer keeps for its backward pass (plain and as a mixture); and adds
-up what a step sends.
+gradients and moments to the byte; counts what a layer keeps for its backward pass (plain and as a mixture), and what
+scores take; and adds up what a step sends.
 """
 
 
@@ -149,7 +155,7 @@ def section(name: str) -> str:
     model = without_weights(config, resolve(spec.heads["causal-lm"]))
     units = units_of(model)
     layer, rest = units.layers[0].numbers, units.rest.numbers
-    way = Way(shard=2)
+    way = Way(shard=2)  # s = 2
     of_token = kept(config, way)
     assert of_token is not None
     sizes = ", ".join(f"{key} {value:,}" for key, value in values.items())

@@ -140,6 +140,45 @@ def test_what_a_step_sends(way: Way, recompute: bool, divide: Callable[..., Any]
     assert sums == row.traffic.copies + row.traffic.tensor
 
 
+class _Scores(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's is not annotated
+    """What is there of scores when their gradient is made, beside the scores themselves."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch's is not annotated
+        self.bytes: list[int] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        if "_log_softmax_backward" in str(func):
+            self.bytes.append(sum(one.nbytes for one in (*args[:2], made)))
+        return made
+
+
+@pytest.mark.parametrize("tensor", [1, 2])
+def test_what_scores_take(tensor: int, divide: Callable[..., Any], decoder: Callable[..., Any]) -> None:
+    """A vocabulary that is large beside the layers."""
+    way = Way(shard=2, tensor=tensor, tokens=16)
+    model_class, config = decoder("llama", **{**FAMILIES["llama"], "vocab_size": 32000})
+    (row,) = rows(without_weights(config, model_class), [way])
+    smaller = config.model_copy(update={"vocab_size": 2})
+    (without,) = rows(without_weights(smaller, model_class), [way])
+    model = model_class(config).bfloat16().train()
+    ids = torch.arange(way.tokens).view(1, -1)
+    with divide(model, way) as divided, _Scores() as seen:
+        out = divided(ids, labels=ids, use_cache=False, skip_logits=True)
+        out.loss.backward()
+    assert row.memory.activations is not None
+    assert without.memory.activations is not None
+    of_token = kept(config, way)
+    assert of_token is not None
+    if tensor == 1:
+        assert seen.bytes == []
+        assert row.memory.activations == without.memory.activations
+    else:
+        whole = seen.bytes[0] + out.logits.nbytes
+        assert row.memory.activations == without.memory.activations + whole - way.tokens * of_token.layer
+
+
 def test_ways_for_so_many_devices(decoder: Callable[..., Any]) -> None:
     model_class, config = decoder("llama", **FAMILIES["llama"])
     model = without_weights(config, model_class)

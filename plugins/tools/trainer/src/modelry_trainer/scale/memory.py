@@ -1,6 +1,7 @@
 """Bytes that one device needs in training, part by part.
 
-P parameters of a process   S processes that share one copy of them
+P parameters of a process   S processes that share one copy of them   T processes that share each layer's work
+n tokens   V vocabulary   c bytes of a number in products
 
     weights      4 P / S             float32, which the optimizer changes
     gradients    4 P / S
@@ -8,7 +9,9 @@ P parameters of a process   S processes that share one copy of them
     gathered     FSDP: c times two neighbouring layers and what is outside of layers, c times the latter's gradients,
                  and c + 4 times one layer's, before they are scattered in float32
                  else c P: autocast's copies in 16 bits
-    activations  see `activations`; what one layer computes again comes on top
+    activations  see `activations`; what one layer computes again comes on top, or
+                 (c + 12) n V: scores, their logarithms and the two's gradients in float32. Only where T divides layers:
+                 else the loss takes a few positions at a time
 """
 
 from dataclasses import dataclass
@@ -49,11 +52,12 @@ class Memory:
         return self.states + self.gathered + (self.activations or 0) - self.elsewhere
 
 
-def memory(units: Units, config: "ModelConfig", way: "Way") -> Memory:
+def memory(units: Units, config: "ModelConfig", way: "Way", *, scores: int = 0) -> Memory:
     """What a device needs.
 
     Args:
         units: for `way.tensor` processes.
+        scores: V where the scores of all positions are there at once.
     """
     own = sum(unit.shard(way.shard) for unit in units.all)
     states = (FLOAT32 * own, FLOAT32 * own, ADAMW * own)
@@ -64,13 +68,16 @@ def memory(units: Units, config: "ModelConfig", way: "Way") -> Memory:
         gathered = 2 * way.compute * units.rest.numbers + max(layers, FLOAT32 * units.rest.numbers)
     else:
         gathered = way.compute * units.numbers if way.compute < FLOAT32 else 0
-    return Memory(*states, gathered, _activations(units, config, way), sum(states) if way.offload else 0)
+    return Memory(*states, gathered, _activations(units, config, way, scores), sum(states) if way.offload else 0)
 
 
-def _activations(units: Units, config: "ModelConfig", way: "Way") -> int | None:
+def _activations(units: Units, config: "ModelConfig", way: "Way", scores: int) -> int | None:
     of_token = kept(config, way)
     if of_token is None:
         return None
     count = len(units.layers)
-    layers = of_token.layer + count * of_token.entrance if way.recompute else count * of_token.layer
+    loss = (way.compute + 3 * FLOAT32) * scores
+    layers = count * of_token.layer + loss
+    if way.recompute:  # the loss is done with before a layer computes its own again
+        layers = max(of_token.layer, loss) + count * of_token.entrance
     return way.tokens * (layers + of_token.outside)

@@ -68,16 +68,22 @@ def rows(model: "PreTrainedModel", ways: Iterable[Way]) -> list[Row]:
         units = known.setdefault(way.tensor, units_of(model, way.tensor))
         config = model.config.get_text_config()
         sent = traffic(units, width=config.hidden_size, vocabulary=_divided_vocabulary(model, way.tensor), way=way)
-        found.append(Row(way, memory(units, config, way), sent))
+        scores = 0 if way.tensor == 1 else _vocabulary(model)
+        found.append(Row(way, memory(units, config, way, scores=scores), sent))
     return found
 
 
 def _divided_vocabulary(model: "PreTrainedModel", tensor: int) -> int:
     """V where T processes divide the head's outputs, which each of them then gathers; else 0."""
-    head = output_embeddings(model)
     divided = "colwise_gather_output" in plan_of(model).values()
-    words = 0 if head is None else head.get_parameter("weight").shape[0]
+    words = _vocabulary(model)
     return 0 if tensor == 1 or not divided or words % tensor else words
+
+
+def _vocabulary(model: "PreTrainedModel") -> int:
+    """V of a model that scores words, else 0."""
+    head = output_embeddings(model)
+    return 0 if head is None else head.get_parameter("weight").shape[0]
 
 
 def ways_for(model: "PreTrainedModel", devices: int, *, tensor: int | None, recompute: bool, tokens: int) -> list[Way]:
