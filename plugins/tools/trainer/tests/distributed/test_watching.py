@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from torch.distributed import TCPStore  # type: ignore[attr-defined]  # torch does not list it
@@ -50,3 +51,54 @@ def test_one_that_has_finished_is_not_lost(watch: Callable[[int], Watch]) -> Non
         pass
     with pytest.raises(RuntimeError, match="gloo"), watch(0).over():
         raise RuntimeError("gloo cannot")
+
+
+class Ended:
+    """Stands for the event that ends a watch, and for the clock: each wait takes as long as it may.
+
+    Args:
+        looks: how often the watch looks before its block ends.
+        late: extra seconds that the third look takes.
+        in_grace: called while it waits before it ends the process.
+    """
+
+    def __init__(self, looks: int, *, late: float = 0.0, in_grace: Callable[[], object] = int) -> None:
+        self.left, self.third, self.late, self.in_grace, self.now = looks, looks - 2, late, in_grace, 0.0
+
+    def wait(self, seconds: float) -> bool:
+        if seconds == watching.GRACE_SECONDS:
+            self.in_grace()
+        else:
+            self.now += self.late if self.left == self.third else 0.0
+            self.left -= 1
+        self.now += seconds
+        return self.left < 0
+
+
+@pytest.fixture
+def exits(monkeypatch: pytest.MonkeyPatch) -> Callable[[Watch, Ended], list[int]]:
+    """The codes with which a watch would end its process."""
+    found: list[int] = []
+    monkeypatch.setattr(watching.os, "_exit", found.append)
+
+    def run(one: Watch, ended: Any) -> list[int]:
+        with monkeypatch.context() as clock:
+            clock.setattr(watching.time, "monotonic", lambda: ended.now)
+            one._watch(ended)
+        return found
+
+    return run
+
+
+def test_who_is_silent_for_long_is_lost(watch: Callable[[int], Watch], exits: Any) -> None:
+    assert exits(watch(0), Ended(30)) == []
+    assert exits(watch(0), Ended(32)) == [1]
+
+
+def test_a_time_in_which_all_were_stopped_says_nothing(watch: Callable[[int], Watch], exits: Any) -> None:
+    assert exits(watch(0), Ended(8, late=1000.0)) == []
+
+
+def test_a_heart_that_beats_again_is_not_lost(watch: Callable[[int], Watch], exits: Any) -> None:
+    one = watch(0)
+    assert exits(one, Ended(32, in_grace=lambda: one._store.add(one._beats(1), 1))) == []

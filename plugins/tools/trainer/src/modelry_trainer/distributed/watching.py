@@ -25,6 +25,8 @@ from modelry_trainer.errors import ProcessLost
 BEAT_SECONDS = 1.0
 SILENT_SECONDS = 30.0
 """Without a beat, after which the next process is given up: a busy machine may hold one up for a while."""
+HELD_UP_SECONDS = 10.0
+"""At most so much of a silence is believed at once: who looks after a longer time was stopped itself."""
 SUSPECT_SECONDS = 4.0
 """The same where an operation has failed already."""
 GRACE_SECONDS = 10.0
@@ -119,8 +121,11 @@ class Watch:
 
     def _watch(self, ended: threading.Event) -> None:
         following = (self.me.rank + 1) % self.me.size
-        beats, changed = -1, time.monotonic()
+        beats, silent, looked = -1, 0.0, time.monotonic()
         while not ended.wait(BEAT_SECONDS):
+            now_looked = time.monotonic()
+            # All may have been stopped together (a suspended job): such a time says nothing of the others.
+            silent, looked = silent + min(now_looked - looked, HELD_UP_SECONDS), now_looked
             try:
                 self._store.add(self._beats(self.me.rank), 1)
                 note = self._note()
@@ -129,13 +134,21 @@ class Watch:
             except RuntimeError:
                 reason, now = self._store_is_gone(), beats
             if now != beats:
-                beats, changed = now, time.monotonic()
-            elif reason is None and beats < _IDLE and time.monotonic() - changed > SILENT_SECONDS:
+                beats, silent = now, 0.0
+            elif reason is None and beats < _IDLE and silent > SILENT_SECONDS:
                 reason = self._silent(following, SILENT_SECONDS)
             if reason is not None and not ended.wait(GRACE_SECONDS):
+                if silent > SILENT_SECONDS and self._beats_again(following, beats):
+                    continue
                 print(f"modelry: process {self.me.rank} ends: {reason}", file=sys.stderr, flush=True)
                 _record(ProcessLost(reason))
                 os._exit(1)
+
+    def _beats_again(self, rank: int, before: int) -> bool:
+        try:
+            return self._store.add(self._beats(rank), 0) != before and self._note() is None
+        except RuntimeError:
+            return False
 
     def _whose(self, error: BaseException) -> str | None:
         """What to say of a process that is lost; None where the error is this process's own."""
