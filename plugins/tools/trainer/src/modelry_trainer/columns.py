@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 
+from modelry.model import PreTrainedModel
 from modelry_trainer.accumulation import unwrapped
 from modelry_trainer.errors import BadRow
 
@@ -14,11 +15,17 @@ _LABELS = ("label", "label_ids", "labels")
 
 def read_columns(model: nn.Module, label_names: Collection[str]) -> frozenset[str] | None:
     """Names that forward takes, and the labels'; None where it takes any."""
-    parameters = inspect.signature(unwrapped(model).forward).parameters.values()
+    named = _named(unwrapped(model))
+    return frozenset({*named, *label_names, *_LABELS}) if named else None
+
+
+def _named(model: nn.Module) -> set[str]:
+    """What forward names; of a head that hands the rest on, also what its base model names (token_type_ids)."""
+    parameters = inspect.signature(model.forward).parameters.values()
     named = {one.name for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)}
-    if not named:
-        return None
-    return frozenset({*named, *label_names, *_LABELS})
+    hands_on = any(one.kind is one.VAR_KEYWORD for one in parameters)
+    base = model.base_model if hands_on and isinstance(model, PreTrainedModel) else model
+    return named if base is model else named | _named(base)
 
 
 def label_columns(model: nn.Module) -> list[str]:
