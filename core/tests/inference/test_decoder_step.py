@@ -111,3 +111,15 @@ def test_greedy_texts_are_the_same() -> None:
     found = made.generate(ids, max_new_tokens=120, eos_token_id=None, do_sample=False)
     made.register_forward_hook(lambda module, inputs, out: out)
     assert torch.equal(made.generate(ids, max_new_tokens=120, eos_token_id=None, do_sample=False), found)
+
+
+@pytest.mark.parametrize("case", list(WINDOWS))
+def test_by_products(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One row attends by plain products where they are faster; the buffer is exchanged on the way."""
+    made = model(max_window_layers=WINDOWS[case]).bfloat16()
+    expected = logits(made, rows=1, padded=False, prepared=False, kind="dynamic")
+    calls: list[int] = []
+    monkeypatch.setattr("modelry.inference.decoder_step.takes_products_by_one", lambda *_: not calls.append(1))
+    found = logits(made, rows=1, padded=False, prepared=True, kind="dynamic")
+    assert calls
+    assert (found.float() - expected.float()).norm() < 3e-2 * expected.float().norm()

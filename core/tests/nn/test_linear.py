@@ -51,7 +51,7 @@ def test_linear(shape: tuple[int, ...], bias: bool, dtype: torch.dtype) -> None:
 def test_the_weight_leads(shape: tuple[int, ...], bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a CPU with AMX: few bfloat16 rows."""
     layer, x = Linear(64, 24, bias=bias, dtype=torch.bfloat16), torch.randn(shape, dtype=torch.bfloat16)
-    monkeypatch.setattr("modelry.nn.linear._has_tiles", lambda: True)
+    monkeypatch.setattr("modelry.nn.linear.has_tiles", lambda: True)
     assert weight_leads(x, layer.weight)
     found, expected = layer(x), copy.deepcopy(layer).float()(x.float())
     assert found.is_contiguous()

@@ -18,6 +18,7 @@ from modelry.inference.products import Work, product_into, product_onto
 from modelry.nn.attention import Attend
 from modelry.nn.masks import Mask
 from modelry.nn.norm import RMSNorm
+from modelry.nn.product_attention import attended, takes_products
 from modelry.nn.sdpa import sdpa_attention
 
 _attend_on_cpu = torch._scaled_dot_product_flash_attention_for_cpu
@@ -137,7 +138,9 @@ def _attended(attend: Attend, q: Tensor, k: Tensor, v: Tensor, added: Tensor | N
     Args:
         added: (R / C or 1, 1 or H, 1, W), to the scores.
     """
-    if attend is sdpa_attention:
+    if takes_products(q, k) and attend is sdpa_attention:
+        found = attended(q, k, v, added, scale=scale)
+    elif attend is sdpa_attention:
         found = _attend_on_cpu(q, k, v, 0.0, False, attn_mask=added, scale=scale)[0]
     else:
         mask = Mask() if added is None else Mask(added == 0) if added.shape[1] == 1 else Mask(bias=added)

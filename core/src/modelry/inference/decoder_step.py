@@ -12,6 +12,7 @@ from modelry.cache import Cache
 from modelry.inference.layer_step import Buffers, Moment, layer_step, norm_into
 from modelry.inference.parts import DecoderParts
 from modelry.nn.masks import causal_mask
+from modelry.nn.product_attention import takes_products_by_one
 from modelry.nn.rope import Angles
 
 
@@ -88,4 +89,7 @@ class DecoderStep:
         if attention_mask is not None or self.rows > 1:
             said = {"new": 1, "seen": seen, "first": first, "width": width, "window": window}
             mask = causal_mask(attention_mask, **said, device=tail.device)  # type: ignore[arg-type]  # no weights in it
-        return Moment(slot, cos, sin[..., :half], sin[..., half:], mask, tail)
+        kv_heads, dtype = self._parts.layers[0].kv_heads, self._buffers.x.dtype
+        by_products = mask is None and takes_products_by_one(kv_heads, width, dtype)
+        added = tail[0].to(dtype) if by_products else None
+        return Moment(slot, cos, sin[..., :half], sin[..., half:], mask, tail, added)

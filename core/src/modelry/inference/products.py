@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from modelry.nn.linear import Joint, Linear, weight_leads
+from modelry.nn.processor import has_bfloat16_lanes
 from modelry.packed.packed_linear import PackedLinear
 
 Work = Callable[[], object]
@@ -42,7 +43,7 @@ def _into(layer: nn.Linear, x: Tensor, out: Tensor) -> Work:
     if not _is_float(layer, x):
         outputs = _bound(layer, x)
         return lambda: out.copy_(outputs())
-    if x.shape[0] > 1:
+    if _takes_matrices(x):
         if weight_leads(x, weight):
             outputs = _led(layer, x)
             return lambda: out.copy_(outputs())
@@ -67,7 +68,7 @@ def product_onto(layer: nn.Linear, x: Tensor, stream: Tensor) -> Work:
     if not _is_float(layer, x):
         outputs = _bound(layer, x)
         return lambda: stream.add_(outputs())
-    if x.shape[0] > 1:
+    if _takes_matrices(x):
         if weight_leads(x, weight):
             outputs = _led(layer, x)
             return lambda: stream.add_(outputs())
@@ -79,6 +80,11 @@ def product_onto(layer: nn.Linear, x: Tensor, stream: Tensor) -> Work:
     if bias is None:
         return lambda: result.addmv_(weight, row)
     return lambda: result.add_(torch.addmv(bias, weight, row))
+
+
+def _takes_matrices(x: Tensor) -> bool:
+    """Whether the product of matrices is the better one: of several rows, and of one where `linear` says so."""
+    return x.shape[0] > 1 or (x.dtype is torch.bfloat16 and has_bfloat16_lanes())
 
 
 def _led(layer: nn.Linear, x: Tensor) -> Callable[[], Tensor]:

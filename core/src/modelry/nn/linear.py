@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from modelry.nn.autocast import autocast_dtype
+from modelry.nn.processor import has_bfloat16_lanes, has_tiles
 from modelry.nn.row_product import row_product
 
 MOST_ROWS_LED = 16
@@ -32,20 +33,15 @@ def weight_leads(x: Tensor, weight: Tensor) -> bool:
     if weight.dtype is not torch.bfloat16 or x.dtype is not torch.bfloat16 or torch.compiler.is_compiling():
         return False  # first: a traced program that looked at the number of rows would be bound to it
     few = weight.shape[1] < x.numel() <= MOST_ROWS_LED * weight.shape[1]
-    return few and x.is_cpu and _has_tiles()
-
-
-@cache
-def _has_tiles() -> bool:
-    return torch.cpu._is_amx_tile_supported()
+    return few and x.is_cpu and has_tiles()
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """x W^T + b.
 
     One bfloat16 row on the CPU takes PyTorch's matrix-vector product, which reads 18 GB/s where the matrix product
-    reads 10 (two cores with AMX, PyTorch 2.13) and sums in float32 just the same. In float32 both read alike. A few
-    rows: see `weight_leads`.
+    reads 10 (two cores with AMX, PyTorch 2.13) and sums in float32 just the same; but see `has_bfloat16_lanes`: 11 and
+    18 there (two cores of a Zen 4). In float32 both read alike. A few rows: see `weight_leads`.
 
     Args:
         x: (..., I).
@@ -55,10 +51,12 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     Returns:
         (..., O).
     """
-    if weight.dtype is torch.bfloat16 and x.numel() == weight.shape[1] and x.dtype is torch.bfloat16 and x.is_cpu:
-        if torch.compiler.is_compiling() and not (torch.compiler.is_exporting() or torch.is_grad_enabled()):
-            made = row_product(weight, x.view(-1)).view(*x.shape[:-1], -1)
-            return made if bias is None else made + bias
+    compiling = torch.compiler.is_compiling()
+    one_row = weight.dtype is torch.bfloat16 and x.numel() == weight.shape[1] and x.dtype is torch.bfloat16 and x.is_cpu
+    if one_row and compiling and not (torch.compiler.is_exporting() or torch.is_grad_enabled()):
+        made = row_product(weight, x.view(-1)).view(*x.shape[:-1], -1)
+        return made if bias is None else made + bias
+    if one_row and (compiling or not has_bfloat16_lanes()):
         row = torch.mv(weight, x.view(-1)) if bias is None else torch.addmv(bias, weight, x.view(-1))
         return row.view(*x.shape[:-1], -1)
     if weight_leads(x, weight):

@@ -9,9 +9,18 @@ I input width   O output width
 import torch
 from torch import Tensor
 
+from modelry.nn.processor import has_bfloat16_lanes
+
+
+def _multiplied(weight: Tensor, row: Tensor) -> Tensor:
+    if weight.dtype is torch.bfloat16 and has_bfloat16_lanes():
+        return torch.mm(row.unsqueeze(0), weight.t()).view(-1)
+    return torch.mv(weight, row)
+
+
 _LIBRARY = torch.library.Library("modelry", "FRAGMENT")  # type: ignore[no-untyped-call]  # torch's
 _LIBRARY.define("row_product(Tensor weight, Tensor row) -> Tensor")  # type: ignore[no-untyped-call]  # torch's
-_LIBRARY.impl("row_product", torch.mv, "CPU")  # type: ignore[no-untyped-call]  # torch's
+_LIBRARY.impl("row_product", _multiplied, "CPU")  # type: ignore[no-untyped-call]  # torch's
 _LIBRARY.impl("row_product", lambda weight, row: row.new_empty(weight.shape[0]), "Meta")  # type: ignore[no-untyped-call]  # torch's
 
 

@@ -9,6 +9,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from modelry.nn.masks import Mask
 from modelry.nn.parts import Part
+from modelry.nn.product_attention import attended, takes_products
 
 _flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 
@@ -43,6 +44,8 @@ def sdpa_attention(
         return _by_parts(q, k, v, mask.parts, scale=scale, dropout=dropout)
     rows, heads, new, size = q.shape
     plain = q.is_cpu and size == v.shape[3] and not dropout and not torch.is_grad_enabled()
+    if plain and takes_products(q, k):
+        return _by_products(q, k, v, mask, scale=scale)
     if plain and mask.earlier and new > FEW_ROWS:
         return _earlier_and_own(q, k, v, mask.earlier, scale=scale)
     kv_heads, free = k.shape[1], torch.compiler.is_exporting()  # an exported program keeps its lengths open
@@ -62,6 +65,15 @@ def sdpa_attention(
     forbidden = mask.folded(q.dtype, group)
     mixed = scaled_dot_product_attention(folded, k, v, attn_mask=forbidden, dropout_p=dropout, scale=scale)
     return mixed.reshape(rows, heads, new, size)
+
+
+def _by_products(q: Tensor, k: Tensor, v: Tensor, mask: Mask, *, scale: float) -> Tensor:
+    """Where `modelry.nn.product_attention` is faster."""
+    new = q.shape[2]
+    if mask.causal or (mask.earlier and new > FEW_ROWS):
+        seen = k.shape[2] if mask.causal else (mask.earlier or 0) + new
+        return attended(q, k[:, :, :seen], v[:, :, :seen], scale=scale, causal=True)
+    return attended(q, k, v, mask.additive(q.dtype), scale=scale)
 
 
 def _earlier_and_own(q: Tensor, k: Tensor, v: Tensor, earlier: int, *, scale: float) -> Tensor:
