@@ -83,7 +83,7 @@ def _write(
             for name, text in texts.items():
                 until_all_are_written.enter_context(written_aside(folder / name)).write_text(text, encoding="utf-8")
     except OSError as error:
-        if error.filename is None:  # a full disk does not say which one
+        if error.errno is not None and error.filename is None:  # a full disk does not say which one
             error.filename = str(folder)
         raise
     for path in folder.iterdir():  # of an older save with another number of shards
