@@ -90,12 +90,12 @@ class Trial:
         assert type(self.divided).__name__ == type(self.whole).__name__
 
     def generation(self) -> None:
-        """The same tokens however they are chosen, with the same seed; the cache holds this process's heads."""
+        """The same tokens however they are chosen, with the first process's seed; the cache holds own heads."""
         given = {key: one for key, one in self.inputs.items() if not key.startswith("decoder_")}
         for name, way in WAYS.items():
             answers = []
             for model in (self.whole, self.divided):
-                torch.manual_seed(4)
+                torch.manual_seed(4 if model is self.whole else 4 + dist.get_rank())
                 answers.append(model.generate(**given, max_new_tokens=6, **way))
             assert torch.equal(*answers), f"{name}: {answers}"
 

@@ -52,6 +52,22 @@ def own_part(x: Tensor, group: ProcessGroup) -> Tensor:
     return x.chunk(group.size(), dim=-1)[group.rank()]
 
 
+def draw_alike(group: ProcessGroup, device: torch.device, generator: torch.Generator | None = None) -> None:
+    """Have all processes draw the random numbers that the first one is about to draw.
+
+    Args:
+        device: on which they speak with each other.
+        generator: one of the caller's, beside torch's own.
+    """
+    own = [torch.default_generator]
+    if device.type == "cuda":
+        own.append(torch.cuda.default_generators[torch.cuda.current_device() if device.index is None else device.index])
+    for one in own if generator is None else [*own, generator]:
+        state = one.get_state().to(device)
+        dist.broadcast(state, group=group, group_src=0)
+        one.set_state(state.cpu())
+
+
 def _added(x: Tensor, group: ProcessGroup) -> Tensor:
     x = x.clone(memory_format=torch.contiguous_format)
     dist.all_reduce(x, group=group)

@@ -20,7 +20,7 @@ from torch.distributed import ProcessGroup
 from torch.distributed.tensor import DTensor, Replicate
 
 from modelry.nn.linear import linear
-from modelry.parallel.collectives import add_up, enter, gather, own_part
+from modelry.parallel.collectives import add_up, draw_alike, enter, gather, own_part
 
 
 @dataclass(frozen=True)
@@ -181,10 +181,23 @@ def _class(kind: type, way: Way, names: tuple[str, ...]) -> type:
         space.update({name: _reading(name) for name in names})
         space.update({"__module__": kind.__module__, "__qualname__": kind.__qualname__, "__doc__": kind.__doc__})
         space["forward"] = forward
+        if hasattr(kind, "generate"):
+            space["generate"] = _writing_one_text(kind.generate)
         if hasattr(kind, "config_class"):
             space["config_class"] = kind.config_class  # a head would take that of its base model again
 
     return types.new_class(kind.__name__, (kind,), exec_body=fill)
+
+
+def _writing_one_text(generate: Inner) -> Inner:
+    """Processes that drew different tokens would go on with different texts: each has a part of one model only."""
+
+    @functools.wraps(generate)
+    def alike(self: Any, *inputs: Any, **named: Any) -> Any:
+        draw_alike(self.tp_share.group, self.device, named.get("generator"))
+        return generate(self, *inputs, **named)
+
+    return alike
 
 
 def _reading(name: str) -> property:
