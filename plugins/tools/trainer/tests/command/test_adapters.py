@@ -47,6 +47,7 @@ def test_a_new_head_learns_beside_an_adapter(
 
     file = write(here / "rows.jsonl", [{"text": "the inn", "label": "good"}, {"text": "the rain", "label": "bad"}])
     words = ["--task=sequence-classification", "--data", file, "--peft=ia3", *quick, "--report_html=false"]
+    words += ["--peft.r=null"]  # takes back what a file says of lora
     done = call(*words, "--model", models["sequence-classification"])
     assert done.exit_code == 0, done.output
     base = AutoModelForSequenceClassification.from_pretrained(models["sequence-classification"])
@@ -58,7 +59,7 @@ def test_a_new_head_learns_beside_an_adapter(
 def test_refusals(call: Callable[..., Any], models: dict[str, Path], chats: Path) -> None:
     words = ("--task=chat", "--model", models["chat"], "--data", chats, "--dry-run")
     for more, said in (
-        ("--peft.lora_alfa=3", "there is no key 'lora_alfa': did you mean lora_alpha?"),
+        ("--peft.lora_alfa=3", "peft (lora): there is no key 'lora_alfa': did you mean lora_alpha?"),
         ("--peft.target_modules=[nothing]", "peft: Target modules"),
     ):
         done = call(*words, more)

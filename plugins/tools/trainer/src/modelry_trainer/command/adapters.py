@@ -28,11 +28,11 @@ def with_adapter(model: PreTrainedModel, settings: PeftSettings, *, task: str | 
     except ImportError as error:
         raise TrainFileError("the section peft needs PEFT. Run: pip install 'modelry-trainer[peft]'") from error
     made: Any = {"lora": peft.LoraConfig, "ia3": peft.IA3Config}[settings.method]
-    more = settings.model_extra or {}
+    more = {name: value for name, value in (settings.model_extra or {}).items() if value is not None}
     try:
         refuse_unknown(more, {field.name for field in dataclasses.fields(made)} | set(PeftSettings.model_fields))
     except ArgumentsError as error:
-        raise TrainFileError(f"peft: {str(error).replace('training argument', 'key')}") from None
+        raise TrainFileError(f"peft ({settings.method}): {str(error).replace('training argument', 'key')}") from None
     targets = list(_all_linear(model)) if settings.target_modules == ALL else settings.target_modules
     if settings.method == "ia3":
         more = {"feedforward_modules": [], **more}
