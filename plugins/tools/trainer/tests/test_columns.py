@@ -8,9 +8,10 @@ from torch import nn
 
 from modelry import AutoModelForMaskedLM, AutoModelForSequenceClassification
 from modelry.configuration import config_class
-from modelry_registry import get_registry
+from modelry_registry import get_registry, resolve
 from modelry_trainer import DataCollatorWithPadding
-from modelry_trainer.columns import read_columns, without_unused
+from modelry_trainer.accumulation import shifts_labels, takes_item_count
+from modelry_trainer.columns import label_columns, read_columns, without_unused
 
 
 @pytest.mark.parametrize("auto", [AutoModelForSequenceClassification, AutoModelForMaskedLM])
@@ -31,3 +32,14 @@ def test_any_column_where_forward_names_none() -> None:
 
     assert read_columns(Taker(), ["labels"]) is None
     assert without_unused(DataCollatorWithPadding, None) is DataCollatorWithPadding
+
+
+def test_a_head_made_from_another_learns_as_that_does() -> None:
+    """LLaVA's forward names pictures, and hands labels on to the decoder's."""
+    family = get_registry().get("models", "llava")
+    with torch.device("meta"):
+        model = resolve(family.heads["multimodal-lm"])(resolve(family.config)(**family.tiny))
+    assert takes_item_count(model)
+    assert shifts_labels(model)
+    assert label_columns(model) == ["labels"]
+    assert {"pixel_values", "input_ids", "attention_mask", "labels"} <= (read_columns(model, ["labels"]) or set())

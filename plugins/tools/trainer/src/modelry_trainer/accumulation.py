@@ -10,6 +10,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils._pytree import tree_map
 
 from modelry.heads.losses import IGNORED
+from modelry.model import PreTrainedModel
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
@@ -20,16 +21,29 @@ def unwrapped(model: nn.Module) -> nn.Module:
     return inner() if callable(inner) else model
 
 
+def forward_names(model: nn.Module) -> dict[str, Any]:
+    """The arguments of forward; of a head of ours that hands the rest on to the head it is made from, of that too."""
+    inner = unwrapped(model)
+    names: dict[str, Any] = dict(inspect.signature(inner.forward).parameters)
+    if isinstance(inner, PreTrainedModel):
+        for kind in type(inner).__mro__:
+            own = inspect.signature(kind.forward).parameters if "forward" in vars(kind) else {}  # type: ignore[attr-defined]
+            if kind is PreTrainedModel or all(one.kind is not one.VAR_KEYWORD for one in names.values()):
+                break
+            names |= {name: one for name, one in own.items() if name not in names and name != "self"}
+    return names
+
+
 def takes_item_count(model: nn.Module) -> bool:
     """Whether forward divides its loss by `num_items_in_batch` where it is given."""
     said = getattr(unwrapped(model), "accepts_loss_kwargs", None)  # how models of the ecosystem say it
-    named = "num_items_in_batch" in inspect.signature(unwrapped(model).forward).parameters
+    named = "num_items_in_batch" in forward_names(model)
     return named if said is None else bool(said)
 
 
 def shifts_labels(model: nn.Module) -> bool:
     """Whether the loss compares each position with the next one's label, so that the first label never counts."""
-    parameters = inspect.signature(unwrapped(model).forward).parameters
+    parameters = forward_names(model)
     return "logits_to_keep" in parameters and "decoder_input_ids" not in parameters
 
 

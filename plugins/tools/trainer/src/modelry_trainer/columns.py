@@ -1,13 +1,12 @@
 """Which columns of a data set a model reads: the others do not reach it (remove_unused_columns)."""
 
-import inspect
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from torch import nn
 
 from modelry.model import PreTrainedModel
-from modelry_trainer.accumulation import unwrapped
+from modelry_trainer.accumulation import forward_names, unwrapped
 from modelry_trainer.errors import BadRow
 
 _LABELS = ("label", "label_ids", "labels")
@@ -21,7 +20,7 @@ def read_columns(model: nn.Module, label_names: Collection[str]) -> frozenset[st
 
 def _named(model: nn.Module) -> set[str]:
     """What forward names; of a head that hands the rest on, also what its base model names (token_type_ids)."""
-    parameters = inspect.signature(model.forward).parameters.values()
+    parameters = forward_names(model).values()
     named = {one.name for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)}
     hands_on = any(one.kind is one.VAR_KEYWORD for one in parameters)
     base = model.base_model if hands_on and isinstance(model, PreTrainedModel) else model
@@ -30,7 +29,7 @@ def _named(model: nn.Module) -> set[str]:
 
 def label_columns(model: nn.Module) -> list[str]:
     """Names of forward's arguments that are labels, by the ecosystem's convention."""
-    parameters = list(inspect.signature(unwrapped(model).forward).parameters)
+    parameters = list(forward_names(model))
     spans = [name for name in ("start_positions", "end_positions") if name in parameters]
     if spans and "QuestionAnswering" in type(unwrapped(model)).__name__:
         return [*[name for name in parameters if "label" in name], *spans]

@@ -1,6 +1,5 @@
 """The loss of a batch: the model's own, one with smoothed labels, or a function of the user's."""
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +37,7 @@ def model_loss(
     Raises:
         TrainingError: there is no loss in what the model returns.
     """
-    parameters = inspect.signature(accumulation.unwrapped(model).forward).parameters
+    parameters = accumulation.forward_names(model)
     given = dict(inputs)
     if "use_cache" in parameters:
         given.setdefault("use_cache", args.use_cache)
