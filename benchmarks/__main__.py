@@ -65,7 +65,8 @@ def main() -> None:
                 say(f"{name}: {error}")
                 failed.append(name)
                 continue
-            keep(numbers, **{name: measured, "conditions": conditions})
+            machines = {**read(numbers).get("machines", {}), name: conditions["processor"]}
+            keep(numbers, **{name: measured, "conditions": conditions, "machines": machines})
             say(f"{name}: {time.monotonic() - started:.0f} s")
     write(read(numbers), arguments.output)
     print((arguments.output / "README.md").read_text())

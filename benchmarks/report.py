@@ -10,8 +10,8 @@ from benchmarks.parts import PARTS
 
 def page(results: dict[str, Any]) -> Iterator[str]:
     """Lines of Markdown."""
-    conditions = results["conditions"]
-    sections = [part.section(results[name]) for name, part in PARTS.items() if name in results]
+    conditions, machines = results["conditions"], results.get("machines", {})
+    sections = {name: part.section(results[name]) for name, part in PARTS.items() if name in results}
     yield "# Benchmarks"
     yield ""
     yield (
@@ -24,10 +24,15 @@ def page(results: dict[str, Any]) -> Iterator[str]:
         "single runs are the ratios of runs that followed each other. All runs: [results.json](results.json)."
     )
     yield ""
-    yield f"**{summary([row for section in sections for row in section.rows])}**"
+    yield f"**{summary([row for section in sections.values() for row in section.rows])}**"
     yield ""
-    for section in sections:
-        yield from section.lines()
+    for name, section in sections.items():
+        title, *lines = section.lines()
+        yield title
+        if machines.get(name) != conditions["processor"]:
+            yield ""
+            yield f"*Measured on another machine: {machines.get(name, 'not recorded')}.*"
+        yield from lines
 
 
 def write_page(results: dict[str, Any], path: Path) -> None:

@@ -46,6 +46,13 @@ def test_parts_that_were_measured_make_the_page(tmp_path):
     )
 
 
+def test_a_part_of_another_machine_says_so(tmp_path):
+    write({**made_up(), "conditions": CONDITIONS, "machines": {"batches": "some", "growth": "older"}}, tmp_path)
+    page = (tmp_path / "README.md").read_text()
+    assert page.count("*Measured on another machine") == 1
+    assert page.index("## How cost grows") < page.index("*Measured on another machine: older.*")
+
+
 def test_equal_numbers_make_equal_files(tmp_path):
     for name in ("one", "other"):
         (tmp_path / name).mkdir()
