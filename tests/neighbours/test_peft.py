@@ -206,6 +206,9 @@ ADAPTERS: dict[str, Callable[[], Any]] = {
     "lora everywhere, a whole layer, DoRA": lambda: LoraConfig(
         r=4, target_modules=r".*_proj", modules_to_save=["norm"], use_dora=True, init_lora_weights=False
     ),
+    "lora and rows of a tied embedding": lambda: LoraConfig(
+        r=4, trainable_token_indices=[5, 9], task_type="CAUSAL_LM", init_lora_weights=False
+    ),
     "ia3": lambda: IA3Config(task_type="CAUSAL_LM", init_ia3_weights=False),
     "oft": lambda: OFTConfig(task_type="CAUSAL_LM", init_weights=False, oft_block_size=8),
 }
@@ -219,6 +222,9 @@ def test_an_adapter_of_one_loads_on_the_other(folder: Path, tmp_path: Path, name
     models: list[Any] = [load(folder, None), LlamaForCausalLM.from_pretrained(folder)]
     first, second = models if ours_first else reversed(models)
     adapted = get_peft_model(first, ADAPTERS[name]()).eval()
+    for path, parameter in adapted.named_parameters():
+        if "trainable_tokens_delta" in path:
+            torch.nn.init.normal_(parameter)
     adapted.save_pretrained(tmp_path)
     other = PeftModel.from_pretrained(second, tmp_path).eval()
     with torch.no_grad():
@@ -226,6 +232,30 @@ def test_an_adapter_of_one_loads_on_the_other(folder: Path, tmp_path: Path, name
         assert torch.allclose(other(input_ids=IDS).logits, logits, atol=2e-5)
         with adapted.disable_adapter():
             assert not torch.allclose(adapted(input_ids=IDS).logits, logits, atol=1e-2)
+
+
+@torch.no_grad()
+def test_several_adapters_in_one_batch(folder: Path) -> None:
+    """Rows of different lengths that end at different times answer as each does alone with its adapter."""
+    torch.manual_seed(2)
+    model: Any = get_peft_model(load(folder, None), lora(init_lora_weights=False), adapter_name="one")
+    model.add_adapter("other", lora(init_lora_weights=False))
+    model.eval()
+    names, ids, mask = ["one", "__base__", "other"], IDS[[0, 1, 0]].clone(), torch.ones(3, 8, dtype=torch.long)
+    mask[0, :3] = mask[2, :5] = 0
+    plain = {"do_sample": False, "max_new_tokens": 12, "pad_token_id": 0}
+    alone = []
+    for name, row, real in zip(names, ids, mask, strict=True):
+        with model.disable_adapter() if name == "__base__" else contextlib.nullcontext():
+            if name != "__base__":
+                model.set_adapter(name)
+            text = model.generate(input_ids=row[real.bool()][None], eos_token_id=95, **plain)
+            alone.append(text[0, int(real.sum()) :].tolist())
+    ends = {alone[0][1], alone[1][5]}
+    found = model.generate(input_ids=ids, attention_mask=mask, adapter_names=names, eos_token_id=list(ends), **plain)
+    for row, text in zip(found[:, 8:].tolist(), alone, strict=True):
+        last = next((at for at, token in enumerate(text) if token in ends), len(text) - 1)
+        assert row[: last + 1] == text[: last + 1]
 
 
 def test_ia3_trains(folder: Path) -> None:

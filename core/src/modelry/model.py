@@ -110,6 +110,7 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
     offloaded: "Offloaded | None" = None
     """The parts that stay on disk."""
     _no_split_modules = property(layer_classes)
+    _tied_weights_keys = property(lambda model: dict(model.tied_weights))
     hf_quantizer: "Quantizer | None" = None
     """What packed the layers. The ecosystem's name: models have parts that are called `quantizer`."""
 
@@ -381,8 +382,7 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
     def can_generate(cls) -> bool:
         """Whether `generate` works: forward scores next tokens, of a text or of a decoder's answer."""
         for one in cls.__mro__:  # one that wraps another's forward may take anything, and hand it on
-            forward = vars(one).get("forward")
-            takes = set() if forward is None else set(inspect.signature(forward).parameters)
+            takes = set(inspect.signature(vars(one)["forward"]).parameters) if "forward" in vars(one) else set()
             if "logits_to_keep" in takes or {"decoder_input_ids", "labels"} <= takes:
                 return True
         return False

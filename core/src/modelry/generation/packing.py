@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from modelry.cache import Cache
+from modelry.foreign_hooks import names_rows
 from modelry.generation.prompt import Prompt
 from modelry.model import PreTrainedModel
 
@@ -23,7 +24,7 @@ def can_pack(model: Any, prompt: Prompt) -> bool:
     """Whether these prompts can be read so: several, nothing but ids, and a model that keeps texts apart."""
     if prompt.rows == 1 or prompt.embeds is not None or prompt.extras or not isinstance(model, PreTrainedModel):
         return False
-    return isinstance(model.base_model, PreTrainedModel) and model.base_model.reads_packed
+    return isinstance(model.base_model, PreTrainedModel) and model.base_model.reads_packed and not names_rows(model)
 
 
 def lengths_of(prompt: Prompt) -> list[int] | None:

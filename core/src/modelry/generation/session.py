@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from modelry.errors import GenerationError
+from modelry.foreign_hooks import names_rows
 from modelry.generation.collecting import of_passes, of_tokens
 from modelry.generation.endings import Endings, EndRules
 from modelry.generation.fitting import refuse_what_cannot_fit
@@ -222,12 +223,14 @@ class Session:
 
         Their texts come back in the result. They leave when a quarter of the rows has finished, since the others are
         moved together; and never where somebody may count on all of them: a record (its cache holds every row), a
-        cache of the caller's, criteria and processors that are plain functions.
+        cache of the caller's, criteria and processors that are plain functions, hooks that know rows by their places.
         """
         over, settings = self._endings.over, self.settings
         if not self._endings.some or 4 * sum(over) < self.rows or settings.as_record or self._side.lent:
             return
         if settings.ends.criteria or not all(isinstance(one, LogitsProcessor) for one in settings.processors):
+            return
+        if names_rows(self.model):
             return
         live = torch.tensor([row for row, ended in enumerate(over) if not ended], device=self._tokens.device)
         self._seats = self._seats or Seats(self._tokens)
