@@ -209,8 +209,7 @@ class Session:
 
     def keep(self, rows: Tensor) -> None:
         """Make row i what row `rows[i]` was: reorders, repeats or drops rows, with all that belongs to them."""
-        rows = rows.to(self._tokens.device)
-        order = rows.tolist()
+        order = (rows := rows.to(self._tokens.device)).tolist()
         self._side.keep(rows)
         self.settings.processors.keep(rows)
         self._endings.keep(order)
@@ -228,9 +227,8 @@ class Session:
         over, settings = self._endings.over, self.settings
         if not self._endings.some or 4 * sum(over) < self.rows or settings.as_record or self._side.lent:
             return
-        if settings.ends.criteria or not all(isinstance(one, LogitsProcessor) for one in settings.processors):
-            return
-        if names_rows(self.model):
+        own = all(isinstance(one, LogitsProcessor) for one in settings.processors) and not settings.ends.criteria
+        if not own or names_rows(self.model):
             return
         live = torch.tensor([row for row, ended in enumerate(over) if not ended], device=self._tokens.device)
         self._seats = self._seats or Seats(self._tokens)
