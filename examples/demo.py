@@ -27,7 +27,7 @@ class TimedStreamer(TextStreamer):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", help="a .gguf file, a folder, or organisation/repository")
-    parser.add_argument("question", nargs="?", default="What is the capital of France?")
+    parser.add_argument("question", nargs="?", default="Name the capital of France.")
     parser.add_argument("--max-new-tokens", type=int, default=128)
     arguments = parser.parse_args()
 

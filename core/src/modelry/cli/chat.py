@@ -32,7 +32,7 @@ def chat(reference: str, system: str | None, images: tuple[str, ...], **options:
     modelry chat model.gguf --system "Answer in one sentence." --temperature 0.7
     modelry chat some/model --quantization int8
     modelry chat some/model --image photo.jpg
-    echo "What is the capital of France?" | modelry chat model.gguf
+    echo "Name the capital of France." | modelry chat model.gguf
     """
     from modelry.cli.conversation import Conversation, converse
     from modelry.pipelines import pipeline

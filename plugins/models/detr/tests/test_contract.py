@@ -22,6 +22,10 @@ class TestDetr(ModelContract):
         "decoder.layers.0.self_attn.?_proj.*",  # values of the first layer are zeros: its weights do not matter
     )
 
+    def inputs(self, config: ModelConfig, rows: int, length: int) -> dict[str, Any]:
+        """Images of four places: where there is but one, nobody's queries and keys matter."""
+        return {"pixel_values": torch.randn(rows, 3, 64, 64)}
+
     def labels(self, head: str, config: ModelConfig, inputs: dict[str, Any]) -> dict[str, Any]:
         """One object in every image, two in the first."""
         if head == "base":

@@ -1,5 +1,6 @@
 """A page drawn with Pillow and read by Tesseract; a tiny LayoutLMv3 learns two answers, and gives them at a shell."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,9 @@ def test_the_best_answers(ask: Any, page: Image.Image, words: list[Any], options
     assert first == found[0]
 
 
+@pytest.mark.skipif(
+    shutil.which("tesseract") is None, reason="Tesseract is not installed: apt-get install tesseract-ocr"
+)
 @pytest.mark.parametrize("options", [{}, {"max_seq_len": 50, "doc_stride": 9, "max_answer_len": 4}])
 def test_as_transformers_has_it_for_words_alone(ask: Any, extracting: Path, page: Image.Image, options: Any) -> None:
     """Their pipeline hands the picture over as `image`, which LayoutLMv3 does not read: it answers from the words."""
