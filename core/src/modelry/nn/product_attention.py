@@ -70,7 +70,7 @@ def attended(
         q: (B, H, T, E).
         k: (B, K, W, E).
         v: (B, K, W, E).
-        added: (B or 1, H or 1, T or 1, W), in q.dtype.
+        added: (B or 1, H or 1, T or 1, W), floating.
         causal: query i sees the first W - T keys, and of the others those up to its own; keys that a block does not
             see are not read.
 
@@ -83,7 +83,7 @@ def attended(
     turned, values = k.reshape(together, width, size).transpose(1, 2), v.reshape(together, width, size)
     mixed = q.new_empty(rows, new, kv_heads, group, size)
     count = max(1, SCORES_AT_A_TIME // (rows * heads * width * FEWEST_QUERIES)) * FEWEST_QUERIES
-    count = min(count, new)
+    count = min(count, max(new, 1))
     later = q.new_full((count, count), float("-inf")).triu_(1) if causal else None
     for begin in range(0, new, count):
         n = min(count, new - begin)
