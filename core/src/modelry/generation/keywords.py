@@ -153,7 +153,12 @@ def refuse_unknown(others: Collection[str], strategy: str, parameters: Collectio
 
 
 def _inputs_of(model_class: type[Any]) -> frozenset[str]:
-    """Names of forward's own inputs."""
-    found = inspect.signature(model_class.forward).parameters
-    named = {name for name, one in found.items() if one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)}
+    """Names of forward's own inputs; of a head that hands the rest on to the head it is made from, of that too."""
+    named: set[str] = set()
+    for one in model_class.__mro__:
+        if "forward" in vars(one):
+            found = inspect.signature(vars(one)["forward"]).parameters.values()
+            named |= {each.name for each in found if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)}
+            if all(each.kind is not each.VAR_KEYWORD for each in found):
+                break
     return frozenset(named - _THE_SESSIONS)

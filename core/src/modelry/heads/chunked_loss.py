@@ -12,11 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torch.nn import functional as F
 
 from modelry.heads.losses import IGNORED, refuse_outside, shifted_labels
 from modelry.nn.autocast import autocast_dtype
-from modelry.nn.linear import Linear
+from modelry.nn.linear import Linear, linear
 
 CHUNK = 31 << 20
 """Bytes of a chunk's scores: the C library then keeps the memory for the next (see `modelry.allocation`)."""
@@ -85,7 +84,7 @@ class _ChunkedLoss(torch.autograd.Function):
             for rows in _chunks(targets, width=weight.shape[0]):
                 x, wanted = hidden[rows].to(dtype), targets[rows]  # (C, D), (C,)
                 counts, places = wanted.ne(IGNORED), wanted.clamp(min=0)[:, None]
-                logs = F.linear(x, matrix, offset).float().log_softmax(-1)  # (C, V)
+                logs = linear(x, matrix, offset).float().log_softmax(-1)  # (C, V)
                 total -= logs.gather(1, places).squeeze(1).masked_fill(~counts, 0.0).sum()
                 if not (for_hidden or for_weight or for_bias):
                     continue
@@ -93,7 +92,7 @@ class _ChunkedLoss(torch.autograd.Function):
                 shares.scatter_add_(1, places, shares.new_full(places.shape, -1.0))
                 errors, each = shares.to(dtype), (counts * part)[:, None].to(wide)
                 if by_hidden is not None:
-                    by_hidden[rows] = (errors @ matrix).to(wide) * each
+                    by_hidden[rows] = linear(errors, matrix.t(), None).to(wide) * each
                 if for_weight:
                     by_weight = _added(by_weight, errors.t(), (x * each).to(dtype))
                 if by_bias is not None:

@@ -4,10 +4,12 @@ R rows   I input width   O output width
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from modelry.nn.float32_product import float32_product, takes_float32
 from modelry.nn.linear import Joint, Linear, weight_leads
 from modelry.nn.processor import has_bfloat16_lanes
 from modelry.packed.packed_linear import PackedLinear
@@ -40,7 +42,7 @@ def product_into(layers: tuple[nn.Linear, ...], x: Tensor, out: Tensor) -> Work:
 
 def _into(layer: nn.Linear, x: Tensor, out: Tensor) -> Work:
     weight, bias = layer.weight, layer.bias
-    if not _is_float(layer, x):
+    if not _takes_place(layer, x):
         outputs = _bound(layer, x)
         return lambda: out.copy_(outputs())
     if _takes_matrices(x):
@@ -65,7 +67,7 @@ def product_onto(layer: nn.Linear, x: Tensor, stream: Tensor) -> Work:
         stream: (R, O), changed by the work.
     """
     weight, bias = layer.weight, layer.bias
-    if not _is_float(layer, x):
+    if not _takes_place(layer, x):
         outputs = _bound(layer, x)
         return lambda: stream.add_(outputs())
     if _takes_matrices(x):
@@ -97,9 +99,18 @@ def _led(layer: nn.Linear, x: Tensor) -> Callable[[], Tensor]:
 
 
 def _bound(layer: nn.Linear, x: Tensor) -> Callable[[], Tensor]:
-    return layer.bound(x) if isinstance(layer, PackedLinear) else lambda: layer(x)
+    if isinstance(layer, PackedLinear):
+        return layer.bound(x)
+    if _is_float(layer, x):
+        return partial(float32_product, x, layer.weight, layer.bias)
+    return lambda: layer(x)
+
+
+def _takes_place(layer: nn.Linear, x: Tensor) -> bool:
+    """Whether its product is one of torch's that write where they are told to."""
+    return _is_float(layer, x) and not takes_float32(x, layer.weight)
 
 
 def _is_float(layer: nn.Linear, x: Tensor) -> bool:
-    """Whether its product is torch's plain one."""
+    """Whether nothing but its weight and bias makes its product."""
     return type(layer) in (Linear, nn.Linear) and layer.weight.dtype == x.dtype

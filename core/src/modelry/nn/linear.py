@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from modelry.nn.autocast import autocast_dtype
-from modelry.nn.processor import has_bfloat16_lanes, has_tiles
+from modelry.nn.float32_product import float32_product, takes_float32
+from modelry.nn.processor import has_bfloat16_lanes, has_onednn, has_tiles
 from modelry.nn.row_product import row_product
 
 MOST_ROWS_LED = 16
@@ -41,7 +42,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
     One bfloat16 row on the CPU takes PyTorch's matrix-vector product, which reads 18 GB/s where the matrix product
     reads 10 (two cores with AMX, PyTorch 2.13) and sums in float32 just the same; but see `has_bfloat16_lanes`: 11 and
-    18 there (two cores of a Zen 4). In float32 both read alike. A few rows: see `weight_leads`.
+    18 there (two cores of a Zen 4). In float32 both read alike, but see `takes_float32`. A few rows: see
+    `weight_leads`.
 
     Args:
         x: (..., I).
@@ -63,6 +65,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         few = x.reshape(-1, weight.shape[1]).t()
         led = torch.mm(weight, few) if bias is None else torch.addmm(bias[:, None], weight, few)
         return led.t().contiguous().view(*x.shape[:-1], -1)
+    if takes_float32(x, weight):
+        return float32_product(x, weight, bias)
     if bias is not None and takes_more_along(x, weight):
         many: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
         return many
@@ -70,20 +74,22 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def takes_more_along(x: Tensor, weight: Tensor) -> bool:
-    """Whether oneDNN's own product of bfloat16 is there, which adds a bias to its sums and does what comes next.
+    """Whether oneDNN's own product is there and the better one, which adds a bias to its sums and does what comes next.
 
-    PyTorch's fills the result with the bias first: 7,500 rows, (1536, 384), one core with AMX: 12.2 to 8.3 ms.
+    PyTorch's of bfloat16 fills the result with the bias first: 7,500 rows, (1536, 384), one core with AMX: 12.2 to 8.3
+    ms. Of float32 see `takes_float32`.
     """
+    if weight.dtype is torch.float32:
+        return not torch.is_grad_enabled() and takes_float32(x, weight)
     if weight.dtype is not torch.bfloat16 or x.dtype is not torch.bfloat16 or torch.compiler.is_compiling():
         return False  # first, as in `weight_leads`
     plain = x.is_cpu and x.numel() > 0 and type(weight) in (nn.Parameter, Tensor)  # not divided over devices
-    return plain and not torch.is_grad_enabled() and _has_onednn()
+    return plain and not torch.is_grad_enabled() and _multiplies_bfloat16()
 
 
 @cache
-def _has_onednn() -> bool:
-    built = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]  # torch's is not annotated
-    return bool(built and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+def _multiplies_bfloat16() -> bool:
+    return has_onednn() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 class Linear(nn.Linear):

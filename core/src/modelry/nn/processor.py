@@ -19,3 +19,9 @@ def has_bfloat16_lanes() -> bool:
     its fused attention calls, turn bfloat16 into float32 first.
     """
     return not has_tiles() and torch.cpu._is_avx512_bf16_supported()
+
+
+@cache
+def has_onednn() -> bool:
+    """Whether PyTorch was built with oneDNN's products."""
+    return bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]  # torch's is not annotated
