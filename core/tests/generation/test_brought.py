@@ -3,8 +3,10 @@
 import pytest
 import torch
 
+from modelry.cache import Cache, GrowingLayerCache, StateLayerCache
 from modelry.errors import GenerationError
 from modelry.generation import generate
+from modelry.generation.brought import refuse_hidden
 
 pytestmark = pytest.mark.usefixtures("plain_strategy")
 
@@ -35,6 +37,15 @@ def test_refused_before_work(toy, arguments, message):
         generate(toy, PROMPT, **options, **arguments)
     assert not toy.calls
     assert generate(toy, PROMPT, **options).tolist() == [toy.greedy([3, 4, 5], 4)]
+
+
+def test_what_a_state_has_read_cannot_be_hidden():
+    cache = Cache([StateLayerCache()])
+    cache.advance(5)
+    refuse_hidden(cache, torch.tensor([[0, 0, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1]]))
+    refuse_hidden(Cache([GrowingLayerCache()]), torch.tensor([[1, 0, 1]]))
+    with pytest.raises(GenerationError, match=r"in the middle of rows \[1\] that past_key_values has read"):
+        refuse_hidden(cache, torch.tensor([[1, 1, 1, 1, 1, 1], [0, 1, 1, 0, 0, 1]]))
 
 
 def test_a_function_that_allows_what_is_no_token(toy):

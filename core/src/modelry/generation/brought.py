@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from modelry.cache import StateLayerCache
 from modelry.errors import GenerationError
 from modelry.generation.prompt import check_ids, vocabulary_of
 
@@ -54,6 +55,26 @@ def remembered(cache: Any, model: Any) -> int:
             f"past_key_values is a {type(cache).__name__}: give the Cache of an earlier result, or model.make_cache()"
         )
     return int(cache.seen)
+
+
+def refuse_hidden(cache: Any, mask: Tensor | None) -> None:
+    """Refuse to hide from a recurrent model what it has read: padding behind answers of an earlier call.
+
+    Args:
+        cache: the caller's, or None.
+        mask: (B, P), 0 at padding, or None.
+
+    Raises:
+        GenerationError: the mask hides positions that are part of a state.
+    """
+    if mask is None or not any(isinstance(one, StateLayerCache) for one in getattr(cache, "layers", ())):
+        return
+    behind = (mask[:, : cache.seen].diff(dim=1) < 0).any(dim=1).nonzero().flatten().tolist()
+    if behind:
+        raise GenerationError(
+            f"attention_mask hides positions in the middle of rows {behind} that past_key_values has read: a recurrent "
+            "state cannot forget them. Leave past_key_values out"
+        )
 
 
 def negative_prompt(ids: Any, mask: Any, model: Any, *, rows: int) -> tuple[Tensor | None, Tensor | None]:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from modelry.errors import GenerationError, RegistryError
-from modelry.generation.brought import check_drains, functions, negative_prompt, remembered
+from modelry.generation.answer_start import Start, beside_features, start_of
+from modelry.generation.brought import check_drains, functions, negative_prompt, refuse_hidden, remembered
 from modelry.generation.caching import chunk_of, new_cache
 from modelry.generation.callers_loop import own_arguments, run_loop
 from modelry.generation.compiling import CompiledStep, compile_options, refuse_short_windows
@@ -56,6 +57,7 @@ def generate(
     assistant_tokenizer: Any = None,
     past_key_values: Any = None,
     decoder_input_ids: Any = None,
+    decoder_attention_mask: Any = None,
     generator: torch.Generator | None = None,
     synced_gpus: bool | None = None,
     custom_generate: Any = None,
@@ -77,7 +79,8 @@ def generate(
         negative_prompt_ids: (B, P') for guidance_scale.
         assistant_model, assistant_tokenizer: for strategies that draft.
         past_key_values: of an earlier result; the prompt then repeats the whole conversation.
-        decoder_input_ids: (B, P) start of the answer of an encoder-decoder model.
+        decoder_input_ids, decoder_attention_mask: (B, P) start of the answer of an encoder-decoder model, and 0 at its
+            padding, which is on the left.
         generator: for every random draw; `seed=` makes one.
         custom_generate: a loop of your own (model, input_ids, logits_processor, stopping_criteria, ...), whose result
             is returned; or the published name of a strategy.
@@ -100,7 +103,10 @@ def generate(
         if loop is None:
             fields["custom_generate"] = custom_generate
         given, generation_config = sort_keywords(fields, model), understood(generation_config)
-        ids = _one_of(inputs, input_ids, given.others.pop("input_ids", None))
+        named, decoder_input_ids = beside_features(
+            model, _one_of(input_ids, given.others.pop("input_ids", None)), decoder_input_ids
+        )
+        ids = _one_of(inputs, named)
         mask = _one_of(attention_mask, given.others.pop("attention_mask", None))
         beside = {
             "tokenizer": tokenizer,
@@ -134,7 +140,9 @@ def generate(
         prompt = read_prompt(
             model, ids, mask, config, remembered=remembered(past_key_values, model), extras=given.inputs
         )
-        start = _start(model, prompt, config, decoder_input_ids)
+        refuse_hidden(past_key_values, prompt.mask)
+        begin = start_of(model, prompt, config, decoder_input_ids, decoder_attention_mask)
+        start = begin.ids
         limit = greatest_length(config, model, prompt, start)
         decoder_only = not model.config.is_encoder_decoder
         unwritten = prompt.width - start.shape[1] if decoder_only else 0
@@ -145,7 +153,7 @@ def generate(
             config,
             model=model,
             prompt_ids=start,
-            prompt_mask=prompt.mask if decoder_only else None,
+            prompt_mask=begin.mask,
             max_length=limit,
             unwritten=unwritten,
             input_ids=prompt.ids if prompt.ids.shape[1] else None,
@@ -193,7 +201,7 @@ def generate(
         return _continued(
             spec,
             parameters,
-            Session(model, _input_side(model, prompt, start, config, past_key_values, limit), start, settings),
+            Session(model, _input_side(model, prompt, begin, config, past_key_values, limit), start, settings),
             past_key_values,
             synced_gpus,
         )
@@ -237,33 +245,18 @@ def _hooked(config: GenerationConfig, participants: list[Candidate]) -> list[Log
     return [processor for some in found for processor in some]
 
 
-def _start(model: Any, prompt: Prompt, config: GenerationConfig, decoder_ids: Any) -> Tensor:
-    """(B, P) the text that generation continues."""
-    if not model.config.is_encoder_decoder:
-        if decoder_ids is not None:
-            raise GenerationError(f"decoder_input_ids: {type(model).__name__} has no encoder: give input_ids alone")
-        return prompt.ids
-    if decoder_ids is not None:
-        return torch.as_tensor(decoder_ids, device=prompt.ids.device)
-    first = config.decoder_start_token_id if config.decoder_start_token_id is not None else config.bos_token_id
-    if first is None:
-        raise GenerationError("an encoder-decoder model starts from decoder_start_token_id, and there is none")
-    start = torch.tensor([first] if isinstance(first, int) else first, device=prompt.ids.device).view(-1, 1)
-    return start.expand(prompt.rows, 1)
-
-
 def _input_side(
-    model: Any, prompt: Prompt, start: Tensor, config: GenerationConfig, cache: Any, limit: int
+    model: Any, prompt: Prompt, start: Start, config: GenerationConfig, cache: Any, limit: int
 ) -> InputSide:
     """What feeds the model."""
     lent, options = cache is not None, compile_options(config, model)
-    unwritten = 0 if model.config.is_encoder_decoder else prompt.width - start.shape[1]
+    unwritten = 0 if model.config.is_encoder_decoder else prompt.width - start.ids.shape[1]
     if options is not None:
         refuse_short_windows(model, positions=unwritten + limit)
     if cache is None and config.use_cache is not False:
         cache = new_cache(model, config, positions=unwritten + limit, compiled=options is not None)
     if model.config.is_encoder_decoder:
-        return EncoderDecoderInput(model, prompt, start, cache)
+        return EncoderDecoderInput(model, prompt, start.ids, cache, start_mask=start.mask)
     held = getattr(cache, "rows", None)
     if held is not None and held != prompt.rows:
         raise GenerationError(f"past_key_values holds {held} rows, and there are {prompt.rows} prompts")

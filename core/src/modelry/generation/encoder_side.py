@@ -27,18 +27,27 @@ class EncoderDecoderInput(InputSide):
         start: (B, P) ids that the decoder begins with.
         cache: the decoder's; None: everything is read anew each time.
         encoded: gives the output of another's encoder; None: the model's own runs.
+        start_mask: (B, P), 0 at padding of the start; None where nothing of it is padded.
     """
 
     looks = True
 
     def __init__(
-        self, model: Any, source: Prompt, start: Tensor, cache: Any, *, encoded: Callable[[], Encoded] | None = None
+        self,
+        model: Any,
+        source: Prompt,
+        start: Tensor,
+        cache: Any,
+        *,
+        encoded: Callable[[], Encoded] | None = None,
+        start_mask: Tensor | None = None,
     ) -> None:
         self.flags = {}
         self.seen = 0
         self._model, self._cache, self.prompt, self._start = model, cache, source, start
         self._given, self._arguments = encoded, arguments_for(model)
-        self._mask = source.mask
+        self._mask, self._start_mask = source.mask, start_mask
+        """(R, S) of the encoder's input, and (R, P) of what the answer begins with."""
         self._encoded: Tensor | None = None
         self._fed = start[:, :0]
         self._sources = torch.arange(source.rows, device=start.device)
@@ -71,6 +80,8 @@ class EncoderDecoderInput(InputSide):
             ids = torch.cat((self._fed, ids), dim=1)
             self._fed = ids
 
+        padded = {} if self._start_mask is None else {"decoder_attention_mask": self._seen(self._start_mask, new)}
+
         def forward() -> Any:
             assert self._encoded is not None
             return self._model(
@@ -78,9 +89,10 @@ class EncoderDecoderInput(InputSide):
                 past_key_values=self._cache,
                 use_cache=self._cache is not None,
                 **self.flags,
+                **padded,
             )
 
-        prepared = self._prepared_step() if new == 1 else None
+        prepared = self._prepared_step() if new == 1 and not padded else None
         if prepared is None:
             output = forward()
         else:
@@ -89,8 +101,13 @@ class EncoderDecoderInput(InputSide):
         self.seen += new
         return output
 
+    def _seen(self, start_mask: Tensor, new: int) -> Tensor:
+        """(R, positions) of all that the decoder reads or has read: only the start has padding."""
+        return torch.nn.functional.pad(start_mask, (0, self.seen + new - start_mask.shape[1]), value=1)
+
     def keep(self, rows: Tensor) -> None:
         assert self._encoded is not None
+        self._start_mask = None if self._start_mask is None else self._start_mask[rows]
         before, self._sources = self._sources, self._sources[rows]
         if not torch.equal(before, self._sources):  # beams change places within one prompt, mostly
             self._encoded = self._encoded[rows]

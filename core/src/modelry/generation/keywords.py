@@ -24,6 +24,8 @@ _THE_SESSIONS = frozenset(
         "cache_position",
         "encoder_outputs",
         "decoder_input_ids",
+        "decoder_attention_mask",
+        "decoder_inputs_embeds",
     ]
 )
 """Arguments of forward that generation fills itself."""
@@ -45,6 +47,7 @@ _BESIDE = [
     "assistant_tokenizer",
     "past_key_values",
     "decoder_input_ids",
+    "decoder_attention_mask",
     "generator",
     "synced_gpus",
     "custom_generate",
@@ -56,6 +59,7 @@ _BESIDE = [
 _ELSEWHERE = {
     "token_healing": "end the prompt with a whole word",
     "low_memory": "beams go on together: lower num_beams",
+    "decoder_inputs_embeds": "an answer begins with ids, decoder_input_ids",
     "continuous_batching_config": "the rows of a call are one batch, which finished ones leave",
 }
 """The ecosystem's arguments that are not offered, and what to do instead. None and False ask for nothing."""

@@ -71,7 +71,7 @@ def read_prompt(
         embeds = rest["encoder_outputs"][0]  # read already: what is left of the prompt is its rows and its width
     if ids is None:
         ids = _start(embeds, config)
-    tokens = _matrix(ids, "input_ids")
+    tokens = matrix_of_ids(ids, "input_ids")
     if tokens.numel() and (tokens.is_floating_point() or tokens.is_complex()):
         raise GenerationError(f"input_ids is {tokens.dtype}; whole numbers are needed")
     tokens = tokens.to(device, torch.long)
@@ -105,6 +105,8 @@ def read_prompt(
 def _features(name: str, given: Any, mask: Any, rest: dict[str, Any], device: torch.device) -> Prompt:
     """The input of an encoder that reads no ids: sound or images, by the model's main input."""
     if given is not None:
+        if rest.get(name) is not None:
+            raise GenerationError(f"{name} is given twice: once as inputs, once by its own name")
         rest[name] = given
     features = rest["encoder_outputs"][0] if rest.get("encoder_outputs") is not None else rest.get(name)
     if not isinstance(features, Tensor) or features.dim() < 2 or features.shape[0] == 0:
@@ -159,7 +161,7 @@ def _start(embeds: Tensor | None, config: GenerationConfig) -> Tensor | list[lis
     return [[config.bos_token_id]]
 
 
-def _matrix(values: Any, name: str) -> Tensor:
+def matrix_of_ids(values: Any, name: str) -> Tensor:
     """(B, P) from a tensor or lists; one list is one row."""
     if isinstance(values, str | bytes) or (isinstance(values, list | tuple) and values and isinstance(values[0], str)):
         raise GenerationError(
@@ -190,7 +192,7 @@ def _mask(
 ) -> Tensor | None:
     """The mask given, or one that hides pad tokens (only those before a prompt, if asked), where there are any."""
     if mask is not None:
-        return (_matrix(mask, "attention_mask").to(device) != 0).long()
+        return (matrix_of_ids(mask, "attention_mask").to(device) != 0).long()
     pad = config.pad_token_id
     if pad is None or pad in config.end_tokens:
         return None

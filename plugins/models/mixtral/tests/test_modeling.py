@@ -71,3 +71,11 @@ def test_jitter_is_for_training() -> None:
         assert torch.equal(model(ids(1, 9)).logits, model(ids(1, 9)).logits)
         model.train()
         assert not torch.equal(model(ids(1, 9)).logits, model(ids(1, 9)).logits)
+
+
+def test_an_embedded_prompt_is_continued() -> None:
+    """The head hands `inputs_embeds` on to the one it is made from."""
+    model, prompt = tiny(), ids(2, 5)
+    embedded = model.get_input_embeddings()(prompt)
+    found = model.generate(inputs_embeds=embedded, max_new_tokens=4, eos_token_id=None)
+    assert found.tolist() == model.generate(prompt, max_new_tokens=4, eos_token_id=None)[:, 5:].tolist()
