@@ -4,6 +4,7 @@ R live rows   n new positions   C columns there is room for   V vocabulary
 A column is a place in the cache; a position is what a token counts as. Padding and forgotten tokens make them differ.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -65,7 +66,7 @@ class InputSide(ABC):
     @property
     @abstractmethod
     def cache(self) -> Any:
-        """What the model remembers, for a later call; None without a cache."""
+        """What the model remembers, as a later call reads it: column for column the text; None without a cache."""
 
     @abstractmethod
     def for_drafts(self, model: Any, ids: Tensor, rows: Tensor | None) -> "InputSide":
@@ -124,6 +125,8 @@ class DecoderInput(InputSide):
         self._places: Tensor | None = None
         """(R,) the place of each row: the inverse."""
         self._mask: Tensor | None = None
+        self._holes = math.inf
+        """The first column that some row has forgotten, and others remember."""
         room = prompt.width + self.seen + 256
         self._positions = torch.arange(room, device=prompt.ids.device).expand(prompt.rows, room)
         """(R, C) of every column, the future ones included."""
@@ -253,6 +256,8 @@ class DecoderInput(InputSide):
     @property
     def cache(self) -> Any:
         self._straighten()
+        if self._cache is not None and self.seen > self._holes:  # columns behind a hole are those of later tokens
+            self.rollback(self.seen - int(self._holes))
         return self._cache
 
     def rollback(self, count: int | Tensor) -> None:
@@ -276,6 +281,7 @@ class DecoderInput(InputSide):
         if self._mask is None:
             self._mask = torch.ones(self._rows, columns.shape[0], dtype=torch.long, device=columns.device)
         self._mask[:, self.seen :] = 1
+        self._holes = min(self._holes, self.seen - int(counts.max()))
         hidden = (columns >= self.seen - counts[:, None]) & (columns < self.seen)
         self._mask = self._mask.masked_fill(hidden, 0)
         self._renumber()

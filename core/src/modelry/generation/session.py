@@ -369,15 +369,13 @@ class Session:
         if not wrong:
             return
         where, worst = f"in rows {wrong} at position {self._length}", values[wrong[0]]
-        if worst == -math.inf or (self.settings.processors and self._all_ruled_out(wrong[0])):
+        ruled_out = self._scored is not None and bool(self._scored[wrong[0]].isneginf().all())
+        if worst == -math.inf or (self.settings.processors and ruled_out):
             raise GenerationError(f"every token is ruled out {where}: the logits processors contradict each other")
         raise GenerationError(
             f"the logits are {'NaN' if math.isnan(worst) else 'infinite'} {where}: are the weights damaged, "
             "or is the dtype too narrow for this model? (remove_invalid_values=True hides it)"
         )
-
-    def _all_ruled_out(self, row: int) -> bool:
-        return self._scored is not None and bool(self._scored[row].isneginf().all())
 
     def finish(self, sequences: Tensor, **fields: Any) -> None:
         """Say what the result is, for strategies that choose among texts.
@@ -393,8 +391,9 @@ class Session:
         tokens = self._tokens if self._seats is None else self._seats.whole(self._tokens)
         chosen = self._final or {"sequences": tokens[:, : self._length]}
         sequences: Tensor = chosen["sequences"].clone()  # outside inference mode: an ordinary tensor
+        cache = self._side.cache if self.settings.as_record or self._side.lent else None
         if not self.settings.as_record:
             return sequences
         record = {name: tuple(found) for name, found in self.collected.items()} | {**self._side.told, **chosen}
-        record |= {"sequences": sequences, "past_key_values": self._side.cache, "statistics": self.statistics or None}
+        record |= {"sequences": sequences, "past_key_values": cache, "statistics": self.statistics or None}
         return GenerateOutput(**record)

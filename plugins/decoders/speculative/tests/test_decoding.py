@@ -120,6 +120,21 @@ def test_a_conversation_goes_on_from_what_is_remembered(llama, prompts):
         assert found.tolist() == llama(9).generate(longer, max_new_tokens=15).tolist()
 
 
+@pytest.mark.parametrize("lent", [False, True])
+def test_a_batch_goes_on_from_what_all_rows_remember(llama, prompts, lent):
+    """Rows have forgotten different columns: the cache must be column for column what the texts are."""
+    ids, mask = prompts(9)
+    model = llama(9)
+    cache = model.make_cache() if lent else None
+    options = {"past_key_values": cache} if lent else {"return_dict_in_generate": True}
+    first = model.generate(ids, attention_mask=mask, max_new_tokens=15, prompt_lookup_num_tokens=3, **options)
+    texts, cache = (first, cache) if lent else (first.sequences, first.past_key_values)
+    longer = torch.cat((texts, ids.flip(1)[:, :3]), dim=1)
+    seen = torch.nn.functional.pad(mask, (0, longer.shape[1] - ids.shape[1]), value=1)
+    found = model.generate(longer, attention_mask=seen, max_new_tokens=15, past_key_values=cache)
+    assert found.tolist() == model.generate(longer, attention_mask=seen, max_new_tokens=15).tolist()
+
+
 class Heard(BaseStreamer):
     def __init__(self):
         self.parts, self.ended = [], 0
