@@ -57,6 +57,17 @@ def test_numbers_and_gradients(bias: bool, x: Tensor, monkeypatch: pytest.Monkey
     assert seen == [(2, ROWS // 2, WIDTH, OUT)] * 2 + [(ROWS, OUT, WIDTH)]
 
 
+@pytest.mark.parametrize("rows", [1, 31, 33, 95])
+@torch.no_grad()
+def test_any_number_of_rows(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, x, seen = Linear(1024, 2048), torch.randn(rows, 1, 1024), calls(monkeypatch)
+    found, expected = layer(x), F.linear(x, layer.weight, layer.bias)
+    assert len(seen) == 1
+    assert found.shape == expected.shape
+    assert found.is_contiguous()
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+
+
 def test_frozen_weights_get_no_gradient(layer: Linear, x: Tensor) -> None:
     layer.requires_grad_(False)
     layer(x.requires_grad_()).sum().backward()

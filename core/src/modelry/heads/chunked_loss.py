@@ -15,6 +15,7 @@ from torch.autograd.function import once_differentiable
 
 from modelry.heads.losses import IGNORED, refuse_outside, shifted_labels
 from modelry.nn.autocast import autocast_dtype
+from modelry.nn.float32_product import ROWS
 from modelry.nn.linear import Linear, linear
 
 CHUNK = 31 << 20
@@ -129,6 +130,7 @@ def _added(before: Tensor | None, one: Tensor, other: Tensor) -> Tensor:
 def _chunks(targets: Tensor, *, width: int) -> Iterator[Tensor | slice]:
     """Positions, as many at a time as their scores may take; on the CPU only those that count."""
     size = max((CHUNK if targets.is_cpu else CHUNK_ELSEWHERE) // (4 * width), 1)
+    size -= size % ROWS if size > ROWS else 0
     if targets.is_cpu:
         yield from torch.split(targets.ne(IGNORED).nonzero().squeeze(1), size)
         return

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd import Function, forward_ad
+from torch.nn import functional as F
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from modelry.nn.autocast import autocast_dtype
@@ -18,6 +19,9 @@ from modelry.nn.processor import has_bfloat16_lanes, has_onednn
 
 FEWEST = 1 << 21
 """Multiplications of a product below which its call costs more than it saves."""
+ROWS = 32
+"""More rows than these are filled up to a multiple: oneDNN writes a program for each new number of rows, in a
+millisecond, and keeps a thousand of them, 0.65 MB each."""
 
 
 def takes_float32(x: Tensor, weight: Tensor) -> bool:
@@ -60,8 +64,11 @@ def float32_product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Te
 
 
 def _multiplied(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    made: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
-    return made
+    rows = x.numel() // x.shape[-1]
+    uneven = rows > ROWS and rows % ROWS
+    filled = F.pad(x.reshape(rows, -1), (0, 0, 0, ROWS - uneven)) if uneven else x
+    made: Tensor = torch.ops.mkldnn._linear_pointwise(filled, weight, bias, "none", [], "")
+    return made[:rows].view(*x.shape[:-1], -1) if uneven else made
 
 
 class _Product(Function):

@@ -74,13 +74,11 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def takes_more_along(x: Tensor, weight: Tensor) -> bool:
-    """Whether oneDNN's own product is there and the better one, which adds a bias to its sums and does what comes next.
+    """Whether oneDNN's own product of bfloat16 is there, which adds a bias to its sums and does what comes next.
 
-    PyTorch's of bfloat16 fills the result with the bias first: 7,500 rows, (1536, 384), one core with AMX: 12.2 to 8.3
-    ms. Of float32 see `takes_float32`.
+    PyTorch's fills the result with the bias first: 7,500 rows, (1536, 384), one core with AMX: 12.2 to 8.3 ms. In
+    float32 the next step costs as much inside as outside.
     """
-    if weight.dtype is torch.float32:
-        return not torch.is_grad_enabled() and takes_float32(x, weight)
     if weight.dtype is not torch.bfloat16 or x.dtype is not torch.bfloat16 or torch.compiler.is_compiling():
         return False  # first, as in `weight_leads`
     plain = x.is_cpu and x.numel() > 0 and type(weight) in (nn.Parameter, Tensor)  # not divided over devices

@@ -23,6 +23,11 @@ SIZES = {
 LENGTHS = (7, 3, 1, 5)
 
 
+@pytest.fixture(autouse=True)
+def any_number_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelry_trainer.unpadding.has_bfloat16_lanes", lambda: False)
+
+
 @pytest.fixture
 def model() -> Any:
     torch.manual_seed(0)
@@ -47,8 +52,13 @@ def test_texts_one_behind_the_other(batch: dict[str, Tensor]) -> None:
     assert found["labels"][0, 7:12].tolist() == [-100, *batch["labels"][1, 1:3].tolist(), -100, -100]
 
 
+@pytest.mark.parametrize("filled", [False, True])
 @pytest.mark.parametrize("items", [None, 40])
-def test_the_same_loss_and_gradients(model: Any, batch: dict[str, Tensor], items: int | None) -> None:
+def test_the_same_loss_and_gradients(
+    model: Any, batch: dict[str, Tensor], items: int | None, filled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modelry_trainer.unpadding.has_bfloat16_lanes", lambda: filled)
+    assert (without_padding(batch) or {})["labels"].shape == (1, 32 if filled else sum(LENGTHS))
     found = []
     for given in (batch, without_padding(batch) or {}):
         model.zero_grad()

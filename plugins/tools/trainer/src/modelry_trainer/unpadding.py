@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from modelry.heads import CausalLM
 from modelry.heads.losses import IGNORED
 from modelry.model import PreTrainedModel
+from modelry.nn.float32_product import ROWS
+from modelry.nn.processor import has_bfloat16_lanes
 from modelry_trainer.accumulation import unwrapped
 
 if TYPE_CHECKING:
@@ -48,8 +51,9 @@ def without_padding(batch: Mapping[str, Any]) -> dict[str, Any] | None:
         batch: arguments of forward.
 
     Returns:
-        (1, N) of each, positions and the text of each token with them. None where the batch has other arguments, next
-        to no padding, padding that is not at the end of its rows, or a label there.
+        (1, N) of each, positions and the text of each token with them; where the processor likes numbers of rows that
+        come again (`modelry.nn.float32_product`), N is a multiple, and the last text is there for that. None where the
+        batch has other arguments, next to no padding, padding that is not at the end of its rows, or a label there.
     """
     if set(batch) != READ or not all(isinstance(one, Tensor) and one.dim() == 2 for one in batch.values()):
         return None
@@ -63,9 +67,7 @@ def without_padding(batch: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     rows, columns = real.nonzero(as_tuple=True)  # (N,) each
     first = torch.where(columns == 0, IGNORED, labels[real])  # which the text before must not guess
-    return {
-        "input_ids": ids[real][None],
-        "labels": first[None],
-        "position_ids": columns[None],
-        "attention_mask": rows[None] + 1,
-    }
+    found = {"input_ids": ids[real], "labels": first, "position_ids": columns, "attention_mask": rows + 1}
+    more = -len(rows) % ROWS if has_bfloat16_lanes() else 0
+    fills = {"labels": IGNORED, "attention_mask": len(ids) + 1}
+    return {name: F.pad(one, (0, more), value=fills.get(name, 0))[None] for name, one in found.items()}
