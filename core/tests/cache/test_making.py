@@ -73,6 +73,7 @@ def test_options() -> None:
         (Config(), {"kind": "quantized", "backend": "x"}, "no option 'backend'; it has 'residual_length', 'nbits'"),
         (Config(), {"kind": "quantized", "nbits": 4}, "nbits=4: a quantized cache keeps 8 bits"),
         (Config(), {"kind": "quantized", "residual_length": -1}, "residual_length=-1: .* cannot be negative"),
+        (Config(), {"kind": "quantized", "residual_length": 2.5}, "residual_length=2.5 is not a whole number"),
         (Config(), {"kind": "static", "max_cache_len": 0}, "a static cache of 0 positions"),
         (Config(), {"kind": "static", "max_cache_len": "9"}, "max_cache_len='9' is not a whole number"),
         (Config(max_position_embeddings=None), {"kind": "static"}, "needs max_cache_len"),

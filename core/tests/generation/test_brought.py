@@ -39,6 +39,29 @@ def test_refused_before_work(toy, arguments, message):
     assert generate(toy, PROMPT, **options).tolist() == [toy.greedy([3, 4, 5], 4)]
 
 
+@pytest.mark.parametrize(
+    ("returned", "words"), [(None, "a NoneType"), (torch.ones(1, 5), r"scores \(1, 5\): scores \(1, 29\) are needed")]
+)
+def test_a_processor_that_returns_no_scores(toy, returned, words):
+    def odd(ids, scores):
+        return returned
+
+    with pytest.raises(GenerationError, match=f"logits processor odd returned {words}"):
+        generate(toy, PROMPT, strategy="toy-strategy", max_new_tokens=2, logits_processor=odd)
+
+
+def test_a_processor_may_write_into_scores(toy):
+    def in_place(ids, scores):
+        scores[:, 7] = 100.0
+        return scores
+
+    options = {"strategy": "toy-strategy", "max_new_tokens": 1, "return_dict_in_generate": True, "output_logits": True}
+    plain = generate(toy, PROMPT, **options)
+    changed = generate(toy, PROMPT, **options, logits_processor=in_place)
+    assert changed.sequences.tolist() == [[3, 4, 5, 7]]
+    assert torch.equal(changed.logits[0], plain.logits[0])
+
+
 def test_what_a_state_has_read_cannot_be_hidden():
     cache = Cache([StateLayerCache()])
     cache.advance(5)

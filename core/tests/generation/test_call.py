@@ -333,6 +333,8 @@ BAD = [
     ({"inputs": PROMPT, "min_new_tokens": 21}, "min_new_tokens=21 asks for 21 new tokens, and there is room for 20"),
     ({"inputs": PROMPT, "custom_generate": "a/b"}, "custom_generate='a/b': no code comes from a repository"),
     ({"inputs": PROMPT, "max_time": 0.0}, "max_time=0.0"),
+    ({"inputs": PROMPT, "eos_token_id": [3, 29]}, r"eos_token_id=\[29\] is not in the vocabulary of 29 tokens"),
+    ({"inputs": PROMPT, "pad_token_id": 30}, r"pad_token_id=\[30\] is not in the vocabulary"),
     ({"inputs": PROMPT, "forced_eos_token_id": 30}, r"forced_eos_token_id names \[30\]"),
     ({"inputs": PROMPT, "cache_implementation": "no-such"}, "no-such"),
     ({"inputs": PROMPT, "past_key_values": ((1, 2),)}, "is a tuple"),

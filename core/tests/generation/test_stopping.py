@@ -2,8 +2,10 @@
 
 import time
 
+import pytest
 import torch
 
+from modelry.errors import GenerationError
 from modelry.generation import EosTokenCriteria, MaxLengthCriteria, MaxTimeCriteria, StoppingCriteriaList
 
 IDS = torch.tensor([[1, 2, 3], [1, 2, 4]])
@@ -25,9 +27,24 @@ def test_end_tokens():
 
 
 def test_any_of_a_list_ends_a_row():
-    some = StoppingCriteriaList([EosTokenCriteria(4), lambda ids, scores: ids[:, 0] == 9, lambda ids, scores: False])
+    some = StoppingCriteriaList(
+        [
+            EosTokenCriteria(4),
+            lambda ids, scores: ids[:, 0] == 9,
+            lambda ids, scores: False,
+            lambda ids, scores: [False, False],
+        ]
+    )
     assert some(IDS).tolist() == [False, True]
     some.append(MaxLengthCriteria(3))
     assert some(IDS).tolist() == [True, True]
     assert some.max_length == 3
     assert StoppingCriteriaList()(IDS).tolist() == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("said", "words"), [("yes", "returned 'yes'"), (None, "None"), (torch.ones(5), r"\(5,\): .*, or \(2,\) bools")]
+)
+def test_a_criterion_that_says_no_verdict(said, words):
+    with pytest.raises(GenerationError, match=words):
+        StoppingCriteriaList([lambda ids, scores: said])(IDS)

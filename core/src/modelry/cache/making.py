@@ -110,6 +110,8 @@ def _static_layers(config: Any, types: list[str], capacity: int | None) -> list[
 def _quantized(config: Any, types: list[str], residual_length: int | None = None, nbits: int = 8) -> Cache:
     if nbits != 8:
         raise ValueError(f"nbits={nbits}: a quantized cache keeps 8 bits a value, and has no other width")
+    if residual_length is not None and (isinstance(residual_length, bool) or not isinstance(residual_length, int)):
+        raise ValueError(f"residual_length={residual_length!r} is not a whole number of positions")
     options = {} if residual_length is None else {"newest": residual_length}
     return Cache(_dynamic_layers(config, types, lambda: QuantizedLayerCache(**options)))
 

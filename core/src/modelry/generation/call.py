@@ -29,7 +29,7 @@ from modelry.generation.length import greatest_length, refuse_unreachable
 from modelry.generation.parameters import DecoderParameters
 from modelry.generation.precedence import combined, understood
 from modelry.generation.processors import LogitsProcessor, build_processors
-from modelry.generation.prompt import Prompt, read_prompt, vocabulary_of
+from modelry.generation.prompt import Prompt, read_prompt, refuse_strange_ends, vocabulary_of
 from modelry.generation.session import Session, Settings
 from modelry.generation.stop_strings import StopStrings
 from modelry.generation.stopping import Criterion, StoppingCriteriaList
@@ -140,6 +140,7 @@ def generate(
         prompt = read_prompt(
             model, ids, mask, config, remembered=remembered(past_key_values, model), extras=given.inputs
         )
+        refuse_strange_ends(config, said, vocabulary_of(model))
         refuse_hidden(past_key_values, prompt.mask)
         begin = start_of(model, prompt, config, decoder_input_ids, decoder_attention_mask)
         start = begin.ids
@@ -187,7 +188,7 @@ def generate(
                 criteria=StoppingCriteriaList(criteria),
                 deadline=math.inf if config.max_time is None else time.monotonic() + config.max_time,
             ),
-            pad_token=_pad_token(config),
+            pad_token=_pad_token(config, vocabulary_of(model)),
             processors=processors,
             streamer=streamer,
             generator=_generator(config, generator, model),
@@ -286,9 +287,11 @@ def _no_gradients(session: Session) -> contextlib.AbstractContextManager[Any]:
     return torch.no_grad() if lasting else torch.inference_mode()
 
 
-def _pad_token(config: GenerationConfig) -> int:
-    if config.pad_token_id is not None:
-        return config.pad_token_id
+def _pad_token(config: GenerationConfig, vocabulary: int | None) -> int:
+    """What stands behind texts that have ended. Some files name a token that was added later, and that nobody reads."""
+    pad = config.pad_token_id
+    if pad is not None and (vocabulary is None or pad < vocabulary):
+        return pad
     return config.end_tokens[0] if config.end_tokens else 0
 
 

@@ -3,7 +3,7 @@
 B prompts   P positions of a prompt, padding included   D width of an embedding
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -133,6 +133,22 @@ def check_ids(ids: Tensor, vocabulary: int | None) -> None:
             f"token id {int(ids[row, column])} (row {row}, position {column}) is not in the vocabulary of "
             f"{vocabulary} tokens: was another model's tokenizer used?"
         )
+
+
+def refuse_strange_ends(config: GenerationConfig, named: Collection[str], vocabulary: int | None) -> None:
+    """Refuse end and pad tokens that the caller names and no text can hold: it would never end, or could not be read.
+
+    Args:
+        named: fields that the caller names; a file's may be of a larger tokenizer.
+
+    Raises:
+        GenerationError: names the field and the token.
+    """
+    pad = () if config.pad_token_id is None else (config.pad_token_id,)
+    for name, tokens in (("eos_token_id", config.end_tokens), ("pad_token_id", pad)):
+        outside = [token for token in tokens if vocabulary is not None and token >= vocabulary]
+        if name in named and outside:
+            raise GenerationError(f"{name}={outside} is not in the vocabulary of {vocabulary} tokens")
 
 
 def context_length(config: Any, *, answer: bool = False) -> int | None:

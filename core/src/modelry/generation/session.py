@@ -276,19 +276,15 @@ class Session:
         """
         scores = logits.float().log_softmax(dim=-1) if normalized else logits
         settings = self.settings
+        if ids is None and "logits" in self.collected:
+            self.collected["logits"].append(logits.to(torch.float32, copy=True))  # a processor may write into them
         if settings.processors:
             scores = settings.processors(self.ids if ids is None else ids, scores.float())
         if ids is None:
-            if settings.wanted:
-                self._collect(logits, scores)
+            if "scores" in self.collected:
+                self.collected["scores"].append(scores.float())
             self._scored = scores
         return scores
-
-    def _collect(self, logits: Tensor, scores: Tensor) -> None:
-        if "logits" in self.collected:
-            self.collected["logits"].append(logits.float())
-        if "scores" in self.collected:
-            self.collected["scores"].append(scores.float())
 
     def emit(self, ids: Tensor) -> Tensor:
         """Add one token to every row, stream it, and see which rows end. Finished rows get the pad token.

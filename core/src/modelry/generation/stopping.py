@@ -3,6 +3,7 @@
 R rows   P positions, prompt included   V vocabulary
 """
 
+import contextlib
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from modelry.errors import GenerationError
 from modelry.generation.processors.processor import as_tokens
 from modelry.generation.stop_strings import StopStrings
 
@@ -79,13 +81,32 @@ class StoppingCriteriaList(list[Criterion]):
     """Criteria of which any may end a row; itself usable as one. Plain functions are welcome."""
 
     def __call__(self, input_ids: Tensor, scores: Sequence[Tensor] | None = None, **kwargs: Any) -> Tensor:
-        """(R,) bool."""
+        """(R,) bool.
+
+        Raises:
+            GenerationError: a criterion says something else.
+        """
         over = torch.zeros(input_ids.shape[0], dtype=torch.bool, device=input_ids.device)
         for criterion in self:
-            over |= torch.as_tensor(criterion(input_ids, scores, **kwargs), dtype=torch.bool, device=input_ids.device)
+            said = criterion(input_ids, scores, **kwargs)
+            over |= _verdict(said, criterion, over)
         return over
 
     @property
     def max_length(self) -> int | None:
         """The shortest maximum length among the criteria."""
         return min((one.max_length for one in self if isinstance(one, MaxLengthCriteria)), default=None)
+
+
+def _verdict(said: Any, criterion: Criterion, rows: Tensor) -> Tensor:
+    """What a criterion says, as () or (R,) bool."""
+    with contextlib.suppress(TypeError, ValueError, RuntimeError):
+        found = torch.as_tensor(said, dtype=torch.bool, device=rows.device)
+        if found.shape in ((), rows.shape) and said is not None:
+            return found
+    name = getattr(criterion, "__name__", type(criterion).__name__)
+    what = tuple(said.shape) if isinstance(said, Tensor) else repr(said)[:60]
+    raise GenerationError(
+        f"the stopping criterion {name} returned {what}: a bool for all rows is needed, or {tuple(rows.shape)} bools, "
+        "one for each"
+    )

@@ -74,6 +74,9 @@ def test_a_draft_model_that_reads_another_input(llama):
 def test_a_draft_model_that_is_none(llama, other):
     with refused(llama(0), r"assistant_model is a (str|Linear), which does not score next tokens"):
         llama(0).generate(IDS, assistant_model=other)
+    stranger = type("Stranger", (torch.nn.Module,), {"can_generate": lambda self: True, "__module__": "elsewhere"})()
+    with refused(llama(0), "assistant_model is a Stranger of elsewhere, another package"):
+        llama(0).generate(IDS, assistant_model=stranger)
     with refused(llama(0), "a LlamaModel, which does not score"):
         llama(0).generate(IDS, assistant_model=llama(0, 0.1).model)
 

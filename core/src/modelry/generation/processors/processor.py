@@ -9,6 +9,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from modelry.errors import GenerationError
+
 
 class LogitsProcessor(ABC):
     """The interface: looks at the ids so far and returns new scores for the next one. Never writes into its inputs."""
@@ -36,9 +38,18 @@ class LogitsProcessorList(list[LogitsProcessor]):
     """Processors applied in order; itself usable as one."""
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        """(R, P) ids and (R, V) scores to (R, V) scores."""
+        """(R, P) ids and (R, V) scores to (R, V) scores.
+
+        Raises:
+            GenerationError: what a processor returns is no such tensor.
+        """
+        shape = (input_ids.shape[0], scores.shape[-1])
         for processor in self:
             scores = processor(input_ids, scores)
+            if not isinstance(scores, Tensor) or scores.shape != shape:
+                found = f"scores {tuple(scores.shape)}" if isinstance(scores, Tensor) else f"a {type(scores).__name__}"
+                name = getattr(processor, "__name__", type(processor).__name__)
+                raise GenerationError(f"the logits processor {name} returned {found}: scores {shape} are needed")
         return scores
 
     def keep(self, rows: Tensor) -> None:

@@ -40,6 +40,11 @@ def make_drafter(session: Session, parameters: SpeculativeParameters) -> Drafter
             f"assistant_model is a {type(assistant).__name__}, which does not score next tokens: give a model, as "
             "AutoModelForCausalLM.from_pretrained(...) makes it"
         )
+    if assistant is not None and not hasattr(assistant, "make_cache"):
+        raise GenerationError(
+            f"assistant_model is a {type(assistant).__name__} of {type(assistant).__module__}, another package, which "
+            "cannot draft here: load the same checkpoint with modelry's AutoModelForCausalLM.from_pretrained(...)"
+        )
     if parameters.assistant_early_exit is not None:
         assistant = first_layers(session.model, parameters.assistant_early_exit)
     elif session.model.config.is_encoder_decoder:
