@@ -164,3 +164,5 @@ def test_who_is_not_divided(model):
     assert chunk_of(model, Prompt(ids, None, {"pixel_values": ids}), config) is None
     assert chunk_of(SimpleNamespace(config=stretched), Prompt(ids, None), config) is None
     assert chunk_of(model, Prompt(ids, None), GenerationConfig(prefill_chunk_size=5)) == 5
+    with pytest.warns(ModelryWarning, match="prefill_chunk_size=5 has no effect beside pixel_values"):
+        assert chunk_of(model, Prompt(ids, None, {"pixel_values": ids}), GenerationConfig(prefill_chunk_size=5)) is None

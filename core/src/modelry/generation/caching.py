@@ -67,8 +67,15 @@ def chunk_of(model: Any, prompt: Prompt, config: GenerationConfig) -> int | None
     other inputs (images), whose places in the prompt only the model knows, and where rotary angles follow the length
     of the pass.
     """
-    if config.prefill_chunk_size is not None:
+    if config.prefill_chunk_size is not None and not prompt.extras:
         return config.prefill_chunk_size
+    if config.prefill_chunk_size is not None:
+        warnings.warn(
+            f"prefill_chunk_size={config.prefill_chunk_size} has no effect beside {', '.join(sorted(prompt.extras))}: "
+            "only the model knows where in the prompt they belong, so it is read at once",
+            ModelryWarning,
+            stacklevel=4,
+        )
     scaling = getattr(model.config.get_text_config(), "rope_parameters", None)
     follows_length = getattr(scaling, "rope_type", "default") in ("dynamic", "longrope")
     return None if prompt.width <= CHUNK or prompt.extras or follows_length else CHUNK
