@@ -31,6 +31,12 @@ def found_layers(model: nn.Module, keep: list[str] | None) -> Iterator[tuple[str
             yield name, part
 
 
+def outside_base_model(model: nn.Module) -> list[str]:
+    """Names of the linear layers that stay where nobody says which: written down, other readers leave the same ones."""
+    packed = {name for name, _ in found_layers(model, None)}
+    return [name for name, part in model.named_modules() if isinstance(part, nn.Linear) and name not in packed]
+
+
 def refuse_packed(model: nn.Module, method: str, keep: list[str] | None) -> None:
     """Refuse what is packed another way.
 

@@ -12,11 +12,12 @@ import torch
 from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 
-from modelry import AutoModelForCausalLM
+from modelry import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 from modelry.cli.quantize import quantize
 from modelry.errors import QuantizationError
 from modelry.packed.stored_linear import StoredLinear
 from modelry_bitsandbytes.four_bits import FourBitLinear
+from modelry_testing.random_models import save_random
 
 NF4 = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
 KINDS = {
@@ -92,6 +93,7 @@ def test_reads_what_others_have_packed(folder: Path, tmp_path: Path, kind: dict[
 def test_others_read_what_we_have_packed(folder: Path, tmp_path: Path, kind: dict[str, Any]) -> None:
     ours = AutoModelForCausalLM.from_pretrained(folder, quantization=kind)
     ours.save_pretrained(tmp_path / "ours")
+    assert ours.config.quantization_config["llm_int8_skip_modules"] == ["lm_head"], "others skip other layers of heads"
     theirs = peer(tmp_path / "ours")
     found = theirs.state_dict()
     same = {name: tensor for name, tensor in ours.state_dict().items() if ".quant_state." not in name}
@@ -119,6 +121,24 @@ def test_gradients_reach_what_stands_below(folder: Path, kind: dict[str, Any]) -
     layer(x).sum().backward()
     assert x.grad is not None
     assert torch.allclose(x.grad[0], layer.dequantized().sum(0), atol=1e-4)
+
+
+def test_what_overflows_in_float16_stays(tmp_path: Path) -> None:
+    folder = save_random(tmp_path / "t5", "t5")
+    model = AutoModelForSeq2SeqLM.from_pretrained(folder, quantization=KINDS["int8"])
+    packed = names(model)
+    assert packed
+    assert not any(name.endswith(".wo") for name in packed)
+
+
+def test_maps(folder: Path, kind: dict[str, Any]) -> None:
+    """(B, H, W, I), with a value among the inputs that LLM.int8 multiplies apart."""
+    layer = AutoModelForCausalLM.from_pretrained(folder, quantization=kind).model.layers[0].mlp.up_proj
+    x = torch.randn(2, 3, 4, 64, generator=torch.Generator().manual_seed(0))
+    x[1, 2, 3, 5] = 9.0
+    with torch.no_grad():
+        expected = x @ layer.dequantized().t()
+        assert float((layer(x) - expected).norm() / expected.norm()) < 0.03
 
 
 def test_a_config_that_lies(folder: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from modelry_testing.edits import edit_config
 from modelry_testing.quantizing.generating import rows_say_the_same_alone
 from modelry_testing.quantizing.keeping import same_bits
 from modelry_testing.quantizing.resizing import vocabulary_grows
+from modelry_testing.random_models import save_random
 
 INT4 = {"quant_method": "int4"}
 
@@ -91,6 +92,9 @@ def test_groups_that_fit_no_layer(folder: Path) -> None:
         QuantizationError, match="group_size 128 divides the inputs of no layer: they have 64, 96 inputs"
     ):
         AutoModelForCausalLM.from_pretrained(folder, quantization={**INT4, "group_size": 128})
+    narrow = save_random(folder.parent / "narrow", "llama", hidden_size=24, intermediate_size=40)
+    with pytest.raises(QuantizationError, match=r"24, 40 inputs\. Take another scheme$"):
+        AutoModelForCausalLM.from_pretrained(narrow, quantization="int4")
 
 
 def test_a_config_that_lies(folder: Path, tmp_path: Path) -> None:

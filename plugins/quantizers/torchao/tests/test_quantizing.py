@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from modelry import AutoModelForCausalLM
-from modelry.errors import CheckpointError, QuantizationError
+from modelry.errors import QuantizationError
 from modelry_torchao.ao_linear import AoLinear
 
 INT8 = {"quant_method": "torchao", "quant_type": "int8_weight_only"}
@@ -146,10 +146,28 @@ def test_configurations_that_torchao_does_not_have(folder: Path, changes: dict[s
         AutoModelForCausalLM.from_pretrained(folder, quantization={**INT8, **changes})
 
 
-def test_a_config_that_lies(folder: Path) -> None:
+def test_a_config_that_lies(folder: Path, tmp_path: Path) -> None:
     edit(folder, quantization_config=INT8)
-    with pytest.raises(CheckpointError, match="_weight_qdata"):
+    with pytest.raises(QuantizationError, match="no layer of LlamaForCausalLM has a _weight_… stored"):
         AutoModelForCausalLM.from_pretrained(folder)
+    edit(folder, quantization_config=None)
+    AutoModelForCausalLM.from_pretrained(folder, quantization=INT8).save_pretrained(tmp_path / "packed")
+    edit(tmp_path / "packed", quantization_config=None)
+    with pytest.raises(QuantizationError, match=r"packed already \(model\.layers\.0.* has no quantization_config"):
+        AutoModelForCausalLM.from_pretrained(tmp_path / "packed", quantization=INT8)
+
+
+def test_a_file_says_itself_which_layers_are_packed(folder: Path, tmp_path: Path) -> None:
+    """Others pack layers of heads too, and write down none of those that stay."""
+    everything = AutoModelForCausalLM.from_pretrained(folder, quantization={**INT8, "modules_to_not_convert": []})
+    everything.save_pretrained(tmp_path / "packed")
+    edit(tmp_path / "packed", quantization_config=INT8)
+    again = AutoModelForCausalLM.from_pretrained(tmp_path / "packed")
+    assert "lm_head" in names(again)
+    with torch.no_grad():
+        assert torch.equal(again(IDS).logits, everything(IDS).logits)
+    some = AutoModelForCausalLM.from_pretrained(folder, quantization=INT8)
+    assert some.config.quantization_config["modules_to_not_convert"] == ["lm_head"]
 
 
 def test_values_that_are_no_numbers(folder: Path) -> None:

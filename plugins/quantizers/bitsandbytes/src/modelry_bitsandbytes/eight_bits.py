@@ -57,9 +57,9 @@ class EightBitLinear(StoredLinear):
         state = bitsandbytes.MatmulLtState()
         state.CB, state.SCB = self.integers, self._buffers["SCB"]
         state.threshold, state.has_fp16_weights, state.is_training = self.threshold, False, self.training
-        half = x.to(torch.float16)  # it would do so itself, and log a warning for each product
+        half = x.reshape(-1, x.shape[-1]).to(torch.float16)  # it would cast itself, and log a warning for each product
         y: Tensor = on_its_device(x.device, lambda: bitsandbytes.matmul(half, self.integers, state=state))
-        return y.to(x.dtype)
+        return y.view(*x.shape[:-1], -1).to(x.dtype)  # of maps, (B, H, W, I), it refuses those with outliers
 
     def dequantized(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """(O, I) float weight."""

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from modelry.checkpoint.naming import names_in
 from modelry.errors import QuantizationError
+from modelry.float32_parameters import kept_in_float32
 from modelry.model import PreTrainedModel
-from modelry.packed.replacing import found_layers, refuse_packed
+from modelry.packed.replacing import found_layers, outside_base_model, refuse_packed
 from modelry.packed.stored_linear import StoredLinear, StoredTensors
 from modelry.quantization import Quantizer
 from modelry_bitsandbytes import eight_bits, four_bits
@@ -48,6 +49,9 @@ class BitsAndBytesQuantizer(Quantizer):
                 f"config.json says bitsandbytes in {bits} bits, and no layer in the checkpoint is packed so"
             )
         if not claimed:
+            if self.parameters.llm_int8_skip_modules is None:
+                skipped = {"llm_int8_skip_modules": _skipped(model)}  # written down: other readers skip others
+                self.parameters = self.parameters.model_copy(update=skipped)
             refuse_packed(model, self.method, self.parameters.llm_int8_skip_modules)
         if stored and not claimed:
             raise QuantizationError(
@@ -127,3 +131,11 @@ class BitsAndBytesQuantizer(Quantizer):
                     part: self._stored[names[one]] for part, one in parts.items() if part != "bias"
                 }
         return found
+
+
+def _skipped(model: nn.Module) -> list[str]:
+    """Layers outside the base model, and those that a family keeps from float16, in which LLM.int8 multiplies."""
+    weights = [f"{name}.weight" for name, part in model.named_modules() if isinstance(part, nn.Linear)]
+    wide = kept_in_float32(model, weights, torch.float16)
+    outside = outside_base_model(model)
+    return [name for one in weights if (name := one.removesuffix(".weight")) in outside or one in wide]

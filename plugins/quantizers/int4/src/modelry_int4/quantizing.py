@@ -12,6 +12,9 @@ from modelry.packed.replacing import found_layers, in_short, refuse_packed
 from modelry.quantization import Quantizer
 from modelry_int4.parameters import Int4Parameters
 
+SMALLEST = 32
+"""Inputs of a group."""
+
 
 class Int4Quantizer(Quantizer):
     """Packs linear layers group by group."""
@@ -29,9 +32,10 @@ class Int4Quantizer(Quantizer):
         layers = dict(found_layers(model, self.parameters.modules_to_not_convert))
         if layers and not any(self._fits(layer) for layer in layers.values()):
             widths = sorted({layer.in_features for layer in layers.values()})
+            size = self.parameters.group_size
             raise QuantizationError(
-                f"group_size {self.parameters.group_size} divides the inputs of no layer: they have "
-                f"{', '.join(map(str, widths))} inputs. Take a smaller group_size, or another scheme"
+                f"group_size {size} divides the inputs of no layer: they have {', '.join(map(str, widths))} inputs. "
+                f"Take {'a smaller group_size, or ' if size > SMALLEST else ''}another scheme"
             )
 
     def _fits(self, layer: nn.Linear) -> bool:
