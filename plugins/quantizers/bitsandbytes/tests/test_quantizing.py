@@ -12,12 +12,11 @@ import torch
 from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 
-from modelry import AutoModelForCausalLM, AutoModelForSeq2SeqLM
+from modelry import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 from modelry.cli.quantize import quantize
 from modelry.errors import QuantizationError
 from modelry.packed.stored_linear import StoredLinear
 from modelry_bitsandbytes.four_bits import FourBitLinear
-from modelry_testing.random_models import save_random
 
 NF4 = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
 KINDS = {
@@ -124,8 +123,10 @@ def test_gradients_reach_what_stands_below(folder: Path, kind: dict[str, Any]) -
 
 
 def test_what_overflows_in_float16_stays(tmp_path: Path) -> None:
-    folder = save_random(tmp_path / "t5", "t5")
-    model = AutoModelForSeq2SeqLM.from_pretrained(folder, quantization=KINDS["int8"])
+    sizes = {"vocab_size": 64, "d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 1, "num_heads": 4}
+    config = AutoConfig.for_model("t5", **sizes, decoder_start_token_id=0)
+    AutoModelForSeq2SeqLM.from_config(config).save_pretrained(tmp_path)
+    model = AutoModelForSeq2SeqLM.from_pretrained(tmp_path, quantization=KINDS["int8"])
     packed = names(model)
     assert packed
     assert not any(name.endswith(".wo") for name in packed)
