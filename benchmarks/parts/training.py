@@ -17,7 +17,7 @@ FASTER, SMALLER = Goal(at_least=1.1), Goal(at_most=0.9)
 
 
 def measure(runs: int, source: str = "", steps: tuple[int, int] = (LONG, SHORT)) -> Iterator[tuple[str, Any]]:
-    """Losses of many steps once; time and memory of few steps, in a new process each.
+    """Losses and memory of many steps once; time and memory of few steps, in a new process each.
 
     Args:
         source: a checkpoint in place of SmolLM2.
@@ -26,6 +26,7 @@ def measure(runs: int, source: str = "", steps: tuple[int, int] = (LONG, SHORT))
     long, short = ({side: (side, "training", str(count), source) for side in SIDES} for count in steps)
     once = in_fresh_processes(f"training, {steps[0]} steps", 1, long)
     yield "losses", {side: once[side][0]["losses"] for side in SIDES}
+    yield "many", entry(_without_losses(once))
     yield "steps", entry(_without_losses(in_fresh_processes(f"training, {steps[1]} steps", runs, short)))
 
 
@@ -39,7 +40,7 @@ def apart(losses: dict[str, list[float]]) -> float:
 
 
 def section(entries: Entries) -> Section:
-    losses, one = entries["losses"], entries["steps"]
+    losses, one, many = entries["losses"], entries["steps"], entries["many"]
     count, gap = len(losses["ours"]), apart(entries["losses"])
     verdict = "as asked" if EQUAL.met(gap) else "**more than asked**"
     return Section(
@@ -49,6 +50,7 @@ def section(entries: Entries) -> Section:
         [
             compare("training", one, "tokens_per_second", goal=FASTER),
             compare("peak of memory", one, "peak_gigabytes", form="{:.2f} GB", goal=SMALLER),
+            compare(f"peak of memory, {count} steps", many, "peak_gigabytes", form="{:.2f} GB", goal=SMALLER),
         ],
         picture="training",
         after=[f"The losses of {count} steps are {gap:.1e} apart at most, {verdict} ({EQUAL})."],

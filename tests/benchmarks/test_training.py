@@ -65,10 +65,12 @@ def test_table_and_plot(tmp_path: Path) -> None:
         "theirs": {"tokens_per_second": 160.0, "peak_gigabytes": 3.6},
     }
     losses = {"ours": [3.0, 2.0, 1.5], "theirs": [3.0, 2.0005, 1.5]}
-    entries = {"losses": losses, "steps": {"median": sides, "runs": {side: [one] * 5 for side, one in sides.items()}}}
+    runs = {side: [one] * 5 for side, one in sides.items()}
+    entries = {"losses": losses, **{key: {"median": sides, "runs": runs} for key in ("steps", "many")}}
     page = "\n".join(training.section(entries).lines())
     assert "| training | 200 tokens/s | transformers: 160 tokens/s | **1.25** |" in page
-    assert "| peak of memory | 2.70 GB | transformers: 3.60 GB | **0.75** |" in page
+    for name in ("peak of memory", "peak of memory, 3 steps"):
+        assert f"| {name} | 2.70 GB | transformers: 3.60 GB | **0.75** |" in page
     assert "The losses of 3 steps are 5.0e-04 apart at most, as asked (≤ 0.001 apart)." in page
     training.draw(entries, tmp_path)
     assert (tmp_path / "training.png").stat().st_size > 5000
