@@ -1,9 +1,13 @@
 """Every field of a GenerationConfig as an option of a command: --num-beams 4 is --set num_beams=4. No torch here."""
 
+from collections import deque
 from collections.abc import Sequence
 from typing import get_args
 
 import click
+
+_SWITCHED = ("true", "false")
+"""What may stand behind an option that needs no value: nobody means these as an input there."""
 
 
 class FieldsCommand(click.Command):
@@ -21,11 +25,13 @@ def spelled_out(words: Sequence[str], *, own: set[str]) -> list[str]:
         own: names of the command's own options.
 
     Raises:
-        click.UsageError: a field's value is missing.
+        click.UsageError: a field's value is missing, or there are two.
     """
     found: list[str] = []
-    rest = iter(words)
-    for word in rest:
+    seen: set[str] = set()
+    rest = deque(words)
+    while rest:
+        word = rest.popleft()
         if word == "--":
             return [*found, word, *rest]
         option, equals, value = word.partition("=")
@@ -33,12 +39,15 @@ def spelled_out(words: Sequence[str], *, own: set[str]) -> list[str]:
         if annotation is None:
             found.append(word)
             continue
-        if not equals:
-            switch = set(get_args(annotation)) == {bool, type(None)}
-            given = "true" if switch else next(rest, None)
-            if given is None:
+        if _field(option) in seen:
+            raise click.UsageError(f'{option} is given twice: of several values make a list, {option} \'["a", "b"]\'')
+        if not equals and set(get_args(annotation)) == {bool, type(None)} and (not rest or rest[0] not in _SWITCHED):
+            value = "true"
+        elif not equals:
+            if not rest:
                 raise click.UsageError(f"{option} needs a value")
-            value = given
+            value = rest.popleft()
+        seen.add(_field(option))
         found += ["--set", f"{_field(option)}={value}"]
     return found
 
