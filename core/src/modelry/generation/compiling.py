@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from modelry.cache import Cache, StaticLayerCache
 from modelry.cache.buffers import whole_blocks
+from modelry.cache.making import RECURRENT
 from modelry.cache.stepping import stepping_cache
 from modelry.configuration import ModelConfig
 from modelry.errors import GenerationError
@@ -55,6 +56,11 @@ def compile_options(config: GenerationConfig, model: Any) -> dict[str, Any] | No
     if model.config.is_encoder_decoder:
         raise GenerationError(
             f"compile=True is for decoder-only models, and {type(model).__name__} is none: leave it out"
+        )
+    if RECURRENT in (getattr(model.config.get_text_config(), "layer_types", None) or ()):
+        raise GenerationError(
+            f"compile=True compiles steps on a static cache, and {type(model).__name__} has recurrent layers, which "
+            "keep a state instead: leave it out"
         )
     if model.offloaded is not None:
         raise GenerationError("compile=True is for models in memory, and parts of this one are on disk: leave it out")

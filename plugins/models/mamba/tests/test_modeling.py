@@ -76,6 +76,8 @@ def test_what_would_roll_back_is_refused() -> None:
 def test_static_rooms_and_weights_to_see_are_refused() -> None:
     with pytest.raises(GenerationError, match="none of recurrent layers"):
         tiny().generate(ids(1, 4), cache_implementation="static", max_new_tokens=2)
+    with pytest.raises(GenerationError, match="MambaForCausalLM has recurrent layers"):
+        tiny().generate(ids(1, 4), compile=True, max_new_tokens=2)
     with pytest.raises(ValueError, match="attends to nothing"):
         tiny()(ids(1, 4), output_attentions=True)
     with pytest.raises(ValueError, match="attention_mask has shape"):
