@@ -1,12 +1,13 @@
 """Which layers of a model a quantization scheme may replace, and how messages name them."""
 
 import re
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 
 from torch import nn
 
-from modelry.errors import QuantizationError
+from modelry.errors import ModelryWarning, QuantizationError
 from modelry.model import PreTrainedModel
 
 
@@ -15,20 +16,30 @@ def found_layers(model: nn.Module, keep: list[str] | None) -> Iterator[tuple[str
 
     Args:
         keep: full names, last parts of names, or names of modules around the layer; None keeps all outside the base
-            model.
+            model, and every projection onto a vocabulary, of which a model may be its own base.
     """
-    base = model.base_model if isinstance(model, PreTrainedModel) else model
-    inside = {id(part) for part in base.modules()}
+    heads = _heads(model) if keep is None else set()
     wide = model.kept_float32 if isinstance(model, PreTrainedModel) else ()
     for name, part in list(model.named_modules()):
         if not isinstance(part, nn.Linear) or f"{name}.weight" in wide:
             continue
-        if keep is None:
-            kept = id(part) not in inside
-        else:
-            kept = any(name == one or name.endswith(f".{one}") or name.startswith(f"{one}.") for one in keep)
-        if not kept:
+        if id(part) not in heads and not any(_means(one, name) for one in keep or ()):
             yield name, part
+
+
+def _means(kept: str, name: str) -> bool:
+    return name == kept or name.endswith(f".{kept}") or name.startswith(f"{kept}.")
+
+
+def _heads(model: nn.Module) -> set[int]:
+    """Ids of the modules outside the base model, and of those that the models inside it have for heads."""
+    found: set[int] = set()
+    for part in model.modules():
+        if isinstance(part, PreTrainedModel) and id(part) not in found:
+            inside = {id(one) for one in part.base_model.modules()}
+            found |= {id(one) for one in part.modules()} - inside
+            found.add(id(part.get_output_embeddings()))
+    return found
 
 
 def outside_base_model(model: nn.Module) -> list[str]:
@@ -47,6 +58,16 @@ def refuse_packed(model: nn.Module, method: str, keep: list[str] | None) -> None
     other = (getattr(said, "quantization_config", None) or {}).get("quant_method", method)
     if other != method:
         raise QuantizationError(f"the checkpoint is quantized with {other} already; load it as it is")
+    if getattr(said, "quantization_config", None) is None:  # what a file says may be of another head
+        names = [name for name, _ in model.named_modules()]
+        unknown = [one for one in keep or () if not any(_means(one, name) for name in names)]
+        if unknown:
+            warnings.warn(
+                f"{method}: no module of {type(model).__name__} is called {' or '.join(unknown)}, which shall not be "
+                "packed: a full name, its last part, or that of a module around it is meant",
+                ModelryWarning,
+                stacklevel=2,
+            )
     for name, layer in found_layers(model, keep):
         if not isinstance(layer.weight, nn.Parameter) or not layer.weight.is_floating_point():
             raise QuantizationError(f"{name} is packed already ({type(layer).__name__}) and cannot be packed again")

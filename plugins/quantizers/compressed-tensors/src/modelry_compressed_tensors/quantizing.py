@@ -79,7 +79,7 @@ class CompressedTensorsQuantizer(Quantizer):
                 name for name, one in model.named_modules() if isinstance(one, nn.Linear) and id(one) not in inside
             ]
             self.parameters = self.parameters.model_copy(update={"ignore": heads})
-        refuse_packed(model, self.method, self.parameters.ignore)
+        refuse_packed(model, self.method, [])
         for name, scheme in self.parameters.config_groups.items():
             weights, kind = scheme.weights, self.parameters.format_of(scheme)
             if weights is None or kind == "dense":
