@@ -72,6 +72,24 @@ def test_the_same_as_on_the_fly(folder: Path, tmp_path: Path, scheme: str, words
     assert not list(tmp_path.glob(".packed*"))
 
 
+def test_what_makes_vectors_of_texts_goes_along(folder: Path, tmp_path: Path) -> None:
+    """Without it, a sentence encoder would pool as it does by default."""
+    said = {
+        "modules.json": '[{"path": ""}, {"path": "1_Pooling"}, {"path": "2_Normalize"}]',
+        "sentence_bert_config.json": '{"max_seq_length": 5}',
+        "1_Pooling/config.json": '{"pooling_mode_cls_token": true}',
+    }
+    (folder / "1_Pooling").mkdir()
+    for name, text in said.items():
+        (folder / name).write_text(text)
+    assert call(folder, "--scheme", "int8", tmp_path / "packed").exit_code == 0
+    assert all((tmp_path / "packed" / name).read_text() == text for name, text in said.items())
+    (folder / "modules.json").write_text("[{")
+    done = call(folder, "--scheme", "int8", tmp_path / "other")
+    assert (done.exit_code, "modules.json is no JSON" in done.stderr) == (1, True)
+    assert not (tmp_path / "other").exists()
+
+
 def test_what_is_packed_is_refused_early(folder: Path, tmp_path: Path) -> None:
     assert call(folder, "--scheme", "int8", tmp_path / "packed").exit_code == 0
     for scheme in ("int4", "int8"):

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from modelry.packed.measuring import Measured
     from modelry.quantization import Quantizer
 
+STEPS = "modules.json"
+"""What a sentence encoder does after its model, in folders of their own."""
+BESIDE_STEPS = ("sentence_bert_config.json", "config_sentence_transformers.json")
+OF_A_STEP = ("config.json", "model.safetensors")
+
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="REF OUT [--PARAMETER VALUE]...")
@@ -52,6 +57,7 @@ def quantize(words: tuple[str, ...], scheme: str, push: str | None, as_values: b
     with folder_written_aside(out) as aside:
         model.save_pretrained(aside)
         _copy_preprocessor(source, aside)
+        _copy_steps(source, aside)
     rows = grouped(measured.seen)
     stored = {tensor.data_ptr(): tensor.nbytes for tensor in model.state_dict().values()}  # tied ones once
     unpacked = sum(stored.values()) - sum(one.bytes_after for one in measured.seen)
@@ -122,3 +128,21 @@ def _copy_preprocessor(source: "Source", folder: Path) -> None:
         click.echo(f"No tokenizer or processor is copied: {error}", err=True)
         return
     preprocessor.save_pretrained(folder)
+
+
+def _copy_steps(source: "Source", folder: Path) -> None:
+    """Copy what a sentence encoder's files say beside the model: pooling, normalizing, prompts, the longest text."""
+    listed = source.file(STEPS, required=False)
+    if listed is None:
+        return
+    try:
+        steps = json.loads(listed.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise click.ClickException(f"{source.name}: {STEPS} is no JSON: {error}") from error
+    paths = [step.get("path") for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+    beside = [f"{path}/{name}" for path in paths if path and isinstance(path, str) for name in OF_A_STEP]
+    for name in (STEPS, *BESIDE_STEPS, *beside):
+        found = source.file(name, required=False)
+        if found is not None:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(found, folder / name)
