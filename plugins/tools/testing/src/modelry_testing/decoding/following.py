@@ -50,11 +50,11 @@ def encoder_decoder(strategy: Strategy) -> None:
     longest = max(map(len, prompts)) - 1
     ids = torch.tensor([[*one[:-1], *[PAD] * (longest + 1 - len(one))] for one in prompts])
     mask = torch.tensor([[1] * (len(one) - 1) + [0] * (longest + 1 - len(one)) for one in prompts])
-    start, passes = torch.tensor([one[-1:] for one in prompts]), list[object]()
+    starts, passes = [one[-1] for one in prompts], list[object]()
     handle = model.register_forward_pre_hook(lambda *inputs: passes.append(inputs))
     try:
         found = strategy.run(
-            model, ids, attention_mask=mask, decoder_input_ids=start, use_cache=False, max_new_tokens=LONG
+            model, ids, attention_mask=mask, decoder_start_token_id=starts, use_cache=False, max_new_tokens=LONG
         )
     except ModelryError as error:
         if passes or "encoder-decoder" not in str(error):
