@@ -11,6 +11,7 @@ import modelry
 from modelry import AutoConfig, AutoModelForSeq2SeqLM
 from modelry_registry import get_registry
 from modelry_trainer import Seq2SeqTrainer, Seq2SeqTrainingArguments, Trainer
+from modelry_trainer.errors import ArgumentsError
 
 
 def test_the_kernel_has_the_names() -> None:
@@ -55,3 +56,9 @@ def test_predictions_are_written(model: Any, tmp_path: Path) -> None:
     assert written.shape[1] <= 4
     expected = model.generate(torch.stack([rows[0]["input_ids"]]), max_new_tokens=3)[0]
     assert written[0][: len(expected)].tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("wrong", [3, {"num_beams": 2}])
+def test_what_does_not_say_how_to_write(wrong: object, tmp_path: Path) -> None:
+    with pytest.raises(ArgumentsError, match="generation_config is .*; a GenerationConfig, or the folder"):
+        Seq2SeqTrainingArguments(tmp_path, generation_config=wrong)

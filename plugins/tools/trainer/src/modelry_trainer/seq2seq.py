@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import nn
 
+from modelry.generation import GenerationConfig
 from modelry_trainer.arguments import TrainingArguments
 from modelry_trainer.trainer import Trainer
 
@@ -20,6 +21,15 @@ class Seq2SeqTrainingArguments(TrainingArguments):
     generation_num_beams: int | None = Field(None, gt=0)
     generation_config: Any = None
     """A GenerationConfig, or the folder or repository of one; the model's when None."""
+
+    @field_validator("generation_config")
+    @classmethod
+    def _says_how(cls, value: Any) -> Any:
+        if value is not None and not isinstance(value, str | Path | GenerationConfig):
+            raise ValueError(
+                f"generation_config is {value!r}; a GenerationConfig, or the folder or repository of one, is needed"
+            )
+        return value
 
 
 class Seq2SeqTrainer(Trainer):
@@ -93,8 +103,4 @@ class Seq2SeqTrainer(Trainer):
 
 
 def _loaded(config: Any) -> Any:
-    if isinstance(config, str | Path):
-        from modelry import GenerationConfig
-
-        return GenerationConfig.from_pretrained(config)
-    return config
+    return GenerationConfig.from_pretrained(config) if isinstance(config, str | Path) else config
