@@ -187,3 +187,13 @@ def test_subtitles() -> None:
         "3\n01:02:05,250 --> 01:02:06,000\nlate\n"
     )
     assert to_vtt(chunks[1:3]) == "WEBVTT\n\n00:00:03.000 --> 00:00:03.500\none &lt;two&gt;\n"
+
+
+def test_another_search_needs_no_word_about_beams(whisper: Path, noise: Callable) -> None:
+    """Nobody has asked for the five beams that are searched where nothing is said."""
+    transcribe = pipeline("automatic-speech-recognition", model=whisper, device="cpu")
+    expected = transcribe(noise(5000), generate_kwargs={"num_beams": 1})
+    assert transcribe(noise(5000), generate_kwargs={"prompt_lookup_num_tokens": 3}) == expected
+    assert transcribe(noise(5000), generate_kwargs={"choices": ["ab"]})["text"] == "ab"
+    with pytest.raises(PipelineError, match="num_return_sequences=2: a sound has one transcript here"):
+        transcribe(noise(5000), generate_kwargs={"num_beams": 2, "num_return_sequences": 2})

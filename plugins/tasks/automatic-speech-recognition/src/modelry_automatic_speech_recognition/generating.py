@@ -11,6 +11,7 @@ from torch import Tensor
 from tqdm import tqdm  # type: ignore[import-untyped]  # tqdm is not annotated
 
 from modelry.errors import ParameterError
+from modelry.generation.strategy import STRATEGIES
 from modelry.pipelines.sounds import sound_features
 from modelry_automatic_speech_recognition.joining import Token, Window, joined
 from modelry_automatic_speech_recognition.parameters import SpeechRecognitionParameters
@@ -29,8 +30,10 @@ PATIENCE_SECONDS = 2.0
 """Work that takes no longer shows no bar."""
 BEAMS = 5
 """As published pipelines search, where nobody says how: greedy text of small models is a little worse."""
-SEARCHES = frozenset({"num_beams", "do_sample", "strategy", "generation_config", "assistant_model", "penalty_alpha"})
-"""Arguments of generate that say how to search."""
+SEARCHES = frozenset({"do_sample", "strategy", "generation_config", "streamer", *(row.field for row in STRATEGIES)})
+"""Arguments of generate that say how to search, or that beams cannot serve."""
+OF_TEXT = frozenset({"stop_strings", "json_schema", "regex", "grammar", "choices"})
+"""Arguments of generate that need the tokenizer."""
 
 
 class Writer:
@@ -107,12 +110,19 @@ class Writer:
             prompt: tokens of the text before.
         """
         options = {**parameters.generate_kwargs}
+        if options.get("num_return_sequences") not in (None, 1):
+            raise ParameterError(
+                f"num_return_sequences={options['num_return_sequences']}: a sound has one transcript here. For "
+                "several, call the model's generate"
+            )
         if parameters.assistant_model is not None:
             options.setdefault("assistant_model", parameters.assistant_model)
         if parameters.assistant_tokenizer is not None:
             options |= {"tokenizer": self._tokenizer, "assistant_tokenizer": parameters.assistant_tokenizer}
         if SEARCHES.isdisjoint(options) and not isinstance(options.get("temperature"), list | tuple):
             options["num_beams"] = BEAMS
+        if not OF_TEXT.isdisjoint(options):
+            options.setdefault("tokenizer", self._tokenizer)
         history = options.pop("condition_on_prev_tokens", False)
         if parameters.language is not None:
             options["language"] = parameters.language
