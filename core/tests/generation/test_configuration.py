@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from pydantic import BaseModel
 
 from modelry.errors import GenerationError, ModelryWarning, NotFound
 from modelry.generation import GenerationConfig
@@ -85,6 +86,11 @@ def test_a_file_goes_round(tmp_path):
     biased.save_pretrained(tmp_path / "new")
     again = GenerationConfig.from_pretrained(tmp_path / "new")
     assert again.sequence_bias == [([1, 2], -3.0)]
+
+    class Answer(BaseModel):
+        number: int
+
+    assert config.updated(json_schema=Answer).to_dict()["json_schema"] == Answer.model_json_schema()
     assert again.to_dict() == biased.to_dict()
 
 

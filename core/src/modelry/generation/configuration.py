@@ -292,6 +292,9 @@ class GenerationConfig(BaseModel):
         if bias:
             pairs = bias.items() if isinstance(bias, dict) else bias
             values["sequence_bias"] = [[list(ids), number] for ids, number in pairs]
+        schema = getattr(values.get("json_schema"), "model_json_schema", None)  # of a pydantic class
+        if callable(schema):
+            values["json_schema"] = schema()
         return values
 
     def to_json_string(self) -> str:
