@@ -60,5 +60,5 @@ def test_predictions_are_written(model: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wrong", [3, {"num_beams": 2}])
 def test_what_does_not_say_how_to_write(wrong: object, tmp_path: Path) -> None:
-    with pytest.raises(ArgumentsError, match="generation_config is .*; a GenerationConfig, or the folder"):
+    with pytest.raises(ArgumentsError, match=r"generation_config is .*; a GenerationConfig, or the folder"):
         Seq2SeqTrainingArguments(tmp_path, generation_config=wrong)
