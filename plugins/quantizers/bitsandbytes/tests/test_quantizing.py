@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,32 @@ def test_a_layer_that_says_it_is_another(folder: Path, tmp_path: Path) -> None:
         AutoModelForCausalLM.from_pretrained(tmp_path / "packed")
     save_file({**tensors, one: torch.zeros_like(tensors[one])}, path)
     with pytest.raises(QuantizationError, match=r"up_proj: .* damaged"):
+        AutoModelForCausalLM.from_pretrained(tmp_path / "packed")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "spoil"),
+    [
+        ("nf4", "weight.absmax", lambda one: one[:-1]),
+        ("nf4", "weight.absmax", lambda one: one.double()),
+        ("nf4-double", "weight.nested_absmax", lambda one: one[:0]),
+        ("nf4", "weight.quant_map", lambda one: one[:-1]),
+        ("nf4", "weight", lambda one: one[:-1]),
+        ("nf4", "weight", lambda one: None),
+        ("int8", "SCB", lambda one: one[:-1]),
+        ("int8", "weight", lambda one: one.reshape(-1)),
+        ("int8", "weight", lambda one: None),
+    ],
+)
+def test_sizes_that_lie(folder: Path, tmp_path: Path, kind: str, name: str, spoil: Callable[[Any], Any]) -> None:
+    """The kernels would read past the end."""
+    AutoModelForCausalLM.from_pretrained(folder, quantization=KINDS[kind]).save_pretrained(tmp_path / "packed")
+    path = tmp_path / "packed" / "model.safetensors"
+    tensors = load_file(path)
+    whole = f"model.layers.1.mlp.up_proj.{name}"
+    tensors[whole] = spoil(tensors[whole])
+    save_file({one: tensor for one, tensor in tensors.items() if tensor is not None}, path)
+    with pytest.raises(QuantizationError, match=rf"layers\.1\.mlp\.up_proj: .*{name}"):
         AutoModelForCausalLM.from_pretrained(tmp_path / "packed")
 
 

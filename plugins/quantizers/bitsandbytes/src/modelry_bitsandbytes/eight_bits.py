@@ -13,6 +13,7 @@ from torch import Tensor
 from modelry.errors import QuantizationError
 from modelry.packed.stored_linear import StoredLinear, StoredTensors
 from modelry_bitsandbytes.devices import on_its_device
+from modelry_bitsandbytes.sizes import refuse_other
 
 LARGEST = 127
 
@@ -52,6 +53,20 @@ class EightBitLinear(StoredLinear):
     ) -> None:
         super().__init__(in_features, out_features, tensors=tensors, bias=bias)
         self.threshold = threshold
+
+    def hold(self) -> None:
+        """See that the file's tensors are those of this layer.
+
+        Raises:
+            QuantizationError: one is missing, or of another size or dtype.
+        """
+        refuse_other("weight", self._buffers.get("weight"), self.out_features * self.in_features, torch.int8)
+        refuse_other("SCB", self._buffers.get("SCB"), self.out_features, torch.float32)
+        if self.integers.shape != (self.out_features, self.in_features):
+            raise QuantizationError(
+                f"weight is {tuple(self.integers.shape)} in the checkpoint, and the layer is "
+                f"{(self.out_features, self.in_features)}"
+            )
 
     def multiply(self, x: Tensor) -> Tensor:
         state = bitsandbytes.MatmulLtState()

@@ -15,6 +15,7 @@ from torch import Tensor
 from modelry.errors import QuantizationError
 from modelry.packed.stored_linear import StoredLinear, StoredTensors
 from modelry_bitsandbytes.devices import on_its_device
+from modelry_bitsandbytes.sizes import refuse_other
 
 BLOCK = 64
 """Weights that share a scale, as published files have it."""
@@ -98,6 +99,8 @@ class FourBitLinear(StoredLinear):
             QuantizationError: what the file says of the layer is not this layer.
         """
         if self._state is None:
+            size = -(-self.out_features * self.in_features // 2)
+            refuse_other("weight", self._buffers.get("weight"), size, torch.uint8)
             parts = {name.removeprefix("weight."): one for name, one in self._buffers.items() if name != "weight"}
             try:
                 state = kernels.QuantState.from_dict(parts, device=self.integers.device)
@@ -108,8 +111,29 @@ class FourBitLinear(StoredLinear):
                     f"a 4-bit layer says that it is {tuple(state.shape)}, "
                     f"where the model has {self.out_features, self.in_features}"
                 )
+            self._hold_against(state)
             self._state = state
         return self._state
+
+    def _hold_against(self, state: Any) -> None:
+        """The kernels read as much memory as the sizes say, whatever there is.
+
+        Raises:
+            QuantizationError: a tensor is not as large as the others say, or of another dtype.
+        """
+        weights, inner = self.out_features * self.in_features, state.state2 if state.nested else None
+        if not all(isinstance(one, int) and one > 0 for one in (state.blocksize, inner.blocksize if inner else 1)):
+            raise QuantizationError("a 4-bit layer's quant_state is damaged: a block has no size")
+        blocks = -(-weights // state.blocksize)
+        wanted = {
+            "weight.absmax": (state.absmax, blocks, torch.uint8 if inner else torch.float32),
+            "weight.quant_map": (state.code, 16, torch.float32),
+        }
+        if inner:
+            wanted["weight.nested_absmax"] = (inner.absmax, -(-blocks // inner.blocksize), torch.float32)
+            wanted["weight.nested_quant_map"] = (inner.code, 256, torch.float32)
+        for name, (tensor, size, dtype) in wanted.items():
+            refuse_other(name, tensor, size, dtype)
 
     def said(self) -> dict[str, Any]:
         """What the file says of the layer in JSON."""

@@ -84,16 +84,16 @@ class BitsAndBytesQuantizer(Quantizer):
         return {f"{layer}.{part}": packed for part, packed in parts.items()}
 
     def finish(self, model: nn.Module) -> None:
-        """Hold every 4-bit layer against what the file says of it.
+        """Hold every layer against what the file has and says of it.
 
         Raises:
             QuantizationError: it is another layer's, or damaged.
         """
         self._stored = {}
         for name, layer in model.named_modules():
-            if isinstance(layer, four_bits.FourBitLinear):
+            if isinstance(layer, four_bits.FourBitLinear | eight_bits.EightBitLinear):
                 try:
-                    layer.state()
+                    layer.state() if isinstance(layer, four_bits.FourBitLinear) else layer.hold()
                 except QuantizationError as error:
                     raise QuantizationError(f"{name}: {error}") from error
 
