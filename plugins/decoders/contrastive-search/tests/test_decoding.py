@@ -58,6 +58,25 @@ def test_a_finished_row_remembers_padding(pair):
     torch.testing.assert_close(keys, again, rtol=1e-4, atol=1e-4)
 
 
+def test_finished_rows_leave(pair):
+    ours, _ = pair(1)
+    ids = torch.tensor([[0, 3, 4, 2], [5, 6, 7, 9], [0, 0, 9, 2]])
+    options = {"attention_mask": (ids != 0).long(), "max_new_tokens": 9, **FIELDS}
+    free = ours.generate(ids, **options)
+    options["eos_token_id"] = end = next(token for token in free[0, 5:].tolist() if token not in free[1:, 4:])
+    whole = ours.generate(ids, return_dict_in_generate=True, **options).sequences  # a record keeps every row
+    read = []
+    hook = ours.get_output_embeddings().register_forward_hook(lambda module, given, out: read.append(out.shape[0]))
+    try:
+        found = ours.generate(ids, **options)
+    finally:
+        hook.remove()
+    assert torch.equal(found, whole)
+    assert found[0].tolist().count(end) == 1
+    assert read[:2] == [3, 12]
+    assert read[-1] == 8
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [

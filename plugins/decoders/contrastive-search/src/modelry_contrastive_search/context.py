@@ -31,6 +31,11 @@ class Context:
         self._directions[:, self._length] = F.normalize(states.float(), dim=-1)
         self._length += 1
 
+    def keep(self, rows: Tensor) -> None:
+        """Let the rows be `rows` (R',) of these."""
+        self._directions = self._directions[rows]
+        self._padding = None if self._padding is None else self._padding[rows]
+
     def likeness(self, states: Tensor) -> Tensor:
         """The degeneration penalty of the paper.
 

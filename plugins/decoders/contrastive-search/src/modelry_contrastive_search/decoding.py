@@ -84,6 +84,13 @@ def decode(session: Session, parameters: ContrastiveSearchParameters) -> None:
             return
         logits = following[rows, chosen]
         context.add(states[rows, chosen])
+        live = (~session.finished).nonzero()[:, 0]
+        session.drop_finished()
+        if session.rows < len(rows):
+            logits = logits[live]
+            context.keep(live)
+            rows = rows[: session.rows]
+            repeated = rows.repeat_interleave(count)
 
 
 def _check(session: Session, parameters: ContrastiveSearchParameters) -> None:
