@@ -55,6 +55,8 @@ def test_padding_before_it_changes_nothing(model, options):
         ({"decoder_inputs_embeds": torch.zeros(2, 1, 16)}, "decoder_input_ids"),
         ({"decoder_start_token_id": [2, 3, 4]}, "3 tokens"),
         ({"decoder_start_token_id": 99}, "token id 99"),
+        ({"encoder_outputs": "x"}, "is a NoneType"),
+        ({"encoder_outputs": (torch.zeros(3, 4, 16),)}, "input_ids has 2 rows, and encoder_outputs 3"),
     ],
 )
 def test_what_cannot_be(model, options, words):

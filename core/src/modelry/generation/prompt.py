@@ -67,14 +67,27 @@ def read_prompt(
     if model.config.is_encoder_decoder and main != "input_ids":
         return _features(main, ids, mask, rest, device)
     embeds = rest.pop("inputs_embeds", None)
-    if ids is None and embeds is None and rest.get("encoder_outputs") is not None:
-        embeds = rest["encoder_outputs"][0]  # read already: what is left of the prompt is its rows and its width
+    read_already = rest.get("encoder_outputs")
+    if embeds is not None:
+        _check_vectors(embeds, "inputs_embeds", getattr(model.get_input_embeddings(), "embedding_dim", None))
+    if read_already is not None:
+        states = None if isinstance(read_already, str) else read_already[0]
+        _check_vectors(states, "encoder_outputs[0]", None)
+        if ids is None and embeds is None:
+            embeds = states  # what is left of the prompt is its rows and its width
     if ids is None:
         ids = _start(embeds, config)
     tokens = matrix_of_ids(ids, "input_ids")
-    if tokens.numel() and (tokens.is_floating_point() or tokens.is_complex()):
+    if tokens.numel() and (tokens.is_floating_point() or tokens.is_complex() or tokens.dtype == torch.bool):
         raise GenerationError(f"input_ids is {tokens.dtype}; whole numbers are needed")
     tokens = tokens.to(device, torch.long)
+    vectors = embeds if read_already is None else states
+    if vectors is not None and vectors.shape[0] != tokens.shape[0]:
+        name = "inputs_embeds" if read_already is None else "encoder_outputs"
+        raise GenerationError(
+            f"input_ids has {tokens.shape[0]} rows, and {name} {vectors.shape[0]}: give a row for each "
+            "prompt in both, or one of the two"
+        )
     if embeds is not None and tokens.shape[1] not in (0, embeds.shape[1]):
         raise GenerationError(
             f"input_ids {tuple(tokens.shape)} and inputs_embeds {tuple(embeds.shape)} differ in length: give one"
@@ -100,6 +113,16 @@ def read_prompt(
         read = None if bool(read.all()) else read
     _check_length(prompt, read, model.config)
     return Prompt(tokens, read, rest, embeds, cached)
+
+
+def _check_vectors(given: Any, name: str, width: int | None) -> None:
+    """Refuse what is no (B, P, D) of floats, D `width` where that is known."""
+    right = isinstance(given, Tensor) and given.dim() == 3 and given.is_floating_point()
+    if not right or width not in (None, given.shape[2]):
+        found = f"{given.dtype} {tuple(given.shape)}" if isinstance(given, Tensor) else f"a {type(given).__name__}"
+        raise GenerationError(
+            f"{name} is {found}: a tensor of floats (rows, positions, {'width' if width is None else width}) is needed"
+        )
 
 
 def _features(name: str, given: Any, mask: Any, rest: dict[str, Any], device: torch.device) -> Prompt:
