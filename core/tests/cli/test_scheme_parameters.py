@@ -27,6 +27,8 @@ class Parameters(BaseModel):
         (["--group-size", "64", "a", "b"], ["a", "b"], {"group_size": 64}),
         (["a", "--group-size=-1", "-"], ["a", "-"], {"group_size": -1}),
         (["a", "--kind", "fp4", "--double", "b"], ["a", "b"], {"kind": "fp4", "double": True}),
+        (["--double", "true", "a", "true"], ["a", "true"], {"double": True}),
+        (["a", "--double", "false", "b"], ["a", "b"], {"double": False}),
         (["--no-double", "--double=true"], [], {"double": True}),
         (["--double=true", "--no-double"], [], {"double": False}),
         (["--keep", "x", "--keep", "3"], [], {"keep": ["x", "3"]}),

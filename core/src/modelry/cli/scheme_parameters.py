@@ -18,8 +18,9 @@ def read_words(
 ) -> tuple[list[str], dict[str, Any]]:
     """Part what click left over into arguments and parameters.
 
-    `--name VALUE` and `--name=VALUE`, where VALUE is read as JSON, else as text; a yes-or-no parameter needs no value
-    and has `--no-name`; a list is given as JSON, or one by one with the option repeated.
+    `--name VALUE` and `--name=VALUE`, where VALUE is read as JSON, else as text; a yes-or-no parameter needs no value,
+    takes the true or false behind it, and has `--no-name`; a list is given as JSON, or one by one with the option
+    repeated.
 
     Args:
         fields: the scheme's parameters by name.
@@ -29,8 +30,9 @@ def read_words(
     """
     arguments: list[str] = []
     values: dict[str, Any] = {}
-    rest = iter(words)
-    for word in rest:
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
         if not word.startswith("-") or word == "-":
             arguments.append(word)
             continue
@@ -43,13 +45,12 @@ def read_words(
             has = ", ".join(f"--{field.replace('_', '-')}" for field in fields) or "no parameters"
             raise click.UsageError(f"{scheme} has no parameter {option}; it has {has}")
         if not equals and _holds(fields[name], bool):
-            values[name] = True
+            values[name] = rest.pop(0) == "true" if rest and rest[0] in ("true", "false") else True
             continue
         if not equals:
-            given = next(rest, None)
-            if given is None:
+            if not rest:
                 raise click.UsageError(f"{option} needs a value")
-            text = given
+            text = rest.pop(0)
         value = _value(text)
         if _holds(fields[name], list) and not isinstance(value, list):
             values[name] = [*values.get(name, []), text]
