@@ -70,6 +70,22 @@ def test_grammar(whole, grammar):
     assert all(text == "(" * (len(text) // 2) + "x" + ")" * (len(text) // 2) for text in found)
 
 
+def test_finished_rows_leave(answers, model):
+    """And change no other text."""
+    options = {"prompts": ["a", "bb", "ccc", "d"], "regex": r"[a-z]{1,20}|yes!|(ab){12}", "do_sample": True, "seed": 3}
+    widths = []
+    hook = model.get_output_embeddings().register_forward_hook(lambda _, __, out: widths.append(out.shape[0]))
+    try:
+        found = answers(**options)
+        least, widths = min(widths[1:]), []
+        alone = answers(**options, stopping_criteria=[lambda ids, scores: False])  # which counts on all rows
+    finally:
+        hook.remove()
+    assert found == alone
+    assert len(set(map(len, found[0]))) > 2
+    assert least < 4 == min(widths[1:])  # the first pass may have all prompts in one row
+
+
 def test_choices(answers):
     choices = ["yes", "no", 'say "so"', "two\nlines", "é/%", "yes and no", "start: x", "\\d"]
     texts, ended = answers(count=40, choices=choices)

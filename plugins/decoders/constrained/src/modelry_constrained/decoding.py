@@ -11,7 +11,7 @@ from torch import Tensor
 from modelry.errors import GenerationError, ModelryWarning
 from modelry.generation import Session, StoppingCriteria, draw, likeliest
 from modelry_constrained.constraint import compiled
-from modelry_constrained.guide import Guide
+from modelry_constrained.guide import Again, Guide
 from modelry_constrained.parameters import ConstrainedParameters
 from modelry_constrained.vocabularies import vocabulary
 
@@ -41,20 +41,22 @@ def decode(session: Session, parameters: ConstrainedParameters) -> None:
     guide = Guide(matcher, session.rows, (words.vocab_size + 31) // 32)
     # First, so that top-k and the like cut what is allowed; and last, so that no other processor brings a token back.
     session.settings.processors.insert(0, guide)
-    session.settings.processors.append(guide)
+    session.settings.processors.append(Again(guide))
     follower = Follower(session, guide)
     if not ends:
         session.settings.ends.criteria.append(NothingMoreFits(guide))
     while True:
         guide.look()
         scores = session.scores(logits[:, -1])  # (R, V)
-        new = [follower.add(draw(scores, session.generator) if parameters.do_sample else likeliest(scores))]
+        new = [follower.add(draw(scores, at=session.random()) if parameters.do_sample else likeliest(scores))]
         while not session.settings.wanted and (forced := guide.forced(ends[0] if ends else None)) is not None:
             new.append(follower.add(torch.tensor(forced, device=scores.device)))
             follower.unasked += 1
         if session.done:
             break
-        logits = session.step(torch.stack(new, dim=1))  # (R, n) -> (R, n, V)
+        read, live = torch.stack(new, dim=1), (~session.finished).nonzero()[:, 0]  # (R, n)
+        session.drop_finished()
+        logits = session.step(read if session.rows == len(read) else read[live])  # (R, n, V)
     follower.report()
 
 

@@ -31,6 +31,7 @@ class Guide(LogitsProcessor):
         """Rows that have ended: they are followed no longer."""
         self._mask = torch.full((rows, words), -1, dtype=torch.int32)  # (R, W) one bit for each token
         self._ruled_out: Tensor | None = None
+        self._left: list[bool] = []
 
     def look(self) -> None:
         """Ask the matchers what may come next; to be called before the scores of a step.
@@ -52,6 +53,13 @@ class Guide(LogitsProcessor):
         if self._ruled_out is None:
             self._ruled_out = self._as_bools(scores)
         return scores.masked_fill(self._ruled_out, float("-inf"))
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with `rows` (R',) of the rows; of the others only stays whether they are complete."""
+        order = rows.tolist()
+        self._left += [one.is_accepting() for row, one in enumerate(self.matchers) if row not in order]
+        self.matchers, self.over = [self.matchers[row] for row in order], [self.over[row] for row in order]
+        self._mask, self._ruled_out = self._mask[rows.cpu()], None
 
     def _as_bools(self, scores: Tensor) -> Tensor:
         """(R, V) True where a token must not come; tokens that the tokenizer does not have never come."""
@@ -87,5 +95,16 @@ class Guide(LogitsProcessor):
 
     @property
     def complete(self) -> list[bool]:
-        """Whether each row, as it is, satisfies the grammar."""
-        return [matcher.is_accepting() for matcher in self.matchers]
+        """Whether each row, as it is, satisfies the grammar: those that have left, then those that are here."""
+        return [*self._left, *(matcher.is_accepting() for matcher in self.matchers)]
+
+
+@final
+class Again(LogitsProcessor):
+    """A guide for the second time in the same list."""
+
+    def __init__(self, guide: Guide) -> None:
+        self._guide = guide
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        return self._guide(input_ids, scores)
