@@ -338,7 +338,7 @@ class Session:
                 if streamer is not None:
                     streamer.put(torch.tensor([token]))
                 endings.after_row_token(row, token, self.row_ids(row), None)
-        self._length = max(lengths)
+        self._length = max(self._length, *lengths)  # rows that have left may be longer
         self.last = torch.stack([self.row_ids(row)[0, -1] for row in range(self.rows)])
         return self.finished
 

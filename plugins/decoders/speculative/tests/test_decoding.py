@@ -22,6 +22,8 @@ def both(model, ids, mask, drafting, **options):
     plain = model.generate(ids, attention_mask=mask, **options)
     found = model.generate(ids, attention_mask=mask, **options, **drafting, return_dict_in_generate=True)
     assert found.sequences.tolist() == plain.tolist()
+    if "eos_token_id" in options:  # a record keeps all rows
+        assert model.generate(ids, attention_mask=mask, **options, **drafting).tolist() == plain.tolist()
     return found.statistics
 
 
@@ -46,6 +48,21 @@ def test_same_with_end_tokens_and_processors(llama, prompts, name):
         }  # fmt: skip
         both(llama(seed), ids, mask, way(name, llama, seed), **options)
         both(llama(seed), ids[:1], mask[:1], way(name, llama, seed), **options)
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_finished_rows_leave(llama, prompts, name):
+    ids, mask = prompts(0)
+    model, drafting = llama(0), way(name, llama, 0)
+    free = model.generate(ids, attention_mask=mask, max_new_tokens=30, pad_token_id=0)[:, ids.shape[1] :].tolist()
+    ends = list({row[place] for place, row in enumerate(free)})
+    read = []
+    hook = model.get_output_embeddings().register_forward_hook(lambda _, __, out: read.append(out.shape[0]))
+    try:
+        both(model, ids, mask, drafting, max_new_tokens=30, pad_token_id=0, eos_token_id=ends)
+    finally:
+        hook.remove()
+    assert read[-1] < len(ids)
 
 
 @pytest.mark.parametrize("new", range(1, 9))

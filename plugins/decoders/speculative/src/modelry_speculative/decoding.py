@@ -34,6 +34,11 @@ def decode(session: Session, parameters: SpeculativeParameters) -> None:
     wanted = parameters.prompt_lookup_num_tokens or parameters.num_assistant_tokens
     adapts = parameters.prompt_lookup_num_tokens is None and parameters.num_assistant_tokens_schedule != "constant"
     while not session.done:
+        before, going = session.rows, (~session.finished).nonzero()[:, 0]
+        session.drop_finished()
+        if session.rows < before:
+            drafter.keep(going)
+            checking.keep(going)
         live = [not over for over in session.finished.tolist()]
         room = checking.room(live)
         most = min(wanted, _MOST, max(room))
@@ -60,7 +65,7 @@ class _Checking:
         # has no mask for them.
         self.together = windowed or session.model.config.is_encoder_decoder
         session.statistics.update(drafted=0, accepted=0, acceptance_rate=0.0, passes=0, tokens_per_pass=0.0)
-        self.said = 0
+        self.said, self.asked = 0, 0
         self.records = Records(session)
 
     def room(self, live: Sequence[bool]) -> list[int]:
@@ -71,6 +76,10 @@ class _Checking:
             max(0, min(free, ends - length - 1)) if goes_on else 0
             for length, goes_on in zip(self.lengths, live, strict=True)
         ]
+
+    def keep(self, rows: Tensor) -> None:
+        """Let the rows be `rows` (R',) of these."""
+        self.lengths = [self.lengths[row] for row in rows.tolist()]
 
     def advance(self, drafts: Drafts, live: Sequence[bool]) -> list[list[int]]:
         """Check drafts in one pass and add what is right to the text; the tokens each row has grown by."""
@@ -104,9 +113,9 @@ class _Checking:
         for draft, tokens in zip(drafts.tokens, grown, strict=True):
             found["drafted"] += len(draft)
             found["accepted"] += len(said(draft, [*tokens, -1])) - 1
-            self.said += len(tokens)
+            self.said, self.asked = self.said + len(tokens), self.asked + 1
         found["acceptance_rate"] = found["accepted"] / max(1, found["drafted"])
-        found["tokens_per_pass"] = self.said / (found["passes"] * len(grown))
+        found["tokens_per_pass"] = self.said / self.asked
 
     def _choose(self, scores: Tensor, drafted: Tensor, offered: Tensor, shares: Tensor | None) -> list[list[float]]:
         """Outcomes (N,) of scores (N, V) and their scores, on the host."""

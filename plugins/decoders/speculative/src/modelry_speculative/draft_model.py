@@ -100,3 +100,6 @@ class DraftModel(Drafter):
             counts = [min(counts)] * len(counts)
         self._side.rollback(counts[0] if len(set(counts)) == 1 else torch.tensor(counts))
         self._ahead = 0
+
+    def keep(self, rows: Tensor) -> None:
+        self._side.keep(rows.to(self._side.ids.device))

@@ -50,3 +50,7 @@ class Drafter(ABC):
     @abstractmethod
     def settle(self, grown: Sequence[Sequence[int]]) -> None:
         """Learn by which tokens each row has really grown. Called after each pass of the session's model."""
+
+    @abstractmethod
+    def keep(self, rows: Tensor) -> None:
+        """Let the rows be `rows` (R',) of these: the session's others have left."""

@@ -48,6 +48,9 @@ class OtherTokenizer(Drafter):
     def settle(self, grown: Sequence[Sequence[int]]) -> None:
         """Nothing to do: the next draft begins by comparing the whole text with what the draft model has read."""
 
+    def keep(self, rows: torch.Tensor) -> None:
+        self._ahead = [self._ahead[row] for row in rows.tolist()]
+
     def _draft(self, row: int, most: int) -> list[int]:
         ids = self._session.row_ids(row)[0].tolist()
         text: list[int] = self._other.encode(_decoded(self._own, ids))

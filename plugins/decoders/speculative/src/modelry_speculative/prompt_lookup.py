@@ -8,6 +8,8 @@ that a text that repeats a short phrase is drafted at full length too.
 from collections.abc import Sequence
 from typing import final
 
+from torch import Tensor
+
 from modelry.generation.session import Session
 from modelry_speculative.drafts import Drafter, Drafts
 
@@ -37,6 +39,9 @@ class PromptLookup(Drafter):
     def settle(self, grown: Sequence[Sequence[int]]) -> None:
         for text, tokens in zip(self._texts, grown, strict=True):
             text.extend(tokens)
+
+    def keep(self, rows: Tensor) -> None:
+        self._texts = [self._texts[row] for row in rows.tolist()]
 
 
 class _Text:
