@@ -145,3 +145,18 @@ def test_views_are_what_is_read_without_reading(row: Row) -> None:
     for one, view in zip(read, views, strict=True):
         assert torch.equal(one, view)
         assert view.untyped_storage().data_ptr() == stored.untyped_storage().data_ptr()
+
+
+def test_what_is_packed_lies_as_its_layer_has_it() -> None:
+    """Rows of scales belong to it, and four bits in a byte have no columns that could be transposed."""
+    ours = ("layers.0.up.weight", "layers.0.q.weight", "layers.0.k.weight", "layers.0.k.bias", "layers.0.q.bias")
+    steps = TABLE.writing(ours, packed={"layers.0.up.weight", "layers.0.k.weight"})
+    assert [(step.stored, step.ours) for step in steps] == [
+        (("h.0.qkv.bias",), ("layers.0.q.bias", "layers.0.k.bias")),
+        (("layers.0.k.weight",), ("layers.0.k.weight",)),
+        (("layers.0.q.weight",), ("layers.0.q.weight",)),
+        (("h.0.fc.weight",), ("layers.0.up.weight",)),
+    ]
+    weight = torch.randn(3, 1)
+    for step in (steps[1], steps[3], TABLE.reading(["h.0.fc.weight"], packed={"layers.0.up.weight"})[0]):
+        assert step.row.read([weight])[0] is step.row.write([weight])[0] is weight

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from modelry.checkpoint.dtypes import dtype_name
-from modelry.checkpoint.naming import COMPUTED, computed_names, fit_names, table_of, unread_names
+from modelry.checkpoint.naming import COMPUTED, computed_names, fit_names, packed_names, table_of, unread_names
 from modelry.checkpoint.shards import Checkpoint
 from modelry.checkpoint.weight_table import Rename, Step
 from modelry.errors import CheckpointError, ModelryWarning
@@ -74,7 +74,7 @@ def match(
     computed, tied, unread = computed_names(model), tied_names(model), unread_names(model)
     if not untied:
         tied = _untied_where_apart(model, checkpoint, found.files_name, tied)
-    for step in table.reading(found.files_name):
+    for step in table.reading(found.files_name, packed=packed_names(needed)):
         step = _to_the_tied(step, tied, found.files_name)
         if not any(name in needed for name in step.ours):
             if step.ours and not set(step.ours) <= computed and not _needless(step, unread):

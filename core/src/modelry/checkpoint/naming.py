@@ -1,9 +1,9 @@
 """Which name of a checkpoint is which of a model: base models inside heads, and weight tables of the parts."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from modelry.checkpoint.separate_rows import separated
 from modelry.checkpoint.weight_table import Row, WeightTable
@@ -29,6 +29,15 @@ def table_of(model: "PreTrainedModel") -> WeightTable:
             rows += [row for row in own if not (row.written and row.ours in decided)]
     apart = {path: len(part) for path, part in model.named_modules() if getattr(type(part), "was_stacked", False)}
     return WeightTable(*(separated(rows, apart) if apart else rows))
+
+
+def packed_names(tensors: Mapping[str, Tensor]) -> set[str]:
+    """Names of a model's tensors that are packed, and no weights as a float model has them.
+
+    Args:
+        tensors: of `state_dict(keep_vars=True)`.
+    """
+    return {name for name, one in tensors.items() if not (isinstance(one, nn.Parameter) and one.is_floating_point())}
 
 
 def names_in(model: "PreTrainedModel", stored: Collection[str]) -> dict[str, str]:

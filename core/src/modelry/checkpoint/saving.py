@@ -14,7 +14,7 @@ from torch import Tensor
 
 from modelry.atomic import written_aside
 from modelry.checkpoint.dtypes import dtype_name
-from modelry.checkpoint.naming import table_of
+from modelry.checkpoint.naming import packed_names, table_of
 from modelry.checkpoint.placement import size_in_bytes
 from modelry.checkpoint.safetensors_writing import layout, write_safetensors
 from modelry.checkpoint.shards import INDEX, WEIGHTS
@@ -106,7 +106,8 @@ def stored_tensors(model: "PreTrainedModel") -> dict[str, Tensor]:
         raise CheckpointError(f"{type(model).__name__} cannot be saved: {', '.join(empty[:5])} has no values")
     stored: dict[str, Tensor] = {}
     lengths = {name: tensor.shape[0] for name, tensor in ours.items() if tensor.dim()}
-    for step in table_of(model).writing(ours, lengths):
+    packed = packed_names(model.state_dict(keep_vars=True))
+    for step in table_of(model).writing(ours, lengths, packed=packed):
         stored.update(zip(step.stored, step.row.write([ours[name] for name in step.ours]), strict=True))
     return stored
 

@@ -10,13 +10,15 @@
 
 On the left the checkpoint's names, on the right the model's; `{i}` stands for a number, and `{rest}` for what comes
 after the name of a part whose family the table does not know; rows before such a one win. Names of no row are the same
-on both sides. Reading and then writing, or the other way round, gives the same names and bits.
+on both sides. Reading and then writing, or the other way round, gives the same names and bits. What is packed is stored
+as its layer has it, neither transposed nor laid together with others: so do other tools, and scales belong to its rows.
 """
 
 import dataclasses
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -61,6 +63,8 @@ class Row(ABC):
     """The letter that numbers the tensors on the checkpoint's side of one step."""
     written: bool = dataclasses.field(default=True, init=False)
     """Whether a model is saved by this row too, and not only read by it."""
+    arranges: bool = dataclasses.field(default=False, init=False)
+    """Whether values lie otherwise in the checkpoint, as only those of a float tensor can."""
 
     @abstractmethod
     def under(self, prefix: str, config: Any) -> Self:
@@ -103,6 +107,8 @@ class Former(Rename):
 class Transpose(Rename):
     """A matrix stored as (inputs, outputs), as Conv1D layers do; ours is (outputs, inputs)."""
 
+    arranges: bool = dataclasses.field(default=True, init=False)
+
     def read(self, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
         return [tensor.contiguous() for tensor in self.views(tensors)]
 
@@ -127,6 +133,7 @@ class Split(Row):
     dim: int = 0
     sizes: tuple[int | str, ...] = ()
     transposed: bool = False
+    arranges: bool = dataclasses.field(default=True, init=False)
 
     @property
     def stored(self) -> tuple[str, ...]:
@@ -263,27 +270,38 @@ class WeightTable:
         """Whether a row speaks of this name of a checkpoint."""
         return self._find(self._stored, name) is not None
 
-    def reading(self, stored: Collection[str]) -> list[Step]:
+    def reading(self, stored: Collection[str], *, packed: AbstractSet[str] = frozenset()) -> list[Step]:
         """The work that turns a checkpoint with these names into a model.
+
+        Args:
+            packed: the model's names of tensors that are stored packed.
 
         Raises:
             CheckpointError: a numbered tensor is missing in a stack.
         """
-        return list(self._steps(stored, self._stored, "stored"))
+        return list(self._steps(stored, self._stored, "stored", packed))
 
-    def writing(self, ours: Collection[str], counts: dict[str, int] | None = None) -> list[Step]:
+    def writing(
+        self, ours: Collection[str], counts: dict[str, int] | None = None, *, packed: AbstractSet[str] = frozenset()
+    ) -> list[Step]:
         """The work that turns a model with these names into a checkpoint.
 
         Args:
             counts: length of the first dimension by name, for the tensors that are stacked.
+            packed: those that are packed.
 
         Raises:
             CheckpointError: a tensor that is stored together with others is missing.
         """
-        return list(self._steps(ours, self._ours, "ours", counts or {}))
+        return list(self._steps(ours, self._ours, "ours", packed, counts or {}))
 
     def _steps(
-        self, names: Collection[str], patterns: list[tuple[re.Pattern[str], Row]], side: str, counts: Any = None
+        self,
+        names: Collection[str],
+        patterns: list[tuple[re.Pattern[str], Row]],
+        side: str,
+        packed: AbstractSet[str],
+        counts: Any = None,
     ) -> Iterator[Step]:
         present = set(names)
         done: set[str] = set()
@@ -297,6 +315,12 @@ class WeightTable:
             row, numbers = found
             ours = tuple(_filled(one, numbers) for one in row.ours)
             stored = tuple(_filled(one, numbers) for one in row.stored)
+            if row.arranges and not packed.isdisjoint(ours):
+                if len(ours) == 1:
+                    row = Rename(stored[0], ours[0])
+                elif side == "ours":  # as several tensors, where float ones are stored as one
+                    yield Step((name,), (name,), Rename(name, name))
+                    continue
             if row.over:
                 count = self._count(row, numbers, present) if side == "stored" else counts[ours[0]]
                 stored = tuple(_filled(row.stored[0], {**numbers, row.over: n}) for n in range(count))

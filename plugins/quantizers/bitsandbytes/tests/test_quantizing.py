@@ -123,6 +123,16 @@ def test_gradients_reach_what_stands_below(folder: Path, kind: dict[str, Any]) -
     assert torch.allclose(x.grad[0], layer.dequantized().sum(0), atol=1e-4)
 
 
+def test_a_model_whose_float_files_are_transposed(tmp_path: Path, kind: dict[str, Any]) -> None:
+    config = AutoConfig.for_model("gpt2", vocab_size=32, n_embd=64, n_layer=1, n_head=4, n_positions=16)
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path / "float")
+    packed = AutoModelForCausalLM.from_pretrained(tmp_path / "float", quantization=kind)
+    packed.save_pretrained(tmp_path / "packed")
+    again = AutoModelForCausalLM.from_pretrained(tmp_path / "packed")
+    with torch.no_grad():
+        assert torch.equal(again(IDS).logits, packed(IDS).logits)
+
+
 def test_what_overflows_in_float16_stays(tmp_path: Path) -> None:
     sizes = {"vocab_size": 64, "d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 1, "num_heads": 4}
     config = AutoConfig.for_model("t5", **sizes, decoder_start_token_id=0)
