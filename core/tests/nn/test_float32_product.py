@@ -57,7 +57,7 @@ def test_numbers_and_gradients(bias: bool, x: Tensor, monkeypatch: pytest.Monkey
     assert seen == [(2, ROWS // 2, WIDTH, OUT)] * 2 + [(ROWS, OUT, WIDTH)]
 
 
-@pytest.mark.parametrize("rows", [1, 31, 33, 95])
+@pytest.mark.parametrize("rows", [1, 15, 17, 95])
 @torch.no_grad()
 def test_any_number_of_rows(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     layer, x, seen = Linear(1024, 2048), torch.randn(rows, 1, 1024), calls(monkeypatch)

@@ -68,6 +68,6 @@ def without_padding(batch: Mapping[str, Any]) -> dict[str, Any] | None:
     rows, columns = real.nonzero(as_tuple=True)  # (N,) each
     first = torch.where(columns == 0, IGNORED, labels[real])  # which the text before must not guess
     found = {"input_ids": ids[real], "labels": first, "position_ids": columns, "attention_mask": rows + 1}
-    more = -len(rows) % ROWS if has_bfloat16_lanes() else 0
+    more = -len(rows) % (2 * ROWS) if has_bfloat16_lanes() else 0  # batches differ, and each number costs memory
     fills = {"labels": IGNORED, "attention_mask": len(ids) + 1}
     return {name: F.pad(one, (0, more), value=fills.get(name, 0))[None] for name, one in found.items()}
