@@ -49,6 +49,7 @@ class FlashAttention:
         self.kernel.refuse(q)
         rows, heads, new, size = q.shape
         sight = mask.sight
+        self.kernel.refuse_cuts(window=sight and sight.window, softcap=softcap)
         said: dict[str, Any] = {"softmax_scale": scale, "causal": mask.causal}
         if dropout:
             said["dropout_p"] = dropout

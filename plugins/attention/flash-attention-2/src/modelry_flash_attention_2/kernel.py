@@ -62,3 +62,27 @@ class Kernel:
                 f"{self.name} computes heads up to a width of {self.largest_head}, and these have {q.shape[3]}: call "
                 "model.set_attn_implementation('sdpa')"
             )
+
+    def refuse_cuts(self, *, window: int | None, softcap: float) -> None:
+        """Refuse what an installed package takes and passes over without a word.
+
+        flash-attn 2.8 on its Triton kernels (FLASH_ATTENTION_TRITON_AMD_ENABLE=TRUE) takes both arguments and gives
+        attention without them.
+
+        Args:
+            window: how many positions a query sees, itself included.
+            softcap: see `modelry.nn.attention.Attend`.
+
+        Raises:
+            ValueError: one of them is wanted, and these kernels would compute.
+        """
+        if window is None and not softcap:
+            return
+        computing = getattr(getattr(import_module(self.module), "flash_attn_interface", None), "flash_attn_gpu", None)
+        if getattr(computing, "__name__", "").endswith(".flash_attn_triton_amd.interface_fa"):
+            wanted = f"a window of {window} positions" if window is not None else f"a softcap of {softcap:g}"
+            raise ValueError(
+                f"{self.name} runs here on flash-attn's Triton kernels (FLASH_ATTENTION_TRITON_AMD_ENABLE), which pass "
+                f"over {wanted}, and the answer would be wrong: call model.set_attn_implementation('sdpa'), or unset "
+                "the variable and build the package for this GPU"
+            )
