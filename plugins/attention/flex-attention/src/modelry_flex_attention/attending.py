@@ -18,10 +18,13 @@ from modelry.nn.eager import eager_attention
 from modelry.nn.masks import Mask
 from modelry.nn.sdpa import sdpa_attention
 from modelry_flex_attention.blocks import blocks_of
+from modelry_flex_attention.compiling import compiled
 
 NAME = "flex_attention"
 WITHOUT_BACKWARD = ("cpu", "mps")
 """Devices on which torch's flex attention has no gradient, and is compiled for few masks (2.13)."""
+NARROWEST = 16
+"""The narrowest head that its kernels for accelerators compute."""
 
 ChangeScore = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
 
@@ -54,13 +57,11 @@ def flex_attention(
         )
     q, k, v = in_one_dtype(q, k, v)
     device = q.device.type
+    if _refused(q, k, v, mask):
+        if softcap:
+            return eager_attention(q, k, v, mask, scale=scale, softcap=softcap)
+        return sdpa_attention(q, k, v, mask, scale=scale)
     if device in WITHOUT_BACKWARD:
-        held = [q, k, v] if mask.bias is None else [q, k, v, mask.bias]
-        needs_gradients = torch.is_grad_enabled() and any(one.requires_grad for one in held)
-        if needs_gradients or torch.compiler.is_compiling():  # compilers there refuse masks made in the same program
-            if softcap:
-                return eager_attention(q, k, v, mask, scale=scale, softcap=softcap)
-            return sdpa_attention(q, k, v, mask, scale=scale)
         q, k, v = q.detach(), k.detach(), v.detach()  # it looks at what they require, whether gradients are on or not
     rows, heads, new, _ = q.shape
     width = k.shape[2]
@@ -80,9 +81,18 @@ def flex_attention(
     return out
 
 
+def _refused(q: Tensor, k: Tensor, v: Tensor, mask: Mask) -> bool:
+    """Whether torch's function has no gradient, or no kernel, for this."""
+    if q.device.type not in WITHOUT_BACKWARD:
+        return min(q.shape[3], v.shape[3]) < NARROWEST
+    held = [q, k, v] if mask.bias is None else [q, k, v, mask.bias]
+    needs_gradients = torch.is_grad_enabled() and any(one.requires_grad for one in held)
+    return needs_gradients or torch.compiler.is_compiling()  # compilers there refuse masks made in the same program
+
+
 @cache
 def _compiled() -> Callable[..., Any]:
-    return torch.compile(flex.flex_attention)
+    return compiled(flex.flex_attention)
 
 
 def _change(bias: Tensor | None, softcap: float) -> ChangeScore | None:
@@ -90,10 +100,13 @@ def _change(bias: Tensor | None, softcap: float) -> ChangeScore | None:
     if bias is None and not softcap:
         return None
     alone = bias is not None and bias.shape[0] == 1
+    # A number that is not always the same becomes a compiled program's input, which these kernels cannot read: torch
+    # then computes uncompiled. A word stays what it is.
+    cap = str(softcap) if softcap else ""
 
     def change(score: Tensor, row: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
-        if softcap:
-            score = softcap * torch.tanh(score / softcap)
+        if cap:
+            score = float(cap) * torch.tanh(score / float(cap))
         if bias is not None:
             score = score + (bias[0, head, query, key] if alone else bias[row, head, query, key])
         return score

@@ -13,6 +13,7 @@ from torch.nn.attention.flex_attention import BlockMask, create_block_mask
 
 from modelry.nn.masks import Mask
 from modelry.nn.sight import Sight
+from modelry_flex_attention.compiling import compiled
 
 
 def blocks_of(mask: Mask, *, rows: int, new: int, width: int, like: Tensor) -> BlockMask | None:
@@ -63,4 +64,4 @@ def _made(sees: Any, rows: int | None, new: int, width: int, like: Tensor) -> Bl
 
 @cache
 def _compiled() -> Callable[..., BlockMask]:
-    return torch.compile(create_block_mask)
+    return compiled(create_block_mask)
