@@ -2,12 +2,15 @@
 
 import copy
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
 from modelry import AutoModelForCausalLM
+from modelry.generation.compiling import CompiledSteps, compile_options
+from modelry.generation.configuration import GenerationConfig
 from modelry_testing.pretending import PretendedGpu
 
 IDS = torch.tensor([[3, 9, 4, 7, 5], [8, 8, 6, 2, 11]])
@@ -77,6 +80,19 @@ def test_a_greedy_token_waits_twice(llama: Path, moved: Any) -> None:
             model.generate(ids, max_new_tokens=new, eos_token_id=None)
             counts.append(gpu.waits.total())
     assert counts[1] - counts[0] == 2 * 4
+
+
+def test_compiled_steps_are_recorded_and_ask_nothing_about_the_model(llama: Path, monkeypatch: Any) -> None:
+    model = AutoModelForCausalLM.from_pretrained(llama)
+    made: list[dict[str, Any]] = []
+    monkeypatch.setattr(torch, "compile", lambda step, **options: made.append(options) or step)
+    with PretendedGpu():
+        model.to("cuda:0")
+        options = compile_options(GenerationConfig(compile=True), model)
+        CompiledSteps.of(model).function(model, 64, options)
+    asked = made[0]["options"].pop("guard_filter_fn")
+    assert made == [{"options": {"triton.cudagraphs": True, "size_asserts": False, "cpp_wrapper": False}}]
+    assert asked([SimpleNamespace(name="model.layers[0].weight"), SimpleNamespace(name="ids")]) == [False, True]
 
 
 def test_an_offloaded_cache_is_pinned_and_waited_for(llama: Path, moved: Any) -> None:

@@ -147,6 +147,13 @@ def test_who_asks(model):
     assert options(compile=True, compile_config={"backend": "eager", "dynamic": False})["dynamic"] is False
 
 
+@pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler")
+def test_a_mode_is_the_options_it_stands_for(model):
+    """Beside a mode torch takes no options, and every step would be asked thousands of questions about the model."""
+    found = compile_options(GenerationConfig(compile_config={"mode": "max-autotune-no-cudagraphs"}), model)
+    assert found == {"options": {"max_autotune": True, "coordinate_descent_tuning": True}}
+
+
 def test_the_ecosystem_s_configuration_object(model):
     from transformers import CompileConfig
 
@@ -159,6 +166,8 @@ def test_the_ecosystem_s_configuration_object(model):
     [
         ({"disable_compile": True}, "compile=True and disable_compile=True contradict each other"),
         ({"compile_config": {"mood": "max"}}, "compile_config has no mood; it has backend, dynamic, fullgraph, mode"),
+        ({"compile_config": {"mode": "fast"}}, "mode='fast'; PyTorch knows default, .*reduce-overhead"),
+        ({"compile_config": {"mode": "default", "options": {}}}, "mode='default' and options: torch takes one of them"),
         ({"use_cache": False}, "use_cache=False leaves none"),
         ({"cache": "quantized"}, "needs the static cache, and this one has QuantizedLayerCache"),
         ({"past_key_values": Cache([GrowingLayerCache()])}, "this one has GrowingLayerCache"),

@@ -70,7 +70,23 @@ def compile_options(config: GenerationConfig, model: Any) -> dict[str, Any] | No
         options["mode"] = "reduce-overhead"  # records the step as one CUDA graph
     if options.get("backend", "inductor") == "inductor":
         _require_compiler(device)
+        return _without_mode(options)
     return options
+
+
+def _without_mode(options: dict[str, Any]) -> dict[str, Any]:
+    """The same, with the options that a mode stands for: beside a mode torch takes none."""
+    mode = options.pop("mode", None)
+    if mode is None:
+        return options
+    if "options" in options:
+        raise GenerationError(
+            f"compile_config has mode={mode!r} and options: torch takes one of them, leave the other out"
+        )
+    known: dict[str, dict[str, Any]] = torch._inductor.list_mode_options()
+    if mode not in known:
+        raise GenerationError(f"compile_config has mode={mode!r}; PyTorch knows {', '.join(known)}")
+    return {**options, "options": known[mode]}
 
 
 def _windows(model: Any) -> tuple[int | None, ...] | None:
@@ -136,7 +152,7 @@ class CompiledSteps:
         key = (capacity, *sorted((name, repr(value)) for name, value in options.items()))
         found = self._functions.get(key)
         if found is None:
-            if "mode" not in options:  # torch takes a mode or options, and not both
+            if "mode" not in options:  # another compiler's
                 more = _of_inductor(model) if options.get("backend", "inductor") == "inductor" else {}
                 given = options.get("options") or {}
                 options = {**options, "options": {**more, **given, "guard_filter_fn": _asked_each_time}}
