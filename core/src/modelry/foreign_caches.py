@@ -3,8 +3,9 @@
 import inspect
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import nn
+
+from modelry.nn.exporting import is_exporting
 
 if TYPE_CHECKING:
     from modelry.cache import Cache
@@ -22,7 +23,7 @@ def with_own_cache(model: nn.Module, named: dict[str, Any]) -> dict[str, Any]:
     if past is not None:
         own = own_cache(past)
         return named if own is past else {**named, "past_key_values": own}
-    if torch.compiler.is_exporting() and named.get("use_cache") is None and _may_have_cache(model):
+    if is_exporting() and named.get("use_cache") is None and _may_have_cache(model):
         return {**named, "use_cache": False}
     return named
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from modelry.nn.autocast import autocast_dtype
+from modelry.nn.exporting import is_exporting
 from modelry.nn.float32_product import float32_product, takes_float32
 from modelry.nn.processor import has_bfloat16_lanes, has_onednn, has_tiles
 from modelry.nn.row_product import row_product
@@ -55,7 +56,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """
     compiling = torch.compiler.is_compiling()
     one_row = weight.dtype is torch.bfloat16 and x.numel() == weight.shape[1] and x.dtype is torch.bfloat16 and x.is_cpu
-    if one_row and compiling and not (torch.compiler.is_exporting() or torch.is_grad_enabled()):
+    if one_row and compiling and not (is_exporting() or torch.is_grad_enabled()):
         made = row_product(weight, x.view(-1)).view(*x.shape[:-1], -1)
         return made if bias is None else made + bias
     if one_row and (compiling or not has_bfloat16_lanes()):

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from modelry.nn.exporting import is_exporting
 from modelry.nn.masks import Mask
 from modelry.nn.parts import Part
 from modelry.nn.product_attention import attended, takes_products
@@ -48,7 +49,7 @@ def sdpa_attention(
         return _by_products(q, k, v, mask, scale=scale)
     if plain and mask.earlier and new > FEW_ROWS:
         return _earlier_and_own(q, k, v, mask.earlier, scale=scale)
-    kv_heads, free = k.shape[1], torch.compiler.is_exporting()  # an exported program keeps its lengths open
+    kv_heads, free = k.shape[1], is_exporting()  # an exported program keeps its lengths open
     if heads == kv_heads or free or new > FEW_ROWS or (mask.causal and new > 1):
         return scaled_dot_product_attention(
             q,

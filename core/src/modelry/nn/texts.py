@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from modelry.nn.exporting import is_exporting
+
 LENGTHS = ("cu_seq_lens_q", "cu_seq_lens_k", "max_length_q", "max_length_k", "seq_idx")
 """What the ecosystem's collators give besides positions."""
 
@@ -51,7 +53,7 @@ def numbered_texts(
         return numbers
     if attention_mask is not None or position_ids is None or seen or shape[1] == 1 or position_ids.dim() != 2:
         return attention_mask
-    if torch.compiler.is_exporting():
+    if is_exporting():
         return None
     begins = position_ids.diff(dim=1) != 1
     if not torch.compiler.is_compiling() and not bool(begins.any()):
@@ -65,7 +67,7 @@ def holds_several(attention_mask: Tensor | None) -> bool:
 
     Compiled programs cannot look at values: there, whole numbers are always taken for numbers of texts.
     """
-    if attention_mask is None or attention_mask.dtype is torch.bool or torch.compiler.is_exporting():
+    if attention_mask is None or attention_mask.dtype is torch.bool or is_exporting():
         return False
     if torch.compiler.is_compiling():
         return not attention_mask.is_floating_point()
