@@ -7,6 +7,8 @@ from pathlib import Path
 
 import torch
 
+from modelry.accelerators import HOSTS, total_bytes
+
 _GROUPS = Path("/proc/self/cgroup")
 """The groups of processes that Linux counts this one in: "number:kind:/path", kind empty in the newer version."""
 _LIMITS = Path("/sys/fs/cgroup")
@@ -16,8 +18,8 @@ _OWN = Path("/proc/self/statm")
 @cache
 def memory_of(device: torch.device) -> int | None:
     """Bytes that a device has in all, or that this process's group may take of the CPU's; None where nobody says."""
-    if device.type == "cuda":
-        return int(torch.cuda.get_device_properties(device).total_memory)
+    if device.type not in HOSTS:
+        return total_bytes(device)
     if device.type != "cpu" or not hasattr(os, "sysconf"):
         return None
     return min([os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), *_allowed()])

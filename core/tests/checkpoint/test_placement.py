@@ -65,7 +65,7 @@ def test_maps_that_are_wrong() -> None:
         place(model, 99, sizes)
     with pytest.raises(PlacementError, match=r"names 0, model\.layrs\.1, which .*; it has "):
         place(model, {"": "cpu", 0: "cpu", "model.layrs.1": "cpu"}, sizes)  # type: ignore[dict-item]  # a user's mistake
-    with pytest.raises(PlacementError, match="device xpu does not exist here"):
+    with pytest.raises(PlacementError, match="device xpu:0 does not exist here"):
         place(model, "xpu", sizes)
     with pytest.raises(PlacementError, match="names a device twice: 'cpu', 'cpu:0'"):
         place(model, "auto", sizes, {"cpu": "1GB", "cpu:0": "2GB"})

@@ -9,6 +9,7 @@ from weakref import ReferenceType
 import torch
 from torch import Tensor
 
+from modelry.accelerators import streams_of
 from modelry.cache.layer import LayerCache
 from modelry.cache.prefetching import Prefetch
 
@@ -73,7 +74,9 @@ class OffloadedLayerCache(LayerCache):
     def _pin(self, device: torch.device) -> None:
         """Move the home into memory that a device reads by itself. Buffers that have grown are new ones."""
         home = self.home
-        if device.type == "cuda" and home.keys is not None and home.values is not None and not home.keys.is_pinned():
+        if home.keys is None or home.values is None or streams_of(device) is None:
+            return
+        if not home.keys.is_pinned():
             home.keys, home.values = home.keys.pin_memory(), home.values.pin_memory()
 
     def rollback(self, count: int) -> None:

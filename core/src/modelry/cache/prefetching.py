@@ -1,11 +1,13 @@
 """Copies from the host's memory to a device that run beside what the device computes."""
 
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor
 
-_streams: dict[torch.device, torch.cuda.Stream] = {}
+from modelry.accelerators import streams_of
+
+_streams: dict[torch.device, Any] = {}
 """One stream of copies for each device, kept for as long as the process lives, as CUDA keeps its own."""
 
 
@@ -21,16 +23,17 @@ class Prefetch:
     def __init__(self, sources: tuple[Tensor, ...], device: torch.device) -> None:
         self.sources, self.device = sources, device
         self._copies = tuple(torch.empty_like(source, device=device) for source in sources)
-        self._done: torch.cuda.Event | None = None
-        if device.type != "cuda":
+        self._done: Any | None = None
+        self._runs = streams_of(device)
+        if self._runs is None:
             for copy, source in zip(self._copies, sources, strict=True):
                 copy.copy_(source)
             return
         side = _streams.get(device)
         if side is None:
-            side = _streams[device] = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # torch's is not annotated
-        side.wait_stream(torch.cuda.current_stream(device))  # the copies' memory may still be read there
-        with torch.cuda.stream(side):
+            side = _streams[device] = self._runs.Stream(device)
+        side.wait_stream(self._runs.current_stream(device))  # the copies' memory may still be read there
+        with self._runs.stream(side):
             for copy, source in zip(self._copies, sources, strict=True):
                 copy.copy_(source, non_blocking=True)
                 copy.record_stream(side)
@@ -38,8 +41,8 @@ class Prefetch:
 
     def copies(self) -> tuple[Tensor, ...]:
         """The tensors on the device; what is computed there next waits for them."""
-        if self._done is not None:
-            torch.cuda.current_stream(self.device).wait_event(self._done)
+        if self._done is not None and self._runs is not None:
+            self._runs.current_stream(self.device).wait_event(self._done)
         return self._copies
 
     def are_of(self, sources: tuple[Tensor | None, ...]) -> bool:

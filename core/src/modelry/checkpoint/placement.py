@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from modelry.accelerators import CPU, accelerator, accelerators, free_bytes, numbered
 from modelry.checkpoint.filling import DISK, WAYS, Place, fill
 from modelry.checkpoint.parts import blocks, parts_of
 from modelry.device_memory import memory_left
@@ -23,8 +24,6 @@ Device = str | int | torch.device
 DeviceMap = str | int | torch.device | Mapping[str, Device] | None
 
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B\s*", re.IGNORECASE)
-_CPU = torch.device("cpu")
-
 LEFT_FREE = 0.1
 """Share of a device's memory that stays free for activations and the cache."""
 
@@ -48,7 +47,7 @@ class Placement:
     def device_of(self, name: str) -> torch.device:
         """The device whose memory shows a tensor between passes: the CPU's, of what lies on disk."""
         place = self.place_of(name)
-        return place if isinstance(place, torch.device) else _CPU
+        return place if isinstance(place, torch.device) else CPU
 
     def computing_device(self, name: str) -> torch.device:
         """The device that computes a module: the main one, of what lies on disk."""
@@ -65,7 +64,7 @@ class Placement:
 
 
 def published_place(place: Place) -> int | str:
-    """A GPU's number, "cpu" or "disk"."""
+    """A GPU's number, "cpu", "disk", or the name of another accelerator."""
     return (place.index or 0) if isinstance(place, torch.device) and place.type == "cuda" else str(place)
 
 
@@ -110,7 +109,7 @@ def place(
     if max_memory is not None and device_map not in WAYS:
         raise PlacementError(f"max_memory is for device_map={' or '.join(map(repr, WAYS))}, not for {device_map!r}")
     if device_map is None:
-        return Placement({"": _CPU}, _CPU)
+        return Placement({"": CPU}, CPU)
     if isinstance(device_map, Mapping):
         if not device_map:
             raise PlacementError("device_map is empty: give '' a device for everything")
@@ -134,7 +133,7 @@ def named_place(value: Device) -> Place:
     if value == DISK:
         return DISK
     try:
-        device = torch.device(f"cuda:{value}" if isinstance(value, int) else value)
+        device = torch.device(*_of_number(value)) if isinstance(value, int) else torch.device(value)
     except (RuntimeError, TypeError) as error:
         raise PlacementError(
             f"{value!r} is no device; write 'cpu', 'cuda', 'cuda:0', 0 or 'disk'; a device_map may also be "
@@ -142,9 +141,13 @@ def named_place(value: Device) -> Place:
         ) from error
     if device.type == "meta":
         raise PlacementError("device 'meta' keeps no values; to have a model without them, use from_config under it")
-    if device.type == "cpu":  # there is one, whatever number it is given
-        return _CPU
-    return torch.device("cuda", 0) if device.type == "cuda" and device.index is None else device
+    return numbered(device)  # there is one CPU, whatever number it is given
+
+
+def _of_number(number: int) -> tuple[str, int]:
+    """The accelerator of that number here; of machines that have none, and of plans for others, CUDA's."""
+    kind = accelerator()
+    return "cuda" if kind is None else kind.type, number
 
 
 def existing(value: Device) -> Place:
@@ -154,13 +157,14 @@ def existing(value: Device) -> Place:
         PlacementError: nothing is called so, or it is not here.
     """
     place = named_place(value)
-    if place in (DISK, _CPU):
+    if place in (DISK, CPU):
         return place
-    if place.type == "cuda":
-        if (place.index or 0) >= torch.cuda.device_count():
-            raise PlacementError(
-                f"device {place} does not exist: PyTorch sees {torch.cuda.device_count()} CUDA devices"
-            )
+    kind = accelerator()
+    if place.type == "cuda" or (kind is not None and kind.type == place.type):
+        here = [one for one in accelerators() if one.type == place.type]
+        if place not in here:
+            called = "CUDA" if place.type == "cuda" else place.type
+            raise PlacementError(f"device {place} does not exist: PyTorch sees {len(here)} {called} devices")
         return place
     try:
         torch.empty(0, device=place)
@@ -190,13 +194,18 @@ def _limit(place: Place, size: str | float) -> int:
 
 
 def room_here() -> dict[Place, int | None]:
-    """What this machine has: what is free of GPUs, and of the CPU what this process may take, and the disk."""
-    gpus: dict[Place, int | None] = {
-        torch.device("cuda", index): int(torch.cuda.mem_get_info(index)[0] * (1 - LEFT_FREE))
-        for index in range(torch.cuda.device_count())
-    }
+    """What this machine has: what is free of GPUs, and of the CPU what this process may take, and the disk.
+
+    Apple's GPU shares the CPU's memory: what the one is given the other has not.
+    """
+    found: dict[Place, int | None] = {one: _most_of(free_bytes(one)) for one in accelerators()}
     left = memory_left()
-    return {**gpus, _CPU: None if left is None else int(left * (1 - LEFT_FREE)), DISK: None}
+    shared = sum(size or 0 for place, size in found.items() if place != DISK and place.type == "mps")
+    return {**found, CPU: _most_of(None if left is None else max(left - shared, 0)), DISK: None}
+
+
+def _most_of(size: int | None) -> int | None:
+    return None if size is None else int(size * (1 - LEFT_FREE))
 
 
 def _room(max_memory: Mapping[Any, str | float] | None) -> dict[Place, int | None]:
@@ -211,13 +220,13 @@ def _room(max_memory: Mapping[Any, str | float] | None) -> dict[Place, int | Non
 
 
 def _rank(place: Place) -> tuple[bool, int]:
-    return (True, 0) if place in (_CPU, DISK) else (False, getattr(place, "index", None) or 0)
+    return (True, 0) if place in (CPU, DISK) else (False, getattr(place, "index", None) or 0)
 
 
 def _with_main(model: nn.Module, places: dict[str, Place]) -> Placement:
     """Choose what computes the disk's parts; what belongs to no layer is kept there."""
     devices = sorted((place for place in places.values() if isinstance(place, torch.device)), key=_rank)
-    fastest = torch.device("cuda", 0) if torch.cuda.is_available() else _CPU
+    fastest = next(iter(accelerators()), CPU)
     placement = Placement(places, devices[0] if devices else fastest)
     loose = {path for path, divided in blocks(model) if divided and placement.place_of(path) == DISK}
     return Placement({**places, **dict.fromkeys(sorted(loose), placement.main)}, placement.main)
@@ -240,7 +249,7 @@ def _check(model: nn.Module, places: Mapping[str, Place], sizes: Collection[str]
                 f"device_map says nothing of {', '.join(left[:5])}{' and others' if len(left) > 5 else ''}; "
                 "add their modules, or '' for all that is not named"
             )
-    placement = Placement(places, _CPU)
+    placement = Placement(places, CPU)
     for name, source in tied.items():
         one, other = placement.place_of(name), placement.place_of(source)
         if name in sizes and source in sizes and one != other:

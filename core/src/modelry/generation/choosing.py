@@ -6,6 +6,8 @@ R rows   V vocabulary   N blocks
 import torch
 from torch import Tensor
 
+from modelry.accelerators import has_float64
+
 _BLOCK = 256
 _MANY = 4096
 
@@ -36,6 +38,17 @@ def likeliest(scores: Tensor) -> Tensor:
     return chosen
 
 
+def uniform(rows: int, device: torch.device, generator: torch.Generator | None = None) -> Tensor:
+    """(R, 1) in [0, 1), on the device: float64, or float32 where it has none.
+
+    Args:
+        rows: R.
+        generator: on the device; None is torch's global one.
+    """
+    dtype = torch.float64 if has_float64(device) else torch.float32
+    return torch.rand(rows, 1, dtype=dtype, device=device, generator=generator)
+
+
 def draw(scores: Tensor, generator: torch.Generator | None = None, *, at: Tensor | None = None) -> Tensor:
     """Draw a token of each row from softmax(scores).
 
@@ -46,15 +59,17 @@ def draw(scores: Tensor, generator: torch.Generator | None = None, *, at: Tensor
     Args:
         scores: (R, V).
         generator: on the scores' device; None is torch's global one.
-        at: (R, 1) float64 in [0, 1), numbers drawn already (`Session.random`).
+        at: (R, 1) in [0, 1), numbers drawn already (`uniform`, `Session.random`).
 
     Returns:
         (R,) int64; never a token of probability 0. A row that is no distribution (NaN, infinity, nothing but -inf)
         gives its likeliest token, whose score tells the caller what is wrong.
     """
-    shares = scores.softmax(dim=-1, dtype=torch.float32).cumsum(dim=-1, dtype=torch.float64)
     if at is None:
-        at = torch.rand(scores.shape[0], 1, dtype=torch.float64, device=scores.device, generator=generator)
+        at = uniform(scores.shape[0], scores.device, generator)
+    if not has_float64(scores.device):
+        return draw(scores.cpu(), at=at.cpu().double()).to(scores.device)
+    shares = scores.softmax(dim=-1, dtype=torch.float32).cumsum(dim=-1, dtype=torch.float64)
     total = shares[:, -1:]
     below = torch.minimum(at * total, total.nextafter(torch.zeros_like(total)))
     found = torch.searchsorted(shares, below, right=True)[:, 0].clamp_(max=scores.shape[-1] - 1)

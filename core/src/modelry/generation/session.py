@@ -23,6 +23,7 @@ from torch import Tensor
 
 from modelry.errors import GenerationError
 from modelry.foreign_hooks import names_rows
+from modelry.generation.choosing import uniform
 from modelry.generation.collecting import of_passes, of_tokens
 from modelry.generation.endings import Endings, EndRules
 from modelry.generation.fitting import refuse_what_cannot_fit
@@ -109,9 +110,9 @@ class Session:
         return self.settings.generator
 
     def random(self) -> Tensor:
-        """(R, 1) float64 in [0, 1), for `draw`. Rows that have left take theirs along: leaving changes no text."""
+        """(R, 1) in [0, 1), for `draw`. Rows that have left take theirs along: leaving changes no text."""
         rows = self.rows if self._seats is None else self._seats.count
-        found = torch.rand(rows, 1, dtype=torch.float64, device=self._tokens.device, generator=self.generator)
+        found = uniform(rows, self._tokens.device, self.generator)
         return found if self._seats is None else self._seats.mine(found)
 
     @property

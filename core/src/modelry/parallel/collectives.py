@@ -60,8 +60,9 @@ def draw_alike(group: ProcessGroup, device: torch.device, generator: torch.Gener
         generator: one of the caller's, beside torch's own.
     """
     own = [torch.default_generator]
-    if device.type == "cuda":
-        own.append(torch.cuda.default_generators[torch.cuda.current_device() if device.index is None else device.index])
+    if device.type != "cpu":
+        number = torch.accelerator.current_device_index() if device.index is None else device.index
+        own.append(torch.get_device_module(device.type).default_generators[number])
     for one in own if generator is None else [*own, generator]:
         state = one.get_state().to(device)
         dist.broadcast(state, group=group, group_src=0)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.tensor import DTensor
 
+from modelry.accelerators import accelerators
 from modelry.checkpoint.weight_table import Stack, Step
 from modelry.errors import ParallelError
 from modelry.parallel.applying import distributed, parallelize
@@ -76,15 +77,15 @@ def mesh_of(given: DeviceMesh | None) -> DeviceMesh:
             "tp_plan divides a model over several processes, and this is one alone: start the program with "
             "torchrun --nproc-per-node N, or give device_mesh"
         )
-    kind = "cuda" if torch.cuda.is_available() else "cpu"
-    if kind == "cuda":
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
+    here = accelerators()
+    if here:
+        torch.accelerator.set_device_index(int(os.environ.get("LOCAL_RANK", 0)) % len(here))
     count = dist.get_world_size() if dist.is_initialized() else int(os.environ["WORLD_SIZE"])
-    return init_device_mesh(kind, (count,), mesh_dim_names=(DIMENSION,))
+    return init_device_mesh(here[0].type if here else "cpu", (count,), mesh_dim_names=(DIMENSION,))
 
 
 def _device(mesh: DeviceMesh) -> str | None:
-    return None if mesh.device_type == "cpu" else f"{mesh.device_type}:{torch.cuda.current_device()}"
+    return None if mesh.device_type == "cpu" else f"{mesh.device_type}:{torch.accelerator.current_device_index()}"
 
 
 class OwnParts:

@@ -2,14 +2,14 @@
 
 import torch
 
+from modelry.accelerators import CPU, accelerator, accelerators
 from modelry.checkpoint.dtypes import dtype_name
 from modelry.model import PreTrainedModel
 
 
 def best_device() -> torch.device:
     """The accelerator that is there, else the CPU."""
-    found = torch.accelerator.current_accelerator(check_available=True)
-    return found if found is not None else torch.device("cpu")
+    return accelerator() or CPU
 
 
 def read_device(device: "int | str | torch.device | None") -> torch.device:
@@ -34,8 +34,7 @@ def read_device(device: "int | str | torch.device | None") -> torch.device:
             f"device {device!r} is not a device: use 'cpu', 'cuda', 'cuda:1', 'mps', 'xpu' or a number"
         ) from error
     if chosen.type not in ("cpu", "meta"):
-        best = best_device()
-        count = torch.accelerator.device_count() if chosen.type == best.type else 0
+        count = sum(one.type == chosen.type for one in accelerators())
         if (chosen.index or 0) >= count:
             raise ValueError(f"device {str(chosen)!r} is not here: {count} of type {chosen.type!r} were found")
     return chosen

@@ -124,7 +124,8 @@ class _Checking:
         else:
             chosen = likeliest(scores)
         values = scores.gather(1, chosen[:, None])[:, 0]
-        found: list[list[float]] = torch.stack((chosen.double(), values.double())).tolist()  # one copy for both
+        # One copy for both: float32 holds every id below 2^24.
+        found: list[list[float]] = torch.stack((chosen.float(), values.float())).tolist()
         return found
 
     def _at_once(

@@ -135,8 +135,8 @@ class SynthIDTextDetector:
         """
         values, counts = self.g_values(input_ids)
         layers = values.shape[2]
-        scored = counts.sum(dim=1).double()
-        hits = (values.sum(dim=2) * counts).sum(dim=1).double() / layers
+        scored = counts.sum(dim=1).cpu().double()
+        hits = (values.sum(dim=2) * counts).sum(dim=1).cpu().double() / layers
         return _judged(scored, hits, 0.5, (scored / layers).sqrt() / 2, z_threshold)
 
 

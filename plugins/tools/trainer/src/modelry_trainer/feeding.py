@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from modelry.accelerators import streams_of
 from modelry.errors import ModelryWarning
 from modelry_trainer.errors import ArgumentsError, BadRow
 from modelry_trainer.sampling import Dealing, EpochOrder, dealt
@@ -84,7 +85,7 @@ class BatchLoader:
         options: dict[str, Any] = {
             "collate_fn": self._collate,
             "num_workers": workers,
-            "pin_memory": args.dataloader_pin_memory and device.type == "cuda",
+            "pin_memory": args.dataloader_pin_memory and streams_of(device) is not None,
             "persistent_workers": args.dataloader_persistent_workers,
             "prefetch_factor": args.dataloader_prefetch_factor,
             "multiprocessing_context": args.dataloader_multiprocessing_context,

@@ -5,11 +5,13 @@ import sys
 
 import torch
 
+from modelry import accelerators
+
 
 def peak_bytes(device: torch.device) -> int:
     """The most memory taken so far: of the GPU, else of this process; 0 where the system does not say."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
+    if device.type != "cpu":
+        return accelerators.peak_bytes(device) or 0
     if sys.platform == "win32":
         return 0
     import resource
@@ -20,5 +22,5 @@ def peak_bytes(device: torch.device) -> int:
 def release(device: torch.device) -> None:
     """Give back what nothing holds any more."""
     gc.collect()
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
+    if device.type != "cpu":
+        accelerators.release(device)

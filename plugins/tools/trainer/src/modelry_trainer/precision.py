@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from modelry.accelerators import CPU, accelerator
+
 if TYPE_CHECKING:
     from modelry_trainer.arguments import TrainingArguments
 
 
 def training_device(args: "TrainingArguments") -> torch.device:
-    """A GPU where there is one and use_cpu does not refuse it."""
-    return torch.device("cuda" if torch.cuda.is_available() and not args.use_cpu else "cpu")
+    """The accelerator of this machine, unless there is none or use_cpu refuses it."""
+    return (None if args.use_cpu else accelerator()) or CPU
 
 
 def autocast(args: "TrainingArguments", device: torch.device) -> AbstractContextManager[Any]:

@@ -29,13 +29,13 @@ class ScriptArguments(BaseModel):
         from modelry_trainer.precision import training_device
 
         found: Any = training_device(self)  # type: ignore[arg-type]  # which has the fields
-        several = found.type == "cuda" and self._of("world_size") > 1
-        return type(found)("cuda", self._of("local_process_index")) if several else found
+        several = found.type != "cpu" and self._of("world_size") > 1
+        return type(found)(found.type, self._of("local_process_index")) if several else found
 
     @property
     def n_gpu(self) -> int:
         """GPUs of this process: one, or none."""
-        return int(self.device.type == "cuda")
+        return int(self.device.type != "cpu")
 
     @property
     def parallel_mode(self) -> ParallelMode:

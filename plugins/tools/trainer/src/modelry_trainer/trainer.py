@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from modelry import accelerators
 from modelry_trainer import precision
 from modelry_trainer.accumulation import ItemCount, plain_count, unwrapped
 from modelry_trainer.arguments import TrainingArguments, checked
@@ -197,8 +198,8 @@ class Trainer(Surroundings):
         elif not (divided if self.loss_is_scaled_for_ga is None else self.loss_is_scaled_for_ga):
             loss = loss * self.part_of_batch
         every = self.args.torch_empty_cache_steps
-        if every is not None and self.state.global_step % every == 0 and self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        if every is not None and self.state.global_step % every == 0 and self.device.type != "cpu":
+            accelerators.release(self.device)
         scaled: Any = loss if self.scaler is None else self.scaler.scale(loss)
         scaled.backward()
         return loss.detach()

@@ -1,4 +1,4 @@
-"""What `torch.cuda` says of GPUs that are none: how many, how large, how able; and their streams, which count."""
+"""What `torch.cuda` and its like say of GPUs that are none: how many, how large, how able; and streams, which count."""
 
 import contextlib
 from collections.abc import Iterator
@@ -20,9 +20,9 @@ class PretendedGenerator(torch.Generator):
     def __new__(cls, device: Any = "cpu") -> torch.Generator:  # type: ignore[misc]  # as torch.Generator, on the CPU
         """One of a device."""
         wanted = torch.device(device)
-        made: Any = super().__new__(cls if wanted.type == "cuda" else _GENERATOR)
-        if wanted.type == "cuda":
-            made.place = torch.device("cuda", wanted.index or 0)
+        made: Any = super().__new__(cls if wanted.type != "cpu" else _GENERATOR)
+        if wanted.type != "cpu":
+            made.place = torch.device(wanted.type, wanted.index or 0)
             GENERATORS.add(made._cdata)
         return made  # type: ignore[no-any-return]  # either class
 
@@ -39,7 +39,7 @@ class Stream:
     """Work that would run beside other work. Here all is done in order, and what is noted is who waits for whom."""
 
     def __init__(self, device: Any = None, **_: Any) -> None:
-        self.device = torch.device("cuda", 0) if device is None else torch.device(device)
+        self.device = torch.accelerator.current_accelerator() if device is None else torch.device(device)
         self.waited: list[object] = []
 
     def wait_stream(self, other: object) -> None:
@@ -57,6 +57,10 @@ class Stream:
     def synchronize(self) -> None:
         """Wait for its work."""
 
+    def is_capturing(self) -> bool:
+        """Whether its work is being recorded: never."""
+        return False
+
 
 class Event:
     """A moment in a stream."""
@@ -69,17 +73,18 @@ class Event:
 
 
 @contextlib.contextmanager
-def driven(count: int, capability: tuple[int, int], memory: int) -> Iterator[dict[str, Any]]:
-    """Let `torch.cuda` answer for GPUs that are none.
+def driven(kind: str, count: int, capability: tuple[int, int], memory: int) -> Iterator[dict[str, Any]]:
+    """Let `torch.cuda`, or the module of another kind, and `torch.accelerator` answer for GPUs that are none.
 
     Args:
+        kind: "cuda", "xpu" or "mps".
         memory: bytes of each.
 
     Yields:
         "streams": the present stream of each device.
     """
     properties = SimpleNamespace(total_memory=memory, major=capability[0], minor=capability[1], name="none")
-    present = {index: Stream(torch.device("cuda", index)) for index in range(count)}
+    present = {index: Stream(torch.device(kind, index)) for index in range(count)}
     pinned: list[Tensor] = []
 
     def index_of(device: Any = None) -> int:
@@ -135,16 +140,29 @@ def driven(count: int, capability: tuple[int, int], memory: int) -> Iterator[dic
         "empty_cache": lambda: None,
         "is_bf16_supported": lambda including_emulation=True: True,
         "set_device": lambda device: None,
-        "get_rng_state": lambda device="cuda": torch.get_rng_state(),
-        "set_rng_state": lambda state, device="cuda": torch.set_rng_state(state),
+        "get_rng_state": lambda device=None: torch.get_rng_state(),
+        "set_rng_state": lambda state, device=None: torch.set_rng_state(state),
+        "recommended_max_memory": lambda: memory,
+        "driver_allocated_memory": lambda: 0,
         "Stream": Stream,
         "Event": Event,
         "stream": stream,
         "current_stream": lambda device=None: present[index_of(device)],
     }
+    of_all: dict[str, Any] = {
+        "is_available": lambda: True,
+        "current_accelerator": lambda check_available=False: torch.device(kind),
+        "device_count": lambda: count,
+        "current_device_index": lambda: 0,
+        "set_device_index": lambda device: None,
+        "current_stream": lambda device=None: present[index_of(device)],
+        "synchronize": lambda device=None: None,
+    }
     with contextlib.ExitStack() as stack:
-        for name, answer in answers.items():
-            stack.enter_context(mock.patch.object(torch.cuda, name, answer))
+        for module, said in ((torch.get_device_module(kind), answers), (torch.accelerator, of_all)):
+            for name, answer in said.items():
+                if hasattr(module, name):  # each kind has what it has: Apple's no streams
+                    stack.enter_context(mock.patch.object(module, name, answer))
         stack.enter_context(mock.patch.object(torch, "Generator", PretendedGenerator))
         stack.enter_context(mock.patch.object(Tensor, "new_tensor", new_tensor))  # torch asks for the present device
         stack.enter_context(mock.patch.object(Tensor, "pin_memory", pin_memory))

@@ -16,8 +16,10 @@ from modelry_testing.pretending.backward import backward
 from modelry_testing.pretending.driver import GIGABYTE, driven
 from modelry_testing.pretending.tensors import computed
 
-CUDA, OURS = 1, 20
-"""Numbers of torch's device types: CUDA, and the one that is anybody's (PrivateUse1)."""
+KINDS = {"cuda": 1, "xpu": 12, "mps": 13}
+"""Numbers of torch's device types."""
+OURS = 20
+"""The one that is anybody's (PrivateUse1)."""
 _TYPES = 32
 
 
@@ -26,14 +28,22 @@ class PretendedGpu(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch
     """Makes devices "cuda:0", "cuda:1", … on a PyTorch that was built without. Gradients are computed there too.
 
     Args:
+        kind: another make: "xpu", or "mps", which has neither float64 nor streams.
         count: of GPUs.
         capability: what `torch.cuda.get_device_capability` says.
         memory: bytes of each.
     """
 
-    def __init__(self, *, count: int = 1, capability: tuple[int, int] = (9, 0), memory: int = 8 * GIGABYTE) -> None:
+    def __init__(
+        self,
+        *,
+        kind: str = "cuda",
+        count: int = 1,
+        capability: tuple[int, int] = (9, 0),
+        memory: int = 8 * GIGABYTE,
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch's is not annotated
-        self._is = count, capability, memory
+        self._is = kind, count, capability, memory
         self.waits: Counter[str] = Counter()
         """How often the program would have waited for the GPU, and for what."""
         self._around = contextlib.ExitStack()
@@ -43,7 +53,7 @@ class PretendedGpu(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch
         if not self._depth:
             self._around.enter_context(FakeTensorMode())  # PyTorch asks no driver where it sees one
             self._around.enter_context(_lifted_on_the_cpu())
-            self._around.enter_context(_guarded())
+            self._around.enter_context(_guarded(self._is[0]))
             self._around.enter_context(_swapped())
             self._around.enter_context(driven(*self._is))
             self._around.enter_context(mock.patch.object(torch.autograd, "backward", backward))
@@ -83,25 +93,29 @@ def _lifted_on_the_cpu() -> Iterator[None]:
 class _Guard(torch._C._acc.DeviceGuard):
     """Who is asked which device is the present one. Nothing depends on it here."""
 
+    kind = "cuda"
+
     def type_(self) -> Any:
-        return torch._C._autograd.DeviceType.CUDA
+        return getattr(torch._C._autograd.DeviceType, self.kind.upper())
 
 
 @contextlib.contextmanager
-def _guarded() -> Iterator[None]:
-    """Give CUDA's place in PyTorch's table of devices to a guard that does nothing, and take it away again."""
+def _guarded(kind: str) -> Iterator[None]:
+    """Give a kind's place in PyTorch's table of devices to a guard that does nothing, and take it away again."""
     library = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libc10.so"))
     table = (ctypes.c_void_p * _TYPES).in_dll(library, "_ZN3c104impl26device_guard_impl_registryE")
-    if table[CUDA]:
+    place = KINDS[kind]
+    if table[place]:
         yield
         return
     before, guard = table[OURS], _Guard()
+    guard.kind = kind
     torch._C._acc.register_python_privateuseone_device_guard(guard)
-    table[CUDA], table[OURS] = table[OURS], before
+    table[place], table[OURS] = table[OURS], before
     try:
         yield
     finally:
-        table[CUDA] = None
+        table[place] = None
 
 
 @contextlib.contextmanager

@@ -23,6 +23,8 @@ WAITED_FOR = (
 """What a program reads from the device, or whose shape it must know: it waits until all work before is done."""
 OF_FLOATS = (aten.mm, aten.bmm, aten.addmm, aten.baddbmm, aten.mv, aten.dot)
 """Products that CUDA has for floating numbers only."""
+WIDE = (torch.float64, torch.complex128)
+"""What Apple's GPU does not have."""
 WHOLE = (aten.scaled_dot_product_attention, aten.ctc_loss)
 """Composed of others in a way that a device chooses for itself: its result is what is looked at."""
 ASKED = (aten._use_cudnn_ctc_loss, aten._use_miopen_ctc_loss)
@@ -170,6 +172,8 @@ def _refuse(func: Any, flat: Sequence[Any], tensors: Sequence[Tensor], device: t
             raise RuntimeError(f"{func}: expected a {device.type!r} generator, found one of {one.device.type!r}")
     if packet in OF_FLOATS and not (tensors[0].is_floating_point() or tensors[0].is_complex()):
         raise NotImplementedError(f"{func}: CUDA has no product of {tensors[0].dtype}")
+    if device.type == "mps" and any(one.dtype in WIDE for one in tensors):
+        raise TypeError(f"{func}: cannot convert a MPS Tensor to float64: MPS does not support it")
     if func.namespace not in ("aten", "prim", "prims") or any(word in str(func) for word in CPU_ONLY):
         raise NotImplementedError(f"{func}: a kernel for the CPU alone, reached with tensors on {device}")
 
@@ -203,6 +207,8 @@ def _on_the_cpu(func: Any, args: Sequence[Any], kwargs: dict[str, Any], device: 
     same = {id(inner): one for inner, one in zip(plain, flat, strict=True) if isinstance(one, DeviceTensor)}
 
     def lying(one: Any) -> Any:
+        if device.type == "mps" and isinstance(one, Tensor) and one.dtype in WIDE:
+            raise TypeError(f"{func}: cannot convert a MPS Tensor to float64: MPS does not support it")
         if id(one) in same:  # written in place
             return same[id(one)]
         return DeviceTensor(one, device) if isinstance(one, Tensor) else one

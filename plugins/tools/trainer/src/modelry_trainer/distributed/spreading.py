@@ -63,7 +63,7 @@ def wrapped(model: nn.Module, args: "TrainingArguments", world: World) -> nn.Mod
         warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)  # the name of before 2.13
         copies = DistributedDataParallel(
             model,
-            device_ids=[world.device] if world.device.type == "cuda" else None,
+            device_ids=[world.device] if world.device.type != "cpu" else None,
             find_unused_parameters=unused,
             bucket_cap_mb=args.ddp_bucket_cap_mb,
             static_graph=bool(args.ddp_static_graph),
@@ -172,7 +172,7 @@ def _shard(model: nn.Module, args: "TrainingArguments", sharding: Sharding, worl
         "mesh": world.mesh["dp_replicate", "dp_shard"] if whole_mesh else world.mesh["dp_shard"],
         "reshard_after_forward": sharding.reshard_after_forward,
         "mp_policy": halves if args.bf16 else MixedPrecisionPolicy(),
-        "offload_policy": CPUOffloadPolicy(pin_memory=world.device.type == "cuda")
+        "offload_policy": CPUOffloadPolicy(pin_memory=world.device.type != "cpu")
         if sharding.cpu_offload
         else OffloadPolicy(),
         "ignored_params": set(_scalars(model)),

@@ -17,6 +17,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from modelry.accelerators import CPU, accelerators
 from modelry_trainer import precision
 from modelry_trainer.checkpoints.tree import packed, unpacked
 from modelry_trainer.distributed.environment import Launched, launched
@@ -89,8 +90,7 @@ class Processes:
         self.device = _device(args, me)
         timeout = timedelta(seconds=args.ddp_timeout)
         if not dist.is_initialized():
-            gpus = self.device.type == "cuda" and args.ddp_backend != "gloo"
-            dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=timeout)
+            dist.init_process_group(_backend(args, self.device), timeout=timeout)
             atexit.register(_leave)
         self.mesh = _mesh(self.device, self.sizes)
         self.data_rank, of_tensor = divmod(me.rank, self.sizes.tensor)
@@ -218,17 +218,27 @@ def world_of(args: "TrainingArguments") -> World:
 
 def _device(args: "TrainingArguments", me: Launched) -> torch.device:
     device = precision.training_device(args)
-    if device.type != "cuda":
-        if args.ddp_backend == "nccl":
-            raise ArgumentsError("ddp_backend is 'nccl' and there is no GPU to be used: write 'gloo', or leave it out")
+    if device.type == "mps":  # there is one, and processes cannot speak about it with each other
+        device = CPU
+    if device.type != "cuda" and args.ddp_backend == "nccl":
+        raise ArgumentsError("ddp_backend is 'nccl' and there is no GPU to be used: write 'gloo', or leave it out")
+    if device.type == "cpu":
         return device
-    if me.local_rank >= torch.cuda.device_count():
+    here = accelerators()
+    if me.local_rank >= len(here):
         raise ArgumentsError(
             f"process {me.rank} is number {me.local_rank} on {socket.gethostname()}, which has "
-            f"{torch.cuda.device_count()} GPUs: start fewer with --nproc-per-node, or set use_cpu=True"
+            f"{len(here)} GPUs: start fewer with --nproc-per-node, or set use_cpu=True"
         )
-    torch.cuda.set_device(me.local_rank)
-    return torch.device("cuda", me.local_rank)
+    torch.accelerator.set_device_index(me.local_rank)
+    return here[me.local_rank]
+
+
+def _backend(args: "TrainingArguments", device: torch.device) -> str:
+    """What carries tensors: of the CPU gloo, of an accelerator what PyTorch has for its kind, such as nccl and xccl."""
+    if device.type == "cpu" or args.ddp_backend == "gloo":
+        return "gloo"
+    return f"cpu:gloo,{device.type}:{dist.get_default_backend_for_device(device.type)}"
 
 
 def _mesh(device: torch.device, sizes: Sizes) -> "DeviceMesh":
