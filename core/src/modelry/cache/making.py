@@ -54,7 +54,7 @@ def make_cache(config: Any, *, kind: str = "dynamic", **options: Any) -> Cache:
             f"no cache is called {kind!r}; there are {', '.join(map(repr, sorted({*_KINDS, *PUBLISHED})))}"
         )
     make, known = _KINDS[name]
-    unknown = sorted(options.keys() - known)
+    unknown = sorted(set(options).difference(known))  # dict_keys less a tuple: PyTorch 2.11 cannot trace it
     if unknown:
         raise ValueError(
             f"the cache {name!r} has no option {', '.join(map(repr, unknown))}; "
