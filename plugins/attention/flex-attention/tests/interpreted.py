@@ -15,7 +15,7 @@ from typing import Any
 
 CHANGES = {
     "torch._inductor.kernel.flex.flex_attention": ('query.get_device().type == "cpu"', "False"),
-    "torch.nn.attention.flex_attention": ("if any_inputs_on_cpu_device or any_inputs_on_mps_device:", "if False:"),
+    "torch.nn.attention.flex_attention": ("any_inputs_on_cpu_device = (", "any_inputs_on_cpu_device = False and ("),
     "modelry_flex_attention.attending": ('device == "cpu"', "False"),
 }
 """By module, what is written there, and what is read instead."""
