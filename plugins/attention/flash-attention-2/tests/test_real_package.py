@@ -1,30 +1,15 @@
 """The package flash-attn itself, on this processor: what models say by it is what they say by sdpa."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).resolve().parent
-PACKAGE = HERE.parents[3] / ".venv" / "apart" / "flash"
+from modelry_testing.interpreting import MISSING, interpreted
 
 
-@pytest.mark.skipif(not (PACKAGE / "flash_attn").is_dir(), reason="`make .venv/flash` fetches flash-attn and Triton")
+@pytest.mark.skipif(bool(MISSING), reason=MISSING)
 def test_models_say_by_it_what_they_say_by_sdpa() -> None:
-    path = os.pathsep.join(filter(None, [str(PACKAGE), os.environ.get("PYTHONPATH")]))
-    told = {"PYTHONPATH": path, "TRITON_INTERPRET": "1", "FLASH_ATTENTION_TRITON_AMD_ENABLE": "TRUE"}
-    ran = subprocess.run(
-        [sys.executable, "-W", "ignore", HERE / "interpreted.py"],
-        env=os.environ | told,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    said = json.loads(ran.stdout)
+    said = interpreted(Path(__file__).with_name("interpreted.py"), FLASH_ATTENTION_TRITON_AMD_ENABLE="TRUE")
     for kind, apart in said["apart"].items():
         for what, distance in apart.items():
             assert distance <= (0 if what == "tokens" else 4e-3), f"{kind}: {what} is {distance:g} apart"
