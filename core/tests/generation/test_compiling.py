@@ -6,6 +6,7 @@ Most tests trace only (`backend="eager"`); one builds machine code.
 import copy
 import pickle
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -17,6 +18,7 @@ from modelry.errors import GenerationError
 from modelry.generation import GenerationConfig, generate
 from modelry.generation.compiling import CompiledStep, CompiledSteps, _asked_each_time, compile_options
 from modelry_testing.decoding.lent import LentEncoderDecoder
+from modelry_testing.interpreting import MISSING, interpreted
 from modelry_testing.toys.configuration import ToyConfig
 from modelry_testing.toys.modeling import ToyForCausalLM
 
@@ -134,6 +136,14 @@ def test_hidden_states_come_along(model):
 @pytest.mark.filterwarnings("ignore:.torch.jit.script_method:DeprecationWarning")  # of what torch imports for it
 def test_machine_code_says_the_same(model):
     assert torch.equal(run(model, slice(1, 2), compile=True), run(model, slice(1, 2)))
+
+
+@pytest.mark.skipif(bool(MISSING), reason=MISSING)
+def test_the_program_of_a_gpu_says_the_same(tmp_path):
+    said = interpreted(Path(__file__).with_name("gpu_steps.py"), TORCHINDUCTOR_CACHE_DIR=str(tmp_path))
+    assert {family: same for family, (same, _) in said.items()} == {"llama": True, "mistral": True}
+    assert max(apart for _, apart in said.values()) < 1e-4
+    assert any("tl.store" in one.read_text() for one in tmp_path.rglob("*.py")), "Triton's programs ran"
 
 
 def test_who_asks(model):
