@@ -20,6 +20,7 @@ FLOAT32, BFLOAT16 = 1e-4, 0.02
     [
         ("llama", FLOAT32, {"gradient_checkpointing": True}),
         ("llama", BFLOAT16, {"bf16": True}),
+        ("llama", BFLOAT16, {"fp16": True}),
         ("mixtral", FLOAT32, {"label_smoothing_factor": 0.1, "optim": "schedule_free_adamw"}),
     ],
 )

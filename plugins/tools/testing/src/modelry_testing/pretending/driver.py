@@ -148,6 +148,7 @@ def driven(kind: str, count: int, capability: tuple[int, int], memory: int) -> I
         "Event": Event,
         "stream": stream,
         "current_stream": lambda device=None: present[index_of(device)],
+        "is_current_stream_capturing": lambda: False,
     }
     of_all: dict[str, Any] = {
         "is_available": lambda: True,
@@ -163,6 +164,9 @@ def driven(kind: str, count: int, capability: tuple[int, int], memory: int) -> I
             for name, answer in said.items():
                 if hasattr(module, name):  # each kind has what it has: Apple's no streams
                     stack.enter_context(mock.patch.object(module, name, answer))
+        stack.enter_context(
+            torch.backends.cudnn.flags(enabled=False)
+        )  # a PyTorch built with it would choose its kernels
         stack.enter_context(mock.patch.object(torch, "Generator", PretendedGenerator))
         stack.enter_context(mock.patch.object(Tensor, "new_tensor", new_tensor))  # torch asks for the present device
         stack.enter_context(mock.patch.object(Tensor, "pin_memory", pin_memory))

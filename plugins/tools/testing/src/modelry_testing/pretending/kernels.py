@@ -70,8 +70,32 @@ def _scaled_product(
     return ((a.float() * a_scale) @ (b.float() * b_scale)).bfloat16()
 
 
+def _widened(packet: Any) -> Callable[..., Tensor]:
+    """A softmax that widens float16 while it computes, as autocast asks of GPUs."""
+
+    def softmax(x: Tensor, dim: int, half_to_float: bool) -> Tensor:
+        found: Tensor = packet(x.float() if half_to_float else x, dim, False)
+        return found
+
+    return softmax
+
+
+def _narrowed(packet: Any) -> Callable[..., Tensor]:
+    """Its gradient, in the dtype of what went in."""
+
+    def backward(grad: Tensor, out: Tensor, dim: int, dtype: torch.dtype) -> Tensor:
+        found: Tensor = packet(grad, out, dim, grad.dtype)
+        return found.to(dtype)
+
+    return backward
+
+
 STANDING_IN: Mapping[Any, Callable[..., Tensor]] = {
     aten._convert_weight_to_int4pack: _converted,
     aten._weight_int4pack_mm: _int4_product,
     aten._scaled_mm: _scaled_product,
+    aten._softmax: _widened(aten._softmax),
+    aten._log_softmax: _widened(aten._log_softmax),
+    aten._softmax_backward_data: _narrowed(aten._softmax_backward_data),
+    aten._log_softmax_backward_data: _narrowed(aten._log_softmax_backward_data),
 }
