@@ -9,8 +9,8 @@ import torch
 LIMIT = 128
 """Programs that one function may have.
 
-torch's own limit is 8, and behind it the function runs uncompiled. A model that is trained, and asked in batches and alone,
-needs 5; another one beside it, with a window, as many more.
+torch's own limit is 8, and behind it the function runs uncompiled. A model that is trained, and asked in batches and
+alone, needs 5; another one beside it, with a window, as many more.
 """
 
 
