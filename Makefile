@@ -17,6 +17,8 @@ BYTECODE := $(BIN)/python -m compileall -qq -j 0
 METADATA := $(addsuffix /pyproject.toml,$(PACKAGES))
 # What these need would move packages back that others need newer; tests/test_install.py gives them an environment.
 APART := plugins/callbacks/mlflow plugins/callbacks/trackio
+# Triton is there for Linux alone; elsewhere the tests that need it are skipped.
+INTERPRETED := $(if $(filter Linux,$(shell uname)),.venv/interpreted)
 
 .PHONY: demo test lint bench models install wheels clean
 .DELETE_ON_ERROR:
@@ -39,10 +41,10 @@ APART := plugins/callbacks/mlflow plugins/callbacks/trackio
 
 # flash-attn without its compiled kernels, and what interprets its Triton ones on any processor: the tests run the real
 # package so. Beside the environment and not in it, where torch would find Triton and compile by it.
-.venv/flash: .venv/test
-	$(PIP) --target .venv/apart/flash --no-deps triton==3.7.1 einops==0.8.1 wheel==0.48.0
-	FLASH_ATTENTION_SKIP_CUDA_BUILD=TRUE FLASH_ATTENTION_FORCE_BUILD=TRUE PYTHONPATH=.venv/apart/flash \
-		$(PIP) --target .venv/apart/flash --no-deps --no-build-isolation flash-attn==2.8.3.post2
+.venv/interpreted: .venv/test
+	$(PIP) --target .venv/apart/interpreted --no-deps triton==3.7.1 einops==0.8.1 wheel==0.48.0
+	FLASH_ATTENTION_SKIP_CUDA_BUILD=TRUE FLASH_ATTENTION_FORCE_BUILD=TRUE PYTHONPATH=.venv/apart/interpreted \
+		$(PIP) --target .venv/apart/interpreted --no-deps --no-build-isolation flash-attn==2.8.3.post2
 	touch $@
 
 # llama.cpp is built from source for this machine's processor; needs a C++ compiler and cmake, and some minutes. GCC 12
@@ -61,7 +63,7 @@ models: .venv/runtime
 	$(BIN)/python scripts/fetch_models.py
 
 # The folders whose few tests take longest come first, or the last of them would run alone on one core.
-test: .venv/test .venv/flash
+test: .venv/test $(INTERPRETED)
 	$(BIN)/python scripts/fetch_models.py
 	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder tests plugins/tools registry/tests core/tests plugins
 

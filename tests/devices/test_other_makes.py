@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 import torch
 
-from modelry import AutoModelForCausalLM, pipeline
+from modelry import AutoModelForCausalLM
 from modelry.checkpoint.placement import room_here
 from modelry.generation.choosing import draw, uniform
+from modelry.pipelines.placement import read_device
 from modelry_testing.pretending import PretendedGpu
 from modelry_trainer import Trainer, TrainingArguments
 
@@ -106,11 +107,18 @@ def test_apple_s_gpu_shares_the_memory_of_the_cpu() -> None:
     assert room[torch.device("cpu")] <= before - 0.8 * (1 << 30)
 
 
-def test_a_pipeline_takes_it(llama: Path) -> None:
-    from modelry.pipelines.placement import read_device
-
+def test_a_pipeline_takes_it() -> None:
     with PretendedGpu(kind="xpu", count=2):
         assert [str(read_device(one)) for one in (None, 1, "xpu:1")] == ["xpu", "xpu:1", "xpu:1"]
         with pytest.raises(ValueError, match="'xpu:2' is not here: 2 of type 'xpu'"):
             read_device("xpu:2")
-    assert callable(pipeline)
+
+
+def test_several_processes_do_not_share_apple_s(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with PretendedGpu(kind="mps"):
+        args = TrainingArguments(tmp_path)
+        assert args.device.type == "mps"
+        said = {"WORLD_SIZE": "2", "RANK": "1", "LOCAL_RANK": "1", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}
+        for name, value in said.items():
+            monkeypatch.setenv(name, value)
+        assert TrainingArguments(tmp_path).device.type == "cpu"

@@ -24,6 +24,16 @@ def accelerators() -> list[torch.device]:
     return [] if kind is None else [torch.device(kind.type, index) for index in range(torch.accelerator.device_count())]
 
 
+def best_device() -> torch.device:
+    """The accelerator that is there, without a number, else the CPU."""
+    return accelerator() or CPU
+
+
+def shares_memory(device: torch.device) -> bool:
+    """Whether its memory is the CPU's: Apple's GPU has none of its own."""
+    return device.type == "mps"
+
+
 def numbered(device: torch.device) -> torch.device:
     """The same device as tensors name it: an accelerator has a number, the CPU has none."""
     if device.type in HOSTS:

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from modelry.pipelines.placement import best_device, read_device
+from modelry.accelerators import best_device
+from modelry.pipelines.placement import read_device
 
 
 def test_the_cpu_by_any_name() -> None:

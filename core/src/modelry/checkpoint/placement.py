@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from modelry.accelerators import CPU, accelerator, accelerators, free_bytes, numbered
+from modelry.accelerators import CPU, accelerator, accelerators, free_bytes, numbered, shares_memory
 from modelry.checkpoint.filling import DISK, WAYS, Place, fill
 from modelry.checkpoint.parts import blocks, parts_of
 from modelry.device_memory import memory_left
@@ -159,13 +159,13 @@ def existing(value: Device) -> Place:
     place = named_place(value)
     if place in (DISK, CPU):
         return place
-    kind = accelerator()
-    if place.type == "cuda" or (kind is not None and kind.type == place.type):
-        here = [one for one in accelerators() if one.type == place.type]
-        if place not in here:
-            called = "CUDA" if place.type == "cuda" else place.type
-            raise PlacementError(f"device {place} does not exist: PyTorch sees {len(here)} {called} devices")
+    here = [one for one in accelerators() if one.type == place.type]
+    if place in here:
         return place
+    if here or place.type == "cuda":
+        raise PlacementError(
+            f"device {place} does not exist: PyTorch sees {len(here)} {place.type.replace('cuda', 'CUDA')} devices"
+        )
     try:
         torch.empty(0, device=place)
     except (RuntimeError, AssertionError, NotImplementedError) as error:  # each of its ways to say so
@@ -198,9 +198,9 @@ def room_here() -> dict[Place, int | None]:
 
     Apple's GPU shares the CPU's memory: what the one is given the other has not.
     """
-    found: dict[Place, int | None] = {one: _most_of(free_bytes(one)) for one in accelerators()}
-    left = memory_left()
-    shared = sum(size or 0 for place, size in found.items() if place != DISK and place.type == "mps")
+    here = accelerators()
+    found: dict[Place, int | None] = {one: _most_of(free_bytes(one)) for one in here}
+    left, shared = memory_left(), sum(found[one] or 0 for one in here if shares_memory(one))
     return {**found, CPU: _most_of(None if left is None else max(left - shared, 0)), DISK: None}
 
 

@@ -152,7 +152,7 @@ class CompiledSteps:
         key = (capacity, *sorted((name, repr(value)) for name, value in options.items()))
         found = self._functions.get(key)
         if found is None:
-            if "mode" not in options:  # another compiler's
+            if "mode" not in options:  # left to compilers other than torch's own
                 more = _of_inductor(model) if options.get("backend", "inductor") == "inductor" else {}
                 given = options.get("options") or {}
                 options = {**options, "options": {**more, **given, "guard_filter_fn": _asked_each_time}}

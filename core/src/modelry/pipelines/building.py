@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from modelry.accelerators import best_device
 from modelry.auto import (
     HEADS,
     AutoConfig,
@@ -24,7 +25,7 @@ from modelry.errors import ConfigError, ParameterError, UnknownName
 from modelry.hub import HubOptions, Reference, Source, split_hub_options
 from modelry.model import PreTrainedModel
 from modelry.neighbours import NOTHING_TO_SAY
-from modelry.pipelines.placement import best_device, compute_on_cpu, read_device
+from modelry.pipelines.placement import compute_on_cpu, read_device
 from modelry.pipelines.stages import Pipeline
 from modelry_registry import Registry, Task, get_registry, resolve
 

@@ -2,14 +2,9 @@
 
 import torch
 
-from modelry.accelerators import CPU, accelerator, accelerators
+from modelry.accelerators import accelerators, best_device
 from modelry.checkpoint.dtypes import dtype_name
 from modelry.model import PreTrainedModel
-
-
-def best_device() -> torch.device:
-    """The accelerator that is there, else the CPU."""
-    return accelerator() or CPU
 
 
 def read_device(device: "int | str | torch.device | None") -> torch.device:

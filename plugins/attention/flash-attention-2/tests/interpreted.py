@@ -17,6 +17,7 @@ from triton.runtime import driver
 
 from modelry import AutoConfig, AutoModel, AutoModelForCausalLM
 from modelry_flash_attention_2 import attending
+from modelry_testing.interpreting import Driver
 
 CALLED: Counter[str] = Counter()
 SIZES: dict[str, Any] = {
@@ -27,21 +28,9 @@ IDS = torch.randint(1, 40, (2, 9), generator=torch.Generator().manual_seed(0))
 MASK = torch.tensor([[0, 0, 0, 1, 1, 1, 1, 1, 1], [1] * 9])
 
 
-class Processor:
-    """What the package asks of a GPU's driver before it computes anything."""
-
-    arch, backend, warp_size = "gfx942", "hip", 64
-
-    def get_current_target(self) -> "Processor":
-        return self
-
-    def get_current_device(self) -> int:
-        return 0
-
-
 def prepare() -> None:
     """Let the package be imported, run on the CPU, and say what of it is called."""
-    driver.set_active(Processor())
+    driver.set_active(Driver("hip", "gfx942", 64))
     torch.cuda.device = lambda *_: contextlib.nullcontext()
     made = torch.library.custom_op
     torch.library.custom_op = lambda name, function=None, /, *, device_types=None, **rest: made(name, function, **rest)

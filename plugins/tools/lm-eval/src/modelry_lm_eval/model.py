@@ -18,6 +18,7 @@ from lm_eval.utils import (  # type: ignore[import-untyped]  # it has no types
 from tqdm import tqdm  # type: ignore[import-untyped]  # it has no types
 
 from modelry import AutoModelForCausalLM, AutoTokenizer
+from modelry.accelerators import accelerator
 from modelry_lm_eval.scoring import Continuation, continuation, score
 
 DEFAULT_LENGTH = 2048
@@ -71,8 +72,8 @@ class ModelryLM(TemplateLM):  # type: ignore[misc]  # its class has no types
         hub: dict[str, Any] = {} if revision is None else {"revision": revision}
         if isinstance(pretrained, str):
             model: Any = AutoModelForCausalLM.from_pretrained(pretrained, dtype=dtype, **hub, **options)
-            if device is None and torch.accelerator.is_available():
-                device = str(torch.accelerator.current_accelerator())
+            if device is None and (found := accelerator()) is not None:
+                device = found.type
             if "device_map" not in options and device is not None:
                 model.to(device)
         else:

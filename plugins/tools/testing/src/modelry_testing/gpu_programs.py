@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
+from modelry_testing.interpreting import Driver
+
 Change = tuple[str, str]
 """What is written in a module, and what is read instead."""
 
@@ -41,26 +43,6 @@ class _Finder(importlib.abc.MetaPathFinder):
         return spec
 
 
-class _Driver:
-    """What the compiler asks of a GPU: an H100's answers."""
-
-    arch, backend, warp_size = 90, "cuda", 32
-
-    def get_current_target(self) -> "_Driver":
-        return self
-
-    def get_current_device(self) -> int:
-        return 0
-
-    def get_current_stream(self, device: object = None) -> int:
-        return 0
-
-    def get_device_interface(self) -> Any:
-        import torch
-
-        return torch.cpu
-
-
 def prepare(changes: Mapping[str, Sequence[Change]]) -> None:
     """Let compiled programs on the CPU be those of a GPU.
 
@@ -76,9 +58,10 @@ def prepare(changes: Mapping[str, Sequence[Change]]) -> None:
     import triton.language as tl
     from triton.runtime import driver
 
-    driver.set_active(_Driver())
+    driver.set_active(Driver("cuda", 90, 32))
     inductor: Any = torch._inductor
-    torch.cuda.get_device_properties = lambda *_: SimpleNamespace(multi_processor_count=132)  # type: ignore[assignment]
+    cuda: Any = torch.cuda
+    cuda.get_device_properties = lambda *_: SimpleNamespace(multi_processor_count=132)  # an H100's
     inductor.config.cpu_backend = "triton"
     inductor.config.compile_threads = 1
     for module in (inductor.codegen.triton_utils, inductor.codegen.wrapper):

@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from modelry.accelerators import CPU, accelerator
+from modelry.accelerators import CPU, best_device
 
 if TYPE_CHECKING:
     from modelry_trainer.arguments import TrainingArguments
 
 
-def training_device(args: "TrainingArguments") -> torch.device:
-    """The accelerator of this machine, unless there is none or use_cpu refuses it."""
-    return (None if args.use_cpu else accelerator()) or CPU
+def training_device(args: "TrainingArguments", *, several: bool = False) -> torch.device:
+    """The accelerator of this machine, unless there is none or use_cpu refuses it.
+
+    Args:
+        several: whether processes train together, which Apple's GPU is not for: there is one, and no way between them.
+    """
+    found = CPU if args.use_cpu else best_device()
+    return CPU if several and found.type == "mps" else found
 
 
 def autocast(args: "TrainingArguments", device: torch.device) -> AbstractContextManager[Any]:

@@ -28,9 +28,9 @@ class ScriptArguments(BaseModel):
         """Where this process computes: a torch.device."""
         from modelry_trainer.precision import training_device
 
-        found: Any = training_device(self)  # type: ignore[arg-type]  # which has the fields
-        several = found.type != "cpu" and self._of("world_size") > 1
-        return type(found)(found.type, self._of("local_process_index")) if several else found
+        several = self._of("world_size") > 1
+        found: Any = training_device(self, several=several)  # type: ignore[arg-type]  # which has the fields
+        return type(found)(found.type, self._of("local_process_index")) if several and found.type != "cpu" else found
 
     @property
     def n_gpu(self) -> int:

@@ -164,9 +164,7 @@ def driven(kind: str, count: int, capability: tuple[int, int], memory: int) -> I
             for name, answer in said.items():
                 if hasattr(module, name):  # each kind has what it has: Apple's no streams
                     stack.enter_context(mock.patch.object(module, name, answer))
-        stack.enter_context(
-            torch.backends.cudnn.flags(enabled=False)
-        )  # a PyTorch built with it would choose its kernels
+        stack.enter_context(torch.backends.cudnn.flags(enabled=False))  # it would choose kernels of its own
         stack.enter_context(mock.patch.object(torch, "Generator", PretendedGenerator))
         stack.enter_context(mock.patch.object(Tensor, "new_tensor", new_tensor))  # torch asks for the present device
         stack.enter_context(mock.patch.object(Tensor, "pin_memory", pin_memory))

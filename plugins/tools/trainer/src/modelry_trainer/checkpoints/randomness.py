@@ -17,7 +17,6 @@ def random_states() -> dict[str, Any]:
         "python": random.getstate(),
         "numpy": np.random.get_state(),
         "torch": torch.get_rng_state(),
-        "cuda": [],  # read by those who know no other kind
         **{kind: [module.get_rng_state(*which) for which in numbers] for kind, module, numbers in _accelerators()},
     }
 

@@ -17,7 +17,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from modelry.accelerators import CPU, accelerators
+from modelry.accelerators import accelerators
 from modelry_trainer import precision
 from modelry_trainer.checkpoints.tree import packed, unpacked
 from modelry_trainer.distributed.environment import Launched, launched
@@ -217,9 +217,7 @@ def world_of(args: "TrainingArguments") -> World:
 
 
 def _device(args: "TrainingArguments", me: Launched) -> torch.device:
-    device = precision.training_device(args)
-    if device.type == "mps":  # there is one, and processes cannot speak about it with each other
-        device = CPU
+    device = precision.training_device(args, several=True)
     if device.type != "cuda" and args.ddp_backend == "nccl":
         raise ArgumentsError("ddp_backend is 'nccl' and there is no GPU to be used: write 'gloo', or leave it out")
     if device.type == "cpu":
