@@ -17,14 +17,16 @@ def whole(source: Path | bytes) -> np.ndarray:
 
 
 def container(path: Path, samples: np.ndarray, codec: str) -> Path:
-    """(C, T) at 48 kHz, compressed."""
+    """(C, T) at 48 kHz, compressed; the title is not UTF-8."""
     layout = "mono" if len(samples) == 1 else "stereo"
     with av.open(str(path), "w") as file:
+        file.metadata["title"] = "Caf@"
         stream = file.add_stream(codec, rate=48000, layout=layout)
         frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout=layout)
         frame.sample_rate = 48000
         for packet in (*stream.encode(frame), *stream.encode(None)):
             file.mux(packet)
+    path.write_bytes(path.read_bytes().replace(b"Caf@", b"Caf\xe9"))
     return path
 
 

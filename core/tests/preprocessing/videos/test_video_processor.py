@@ -33,9 +33,10 @@ def film(count: int = 12, rate: int = 10, height: int = 48, width: int = 64) -> 
 
 
 def encoded(frames: np.ndarray, rate: int = 10, format: str = "mp4", codec: str = "mpeg4") -> bytes:
-    """The bytes of a file."""
+    """The bytes of a file, whose title is not UTF-8."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=format) as container:
+        container.metadata["title"] = "Caf@"
         stream = container.add_stream(codec, rate=rate)
         stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv420p"
         for frame in frames:
@@ -43,7 +44,7 @@ def encoded(frames: np.ndarray, rate: int = 10, format: str = "mp4", codec: str 
                 container.mux(packet)
         for packet in stream.encode():
             container.mux(packet)
-    return buffer.getvalue()
+    return buffer.getvalue().replace(b"Caf@", b"Caf\xe9")
 
 
 @pytest.fixture(scope="module")

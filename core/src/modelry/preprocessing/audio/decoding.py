@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelry.errors import PreprocessorError
+from modelry.preprocessing.containers import open_container
 
 INSTALL = "pip install 'modelry-core[audio]'"
 BLOCK = 1 << 18
@@ -129,7 +130,7 @@ def _by_av(source: Any, head: bytes, name: str) -> Iterator[Block]:
         ) from error
     read, rate = 0, 1
     try:
-        with av.open(source, metadata_errors="replace") as container:
+        with open_container(av, source) as container:
             if not container.streams.audio:
                 raise PreprocessorError(f"{name} has no sound: there is no audio stream in it")
             length = (container.duration or 0) / 1_000_000

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from modelry.errors import PreprocessorError
+from modelry.preprocessing.containers import open_container
 from modelry.preprocessing.images.loading import most_pixels
 from modelry.preprocessing.videos.sampling import VideoMetadata
 
@@ -62,7 +63,7 @@ def _pyav() -> Any:
 def _opened(av: Any, data: bytes | Path) -> Any:
     """Only what stands in the file itself is read: no other files or addresses that a playlist names."""
     allowed = {"protocol_whitelist": "file,pipe,fd"} if isinstance(data, Path) else {"protocol_whitelist": ""}
-    return av.open(str(data) if isinstance(data, Path) else io.BytesIO(data), options=allowed)
+    return open_container(av, str(data) if isinstance(data, Path) else io.BytesIO(data), options=allowed)
 
 
 def _stream(container: Any, where: str) -> Any:
