@@ -265,7 +265,7 @@ def test_any_values_are_refused_in_words_or_kept(values: dict[str, Any]) -> None
 
 def test_configurations_nested_without_end() -> None:
     values: dict[str, Any] = {"model_type": "note"}
-    for _ in range(400):
+    for _ in range(2000):
         values = {"model_type": "composite", "text_config": values}
     with pytest.raises(ConfigError):
         CompositeConfig.from_dict(values)
