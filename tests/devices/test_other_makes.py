@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from modelry import AutoModelForCausalLM
+from modelry.accelerators import streams_of
 from modelry.checkpoint.placement import room_here
 from modelry.generation.choosing import draw, uniform
 from modelry.pipelines.placement import read_device
@@ -105,6 +106,14 @@ def test_apple_s_gpu_shares_the_memory_of_the_cpu() -> None:
     assert room[torch.device("mps:0")] == int((1 << 30) * 0.9)
     assert before is not None
     assert room[torch.device("cpu")] <= before - 0.8 * (1 << 30)
+
+
+def test_nothing_is_copied_beside_the_work_of_apple_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch's module of it has streams from 2.15 on; memory cannot be pinned for it."""
+    for name in ("Stream", "current_stream", "stream"):
+        monkeypatch.setattr(torch.mps, name, None, raising=False)
+    assert streams_of(torch.device("mps:0")) is None
+    assert streams_of(torch.device("xpu:0")) is torch.xpu
 
 
 def test_a_pipeline_takes_it() -> None:
