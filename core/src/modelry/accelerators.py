@@ -78,7 +78,7 @@ def release(device: torch.device) -> None:
 
 
 def streams_of(device: torch.device) -> Any | None:
-    """The module whose Stream, stream and current_stream are this device's; None where nothing can be copied beside work:
+    """The module whose Stream, stream and current_stream are this device's; None where nothing is copied beside work:
     there are no streams, or the memory is the CPU's own, which cannot be pinned for it either."""
     module = None if device.type in HOSTS or shares_memory(device) else _module(device)
     return module if hasattr(module, "Stream") and hasattr(module, "current_stream") else None
