@@ -56,6 +56,18 @@ def test_packed_layers(family: str, scheme: str, tmp_path: Path, request: pytest
     assert _far(model, IDS, expected) == 0
 
 
+@pytest.mark.filterwarnings("ignore::modelry.errors.ModelryWarning")
+def test_scales_of_another_dtype_than_the_model_s(one_layer: Path, tmp_path: Path, moved: Any) -> None:
+    wanted = {"quant_method": "gguf", **SCHEMES["gguf"][0]}
+    model = AutoModelForCausalLM.from_pretrained(one_layer, quantization=wanted, dtype=torch.float16)
+    model.save_pretrained(tmp_path)
+    with torch.inference_mode():
+        expected = model(IDS).logits
+    with PretendedGpu(), torch.inference_mode(False):
+        read = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.bfloat16, device_map="cuda:0")
+        assert _far(read, moved(IDS), expected) < 0.02
+
+
 def _far(model: Any, ids: Tensor, expected: Tensor) -> float:
     with torch.inference_mode():
         found = model(ids).logits.cpu().float()

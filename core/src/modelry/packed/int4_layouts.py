@@ -129,7 +129,7 @@ class CudaLayout(Layout):
     def multiply(self, x: Tensor, kept: Tensor, scale_and_zero: Tensor, *, group_size: int) -> Tensor | None:
         if x.dtype != torch.bfloat16 or not x.shape[0]:
             return None
-        y: Tensor = torch.ops.aten._weight_int4pack_mm(x, kept, group_size, scale_and_zero)
+        y: Tensor = torch.ops.aten._weight_int4pack_mm(x, kept, group_size, scale_and_zero.to(x.dtype))
         return y
 
 
