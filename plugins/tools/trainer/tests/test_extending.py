@@ -196,6 +196,7 @@ def test_workers_read_the_same(slope: nn.Module, points: list[Any], train: Make,
     assert losses(train(slope, points, max_steps=3, learning_rate=0.0, dataloader_num_workers=1)) == alone
 
 
+@pytest.mark.filterwarnings("ignore:.* is multi-threaded:DeprecationWarning")  # of Python >= 3.12; torch's workers fork
 def test_workers_divide_a_stream(slope: nn.Module, points: list[Any], train: Make, losses: Any) -> None:
     class Stream:
         def __iter__(self) -> Any:
