@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from modelry.errors import PreprocessorError
+from modelry.pipelines.batching import split
 from modelry.pipelines.inputs import read_item
 from modelry.pipelines.urls import UrlParameters, fetched
 
@@ -85,17 +86,16 @@ def compute_by_size(
         by: the feature whose shape decides, or what is equal of items that run together.
 
     Returns:
-        For each name the tensors of the items, in order: a list where there were several sizes.
+        For each name the tensors of the items, in order: where there were several sizes a list of them, on the CPU.
     """
     groups: dict[Hashable, list[int]] = {}
     for number, one in enumerate(features):
         groups.setdefault(one[by].shape if isinstance(by, str) else by(one), []).append(number)
     if len(groups) == 1:
         return compute(features)
-    found: dict[str, list[Any]] = {}
+    rows: list[Features] = [{}] * len(features)
     for numbers in groups.values():
-        for name, values in compute([features[number] for number in numbers]).items():
-            rows = found.setdefault(name, [None] * len(features))
-            for number, value in zip(numbers, values, strict=True):
-                rows[number] = value
-    return found
+        apart = split(compute([features[number] for number in numbers]), len(numbers))
+        for number, row in zip(numbers, apart, strict=True):
+            rows[number] = row
+    return {name: [row[name] for row in rows] for name in rows[0]}

@@ -20,6 +20,7 @@ from modelry.cli.run import run
 from modelry.errors import PipelineError
 from modelry.pipelines import plain
 from modelry.preprocessing.images.loading import load
+from modelry_testing.pretending import PretendedGpu
 
 Blocks = Callable[..., Pipeline[Any]]
 
@@ -92,8 +93,13 @@ def test_images_that_are_not_resized_share_a_batch(segment: Pipeline[Any], tmp_p
     whole = pipeline("image-segmentation", model=tmp_path, device="cpu")
     random = np.random.default_rng(2)
     images = [random.integers(0, 256, (side, 24, 3), dtype=np.uint8) for side in (16, 32, 16)]
-    for found, alone in zip(whole(images, batch_size=3), map(whole, images), strict=True):
+    on_a_cpu = list(map(whole, images))
+    for found, alone in zip(whole(images, batch_size=3), on_a_cpu, strict=True):
         same(found, alone)
+    with PretendedGpu():
+        there = pipeline("image-segmentation", model=tmp_path, device="cuda:0")
+        for found, alone in zip(there(images, batch_size=3), on_a_cpu, strict=True):
+            same(found, alone)
 
 
 def test_segments_of_a_model_that_has_none(segment: Pipeline[Any], photo: Image.Image) -> None:
