@@ -14,7 +14,7 @@ FREE = Dim.DYNAMIC
 Make = Callable[..., Any]
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*isinstance.treespec, LeafSpec.:FutureWarning"),
-    pytest.mark.filterwarnings("ignore:.*torch.jit.script_method. is deprecated"),
+    pytest.mark.filterwarnings("ignore:.*torch.jit.script_method. is:DeprecationWarning"),
 ]
 
 

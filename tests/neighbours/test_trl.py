@@ -19,7 +19,7 @@ from trl import DPOConfig, DPOTrainer, GRPOConfig, GRPOTrainer, SFTConfig, SFTTr
 from modelry import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*torch.jit.script_method. is deprecated"),
+    pytest.mark.filterwarnings("ignore:.*torch.jit.script_method. is:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:.gradient_checkpointing. is deprecated:FutureWarning"),
     pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning"),
 ]

@@ -87,7 +87,7 @@ def test_gradients_of_gradients(layer: Linear, x: Tensor) -> None:
     )
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # torch's, of jvp
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is:DeprecationWarning")  # torch's, of jvp
 def test_transformed_watched_and_traced_it_is_torch_s(
     layer: Linear, x: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

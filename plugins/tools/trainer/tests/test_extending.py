@@ -196,7 +196,7 @@ def test_workers_read_the_same(slope: nn.Module, points: list[Any], train: Make,
     assert losses(train(slope, points, max_steps=3, learning_rate=0.0, dataloader_num_workers=1)) == alone
 
 
-@pytest.mark.filterwarnings("ignore:.* is multi-threaded:DeprecationWarning")  # of Python >= 3.12; torch's workers fork
+@pytest.mark.filterwarnings("ignore:.* is multi-threaded:DeprecationWarning")  # Python's since 3.12, of forks
 def test_workers_divide_a_stream(slope: nn.Module, points: list[Any], train: Make, losses: Any) -> None:
     class Stream:
         def __iter__(self) -> Any:
@@ -206,6 +206,7 @@ def test_workers_divide_a_stream(slope: nn.Module, points: list[Any], train: Mak
         pass
 
     values: dict[str, Any] = {"max_steps": 3, "learning_rate": 0.0, "dataloader_num_workers": 2}
+    values["dataloader_multiprocessing_context"] = "fork"  # the others would have to pickle these classes
     alone = losses(train(slope, Stream(), max_steps=3, learning_rate=0.0))
     assert losses(train(slope, Stream(), **values)) == alone
     with pytest.warns(ModelryWarning, match="each reads all of it, unless"):
