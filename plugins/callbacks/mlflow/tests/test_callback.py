@@ -11,6 +11,8 @@ mlflow = pytest.importorskip("mlflow")
 from modelry.errors import ParameterError  # noqa: E402  # after the skip
 from modelry_mlflow import MLflowCallback  # noqa: E402  # after the skip
 
+pytestmark = pytest.mark.filterwarnings("ignore:codecs.open:DeprecationWarning")  # since 3.14, of MLflow's files
+
 
 @pytest.fixture(autouse=True)
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
