@@ -85,6 +85,11 @@ def test_an_order_of_ones_own(slope: nn.Module, points: list[Any], tmp_path: Pat
     trainer = Backwards(slope, arguments, train_dataset=points)
     trainer.train()
     assert torch.cat(trainer.seen).tolist() == [float(row["labels"]) for row in reversed(points)]
+    workers = {"num_workers": 1, "multiprocessing_context": "spawn", "prefetch_factor": 3, "persistent_workers": True}
+    arguments = TrainingArguments(tmp_path, **{f"dataloader_{name}": value for name, value in workers.items()})
+    loader = Backwards(slope, arguments, train_dataset=points).get_train_dataloader()
+    assert loader.multiprocessing_context.get_start_method() == "spawn"
+    assert (loader.num_workers, loader.prefetch_factor, loader.persistent_workers) == (1, 3, True)
 
 
 def test_a_loader_and_an_optimizer_of_ones_own(slope: nn.Module, points: list[Any], tmp_path: Path) -> None:

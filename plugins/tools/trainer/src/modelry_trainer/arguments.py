@@ -138,7 +138,9 @@ class TrainingArguments(ScriptArguments):
     dataloader_pin_memory: bool = True
     dataloader_persistent_workers: bool = False
     dataloader_prefetch_factor: int | None = Field(None, gt=0)
-    dataloader_multiprocessing_context: Literal["fork", "spawn", "forkserver"] | None = None
+    dataloader_multiprocessing_context: Literal["fork", "spawn", "forkserver"] | None = Field(
+        None, description='None: as Python does; from 3.14 on "forkserver" on Linux, for which the data set must pickle'
+    )
     dataloader_in_order: bool = True
 
     # The hub

@@ -51,6 +51,18 @@ def divides_itself(data: Any) -> bool:
     return isinstance(data, IterableDataset) or hasattr(data, "num_shards")
 
 
+def reading_options(args: "TrainingArguments", device: torch.device) -> dict[str, Any]:
+    """How a DataLoader reads, as the arguments have it: its processes, what they read ahead, and into which memory."""
+    return {
+        "num_workers": args.dataloader_num_workers,
+        "pin_memory": args.dataloader_pin_memory and streams_of(device) is not None,
+        "persistent_workers": args.dataloader_persistent_workers,
+        "prefetch_factor": args.dataloader_prefetch_factor,
+        "multiprocessing_context": args.dataloader_multiprocessing_context,
+        "in_order": args.dataloader_in_order,
+    }
+
+
 @final
 class BatchLoader:
     """The batches of a data set.
@@ -84,13 +96,8 @@ class BatchLoader:
         workers = args.dataloader_num_workers
         options: dict[str, Any] = {
             "collate_fn": self._collate,
-            "num_workers": workers,
-            "pin_memory": args.dataloader_pin_memory and streams_of(device) is not None,
-            "persistent_workers": args.dataloader_persistent_workers,
-            "prefetch_factor": args.dataloader_prefetch_factor,
-            "multiprocessing_context": args.dataloader_multiprocessing_context,
-            "in_order": args.dataloader_in_order,
             "generator": self._draws,
+            **reading_options(args, device),
         }
         if order is None and workers > 1 and isinstance(data, IterableDataset) and not hasattr(data, "num_shards"):
             warnings.warn(

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from modelry_trainer.columns import read_columns, without_unused
 from modelry_trainer.errors import ArgumentsError
-from modelry_trainer.feeding import BatchLoader, Collate, is_map_style, row_lengths
+from modelry_trainer.feeding import BatchLoader, Collate, is_map_style, reading_options, row_lengths
 from modelry_trainer.sampling import Dealing, EpochOrder
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _by_own_sampler(trainer: Any, data: Any, name: str) -> DataLoader[Any]:
         sampler=choose(data) if inspect.signature(choose).parameters else choose(),
         collate_fn=_collator(trainer),
         drop_last=args.dataloader_drop_last and learns,
-        num_workers=args.dataloader_num_workers,
+        **reading_options(args, trainer.device),
     )
 
 
