@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from modelry.heads.losses import IGNORED
 from modelry_trainer.accumulation import divided, rows_of
 from modelry_trainer.distributed.gathering import is_divided
 from modelry_trainer.errors import BadRow
@@ -26,10 +27,12 @@ def blame(trainer: "Trainer", group: Iterable[Fed], error: Exception, *, loader:
         where: in the training.
 
     Raises:
-        BadRow: exactly one row fails alone.
+        BadRow: exactly one row fails alone, or holds what a GPU ends all work for.
     """
     batches = list(group)
-    if trainer.world.mesh is None or not is_divided(trainer.model):  # a divided model runs in all processes or in none
+    if _has_ended_the_gpu(error):
+        _name_misfit(trainer, batches, error, what=what, where=where)
+    elif trainer.world.mesh is None or not is_divided(trainer.model):  # a divided one runs in all processes or in none
         pieces: list[tuple[int, Callable[[], Any]]] = [
             (number, partial(dict, row))
             for rows, batch, _ in batches
@@ -59,15 +62,52 @@ def _name_one(
             failing.append((number, caught, row))
     if len(failing) == 1 and len(rows) > 1:
         number, why, row = failing[0]
-        said = f"{type(why).__name__}: {why}{_unknown_ids(trainer.model, row)}"
+        unknown = _unknown_ids(trainer.model, row)
+        said = f"{type(why).__name__}: {why}" + (f" ({unknown})" if unknown else "")
         raise BadRow(f"row {number} of the {what} cannot be run, {where}: {said}") from error
 
 
+def _has_ended_the_gpu(error: Exception) -> bool:
+    """Whether a GPU's own check of an index has failed: whatever is asked of it afterwards fails too."""
+    return isinstance(error, torch.AcceleratorError) and "device-side assert" in str(error)
+
+
+def _name_misfit(trainer: "Trainer", batches: Sequence[Fed], error: Exception, *, what: str, where: str) -> None:
+    """Raise where one row holds an id or a label that the model does not have. Nothing is run: rows are on the CPU."""
+    found, classes = [], _classes(trainer.model)
+    for rows, batch, _ in batches:
+        for number, row in zip(rows, divided(batch, rows_of(batch)), strict=False):
+            why = _unknown_ids(trainer.model, row) or _outside(row, "labels", classes, ignored=IGNORED)
+            found += [(number, why)] if why else []
+    if len(found) == 1:
+        number, why = found[0]
+        raise BadRow(
+            f"row {number} of the {what} cannot be run, {where}: {why}. The GPU's own check has ended the work on it: "
+            "start again without this row, from the last checkpoint"
+        ) from error
+    for number, why in found:
+        error.add_note(f"row {number}: {why}")
+
+
 def _unknown_ids(model: Any, row: Any) -> str:
-    """What torch's own words about an index leave out."""
-    ids, find = row.get("input_ids"), getattr(model, "get_input_embeddings", None)
-    known = getattr(find() if find is not None else None, "num_embeddings", None)
-    if known is None or not isinstance(ids, torch.Tensor) or not ids.numel():
+    find = getattr(model, "get_input_embeddings", None)
+    if find is None or "input_ids" not in row:
         return ""
-    odd = next((one for one in (int(ids.min()), int(ids.max())) if not 0 <= one < known), None)
-    return "" if odd is None else f" (input_ids has {odd}, and the model knows 0 to {known - 1})"
+    return _outside(row, "input_ids", getattr(find(), "num_embeddings", None))
+
+
+def _classes(model: Any) -> int | None:
+    """Classes of which a label names one: the vocabulary's, or those of the configuration."""
+    find, config = getattr(model, "get_output_embeddings", None), getattr(model, "config", None)
+    vocabulary = getattr(None if find is None else find(), "out_features", None)
+    regression = getattr(config, "problem_type", None) == "regression"
+    return vocabulary or (None if regression else getattr(config, "num_labels", None))
+
+
+def _outside(row: Any, name: str, count: int | None, *, ignored: int | None = None) -> str:
+    """What torch's own words about an index leave out; "" where a tensor has nothing outside 0 to count - 1."""
+    numbers = row.get(name)
+    if count is None or count == 1 or not isinstance(numbers, torch.Tensor) or numbers.is_floating_point():
+        return ""
+    odd = [one for one in numbers.unique().tolist() if not 0 <= one < count and one != ignored]
+    return f"{name} has {odd[0]}, and the model knows 0 to {count - 1}" if odd else ""
