@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from modelry import AutoModelForCausalLM
+from modelry.cache.prefetching import Prefetch
 from modelry.generation.compiling import CompiledSteps, compile_options
 from modelry.generation.configuration import GenerationConfig
 from modelry_testing.pretending import PretendedGpu
@@ -106,3 +107,14 @@ def test_an_offloaded_cache_is_pinned_and_waited_for(llama: Path, moved: Any) ->
             model(moved(IDS), past_key_values=cache)
         assert all(layer.home.keys.is_pinned() and layer.home.keys.device.type == "cpu" for layer in cache)
         assert len(present.waited) - before == 3  # type: ignore[attr-defined]
+
+
+def test_copies_are_kept_for_the_stream_that_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their memory belongs to the stream in which they were made: another thread's, where weights come from disk."""
+    kept: list[Any] = []
+    with PretendedGpu():
+        monkeypatch.setattr(torch.Tensor, "record_stream", lambda tensor, stream: kept.append(stream))
+        ahead = Prefetch((torch.ones(2),), torch.device("cuda:0"))
+        with torch.cuda.stream(torch.cuda.Stream("cuda:0")):
+            assert ahead.copies()[0].cpu().tolist() == [1, 1]
+            assert kept[-1] is torch.cuda.current_stream()

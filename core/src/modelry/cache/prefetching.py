@@ -42,7 +42,10 @@ class Prefetch:
     def copies(self) -> tuple[Tensor, ...]:
         """The tensors on the device; what is computed there next waits for them."""
         if self._done is not None and self._runs is not None:
-            self._runs.current_stream(self.device).wait_event(self._done)
+            here = self._runs.current_stream(self.device)
+            here.wait_event(self._done)
+            for copy in self._copies:  # made by another thread perhaps, in whose stream their memory is free too early
+                copy.record_stream(here)
         return self._copies
 
     def are_of(self, sources: tuple[Tensor | None, ...]) -> bool:
