@@ -14,6 +14,7 @@ from modelry.pipelines.placement import read_device
 from modelry_testing.pretending import PretendedGpu
 from modelry_trainer import Trainer, TrainingArguments
 
+MODELS = Path(__file__).parents[2] / "plugins" / "models"
 KINDS = ("mps", "xpu")
 IDS = torch.tensor([[3, 9, 4, 7, 5], [8, 8, 6, 2, 11]])
 MASK = torch.tensor([[0, 0, 1, 1, 1], [1, 1, 1, 1, 1]])
@@ -97,6 +98,26 @@ def test_a_model_too_large_for_it_goes_on_elsewhere(kind: str, llama: Path, move
         )
         assert set(model.hf_device_map.values()) == {f"{kind}:0", "disk", "cpu"}
         assert model.generate(moved(IDS, f"{kind}:0"), max_new_tokens=3).cpu().tolist() == expected.tolist()
+
+
+@pytest.mark.filterwarnings("ignore")  # of tiny models, which other tests look at
+@pytest.mark.parametrize("family", ["detr", "mask2former"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_predictions_are_paired_with_objects(family: str, dtype: torch.dtype, subjects: Any, moved: Any) -> None:
+    """Without float64; and the loss, which runs in float32, takes what is narrower."""
+    subject = subjects(MODELS / family / "tests" / "test_contract.py")[0]
+    head = "object-detection" if family == "detr" else "universal-segmentation"
+    model, inputs = subject.model(head), subject.inputs_of(head)
+    inputs["pixel_values"] = inputs["pixel_values"].to(dtype)
+    labels = subject.labels(head, inputs)
+    model.to(dtype)
+    with torch.inference_mode():
+        torch.manual_seed(0)
+        expected = model(**inputs, **labels).loss
+        with PretendedGpu(kind="mps"):
+            torch.manual_seed(0)
+            found = model.to("mps:0")(**moved(inputs, "mps:0"), **moved(labels, "mps:0")).loss
+            torch.testing.assert_close(found.cpu(), expected, rtol=0.02, atol=0.02)
 
 
 def test_apple_s_gpu_shares_the_memory_of_the_cpu() -> None:

@@ -18,7 +18,7 @@ def cheapest_pairs(cost: Tensor) -> tuple[Tensor, Tensor]:
         Numbers of predictions, rising, and the object of each; both (min(N, M),) int64 on the CPU.
     """
     most = torch.finfo(cost.dtype).max
-    values = torch.nan_to_num(cost.detach(), nan=most, posinf=most, neginf=most).double().cpu().numpy()
+    values = torch.nan_to_num(cost.detach(), nan=most, posinf=most, neginf=most).cpu().double().numpy()
     if values.shape[0] <= values.shape[1]:
         chosen = _cheapest_columns(values)
         return torch.arange(len(chosen)), torch.from_numpy(chosen)

@@ -72,7 +72,8 @@ class Mask2FormerLoss(nn.Module):
             wanted = sampled(true[:, None], places)[:, 0]
         said = sampled(picked[:, None], places)[:, 0]  # (pairs, P)
         crossed = F.binary_cross_entropy_with_logits(said, wanted, reduction="none").mean(1).sum() / count
-        named = F.cross_entropy(words.transpose(1, 2), self._answers(words, classes, pairs), weight=self.empty_weight)
+        answers, weights = self._answers(words, classes, pairs), self.empty_weight.float()
+        named = F.cross_entropy(words.transpose(1, 2), answers, weight=weights)
         of_class, of_mask, of_dice = self.weights
         return of_mask * crossed + of_dice * dice_loss(said, wanted, count=count) + of_class * named
 
