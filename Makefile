@@ -71,6 +71,7 @@ lint: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python scripts/typed_names.py
 	$(BIN)/lint-imports
 
 bench: .venv/bench

@@ -9,9 +9,17 @@ from modelry_registry.lazy import lazy_names
 
 if TYPE_CHECKING:  # for readers of types, who do not run __getattr__
     from modelry.auto import *  # noqa: F403  for type checkers; at run time names are loaded on use
+    from modelry.auto_heads import *  # noqa: F403
     from modelry.cache import Cache as Cache
     from modelry.configuration import ModelConfig as ModelConfig
-    from modelry.generation import *  # noqa: F403  for type checkers; at run time names are loaded on use
+    from modelry.generation import AsyncTextIteratorStreamer as AsyncTextIteratorStreamer
+    from modelry.generation import GenerationConfig as GenerationConfig
+    from modelry.generation import LogitsProcessor as LogitsProcessor
+    from modelry.generation import LogitsProcessorList as LogitsProcessorList
+    from modelry.generation import StoppingCriteria as StoppingCriteria
+    from modelry.generation import StoppingCriteriaList as StoppingCriteriaList
+    from modelry.generation import TextIteratorStreamer as TextIteratorStreamer
+    from modelry.generation import TextStreamer as TextStreamer
     from modelry.model import PreTrainedModel as PreTrainedModel
     from modelry.pipelines import Pipeline as Pipeline
     from modelry.pipelines import pipeline as pipeline

@@ -1,28 +1,38 @@
 """Checkpoints: tensors from files into models and back. Importing it brings no torch."""
 
-import importlib
-from typing import Any
+from typing import TYPE_CHECKING
 
 from modelry.checkpoint.formats import carries_config, open_reader
 from modelry.checkpoint.reader import CheckpointReader, TensorInfo
+from modelry_registry.lazy import lazy_names
 
-_ROOMS = {
-    "WeightTable": "weight_table",
-    "Transpose": "weight_table",
-    "Former": "weight_table",
-    "Rename": "weight_table",
-    "Split": "weight_table",
-    "Stack": "weight_table",
-    "Ignore": "weight_table",
-    "load_pretrained": "loading",
-    "LoadOptions": "loading",
-    "save_model": "saving",
-}
+if TYPE_CHECKING:  # for readers of types, who do not run __getattr__
+    from modelry.checkpoint.loading import LoadOptions, load_pretrained
+    from modelry.checkpoint.saving import save_model
+    from modelry.checkpoint.weight_table import Former, Ignore, Rename, Split, Stack, Transpose, WeightTable
 
-__all__ = ["CheckpointReader", "TensorInfo", "carries_config", "open_reader", *_ROOMS]  # noqa: PLE0604  the names are strings
+__all__ = [
+    "CheckpointReader",
+    "Former",
+    "Ignore",
+    "LoadOptions",
+    "Rename",
+    "Split",
+    "Stack",
+    "TensorInfo",
+    "Transpose",
+    "WeightTable",
+    "carries_config",
+    "load_pretrained",
+    "open_reader",
+    "save_model",
+]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _ROOMS:
-        raise AttributeError(f"module 'modelry.checkpoint' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"modelry.checkpoint.{_ROOMS[name]}"), name)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "weight_table": "WeightTable Transpose Former Rename Split Stack Ignore",
+        "loading": "load_pretrained LoadOptions",
+        "saving": "save_model",
+    },
+)

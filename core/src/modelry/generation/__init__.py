@@ -3,24 +3,38 @@
 Importing it imports no torch; a name brings its room along when it is first used.
 """
 
-import importlib
-from typing import Any
+from typing import TYPE_CHECKING
+
+from modelry_registry.lazy import lazy_names
+
+if TYPE_CHECKING:  # for readers of types, who do not run __getattr__
+    from modelry.generation.call import generate as generate
+    from modelry.generation.choosing import draw as draw
+    from modelry.generation.choosing import likeliest as likeliest
+    from modelry.generation.configuration import GenerationConfig as GenerationConfig
+    from modelry.generation.generated_output import *  # noqa: F403  its public names
+    from modelry.generation.parameters import DecoderParameters as DecoderParameters
+    from modelry.generation.processors import *  # noqa: F403  its public names
+    from modelry.generation.session import Session as Session
+    from modelry.generation.session import Settings as Settings
+    from modelry.generation.stopping import *  # noqa: F403  its public names
+    from modelry.generation.streamers import *  # noqa: F403  its public names
 
 _ROOMS = {
-    "modelry.generation.call": "generate",
-    "modelry.generation.choosing": "draw likeliest",
-    "modelry.generation.configuration": "GenerationConfig",
-    "modelry.generation.parameters": "DecoderParameters",
-    "modelry.generation.session": "Session Settings",
-    "modelry.generation.generated_output": (
+    "call": "generate",
+    "choosing": "draw likeliest",
+    "configuration": "GenerationConfig",
+    "parameters": "DecoderParameters",
+    "session": "Session Settings",
+    "generated_output": (
         "GenerateOutput GenerateDecoderOnlyOutput GenerateEncoderDecoderOutput GenerateBeamDecoderOnlyOutput "
         "GenerateBeamEncoderDecoderOutput"
     ),
-    "modelry.generation.stopping": (
+    "stopping": (
         "StoppingCriteria StoppingCriteriaList MaxLengthCriteria MaxTimeCriteria EosTokenCriteria StopStringCriteria"
     ),
-    "modelry.generation.streamers": "BaseStreamer TextStreamer TextIteratorStreamer AsyncTextIteratorStreamer",
-    "modelry.generation.processors": (
+    "streamers": "BaseStreamer TextStreamer TextIteratorStreamer AsyncTextIteratorStreamer",
+    "processors": (
         "ClassifierFreeGuidanceLogitsProcessor EncoderNoRepeatNGramLogitsProcessor "
         "EncoderRepetitionPenaltyLogitsProcessor EpsilonLogitsWarper EtaLogitsWarper ExponentialDecayLengthPenalty "
         "ForcedBOSTokenLogitsProcessor ForcedEOSTokenLogitsProcessor FrequencyPenaltyLogitsProcessor "
@@ -34,19 +48,6 @@ _ROOMS = {
 }
 """Module to the public names it has."""
 
-_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
+__all__ = sorted(" ".join(_ROOMS.values()).split())  # noqa: PLE0605  a sorted list of strings
 
-__all__ = sorted(_ROOM_OF)  # noqa: PLE0605  a sorted list of strings
-
-
-def __getattr__(name: str) -> Any:
-    room = _ROOM_OF.get(name)
-    if room is None:
-        raise AttributeError(f"module 'modelry.generation' has no attribute {name!r}")
-    value = getattr(importlib.import_module(room), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_ROOM_OF})
+__getattr__, __dir__ = lazy_names(__name__, _ROOMS)

@@ -4,8 +4,9 @@
 scheme may replace.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from modelry_registry.lazy import lazy_names
 
 if TYPE_CHECKING:
     from modelry.packed.grouped_int8_linear import GroupedInt8Linear as GroupedInt8Linear
@@ -15,21 +16,16 @@ if TYPE_CHECKING:
     from modelry.packed.replacing import found_layers as found_layers
     from modelry.packed.scaled_linear import ScaledLinear as ScaledLinear
 
-_ROOMS = {
-    "GroupedInt8Linear": "grouped_int8_linear",
-    "Int4Linear": "int4_linear",
-    "Int8Linear": "int8_linear",
-    "PackedLinear": "packed_linear",
-    "ScaledLinear": "scaled_linear",
-    "found_layers": "replacing",
-}
-
 __all__ = ["GroupedInt8Linear", "Int4Linear", "Int8Linear", "PackedLinear", "ScaledLinear", "found_layers"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _ROOMS:
-        raise AttributeError(f"module 'modelry.packed' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"modelry.packed.{_ROOMS[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "grouped_int8_linear": "GroupedInt8Linear",
+        "int4_linear": "Int4Linear",
+        "int8_linear": "Int8Linear",
+        "packed_linear": "PackedLinear",
+        "scaled_linear": "ScaledLinear",
+        "replacing": "found_layers",
+    },
+)

@@ -9,8 +9,9 @@ finished model, from outside. Shoeybi et al. 2019 (Megatron-LM), https://arxiv.o
     AutoModelForCausalLM.from_pretrained(ref, tp_plan="auto")   # each process reads its part of each tensor only
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from modelry_registry.lazy import lazy_names
 
 if TYPE_CHECKING:
     from modelry.parallel.applying import parallelize
@@ -18,10 +19,4 @@ if TYPE_CHECKING:
 
 __all__ = ["parallelize", "plan_of"]
 
-_ROOMS = {"parallelize": "applying", "plan_of": "plan"}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _ROOMS:
-        raise AttributeError(f"module 'modelry.parallel' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"modelry.parallel.{_ROOMS[name]}"), name)
+__getattr__, __dir__ = lazy_names(__name__, {"applying": "parallelize", "plan": "plan_of"})

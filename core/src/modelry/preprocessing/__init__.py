@@ -1,7 +1,8 @@
 """What turns text, images, video and sound into model inputs: tokenizers, processors, chat templates. Torch-free."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from modelry_registry.lazy import lazy_names
 
 if TYPE_CHECKING:
     from modelry.preprocessing.detokenizer import Detokenizer
@@ -14,19 +15,6 @@ if TYPE_CHECKING:
     from modelry.preprocessing.tokenizer import Tokenizer
     from modelry.preprocessing.tool_schema import get_json_schema
     from modelry.preprocessing.video_processor import VideoProcessor
-
-_ROOMS = {
-    "BatchEncoding": "encoding",
-    "BatchFeature": "features",
-    "Detokenizer": "detokenizer",
-    "FeatureExtractor": "feature_extractor",
-    "ImageProcessor": "image_processor",
-    "Preprocessor": "preprocessor",
-    "Processor": "processor",
-    "Tokenizer": "tokenizer",
-    "VideoProcessor": "video_processor",
-    "get_json_schema": "tool_schema",
-}
 
 __all__ = [
     "BatchEncoding",
@@ -41,8 +29,18 @@ __all__ = [
     "get_json_schema",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _ROOMS:
-        raise AttributeError(f"module {__name__} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "encoding": "BatchEncoding",
+        "features": "BatchFeature",
+        "detokenizer": "Detokenizer",
+        "feature_extractor": "FeatureExtractor",
+        "image_processor": "ImageProcessor",
+        "preprocessor": "Preprocessor",
+        "processor": "Processor",
+        "tokenizer": "Tokenizer",
+        "video_processor": "VideoProcessor",
+        "tool_schema": "get_json_schema",
+    },
+)

@@ -4,6 +4,7 @@ R rows   V vocabulary   n forced tokens and the one before them
 """
 
 import warnings
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ class NothingMoreFits(StoppingCriteria):
     def __init__(self, guide: Guide) -> None:
         self.guide = guide
 
-    def __call__(self, input_ids: Tensor, scores: Tensor | None, **_: object) -> Tensor:
+    def __call__(self, input_ids: Tensor, scores: Sequence[Tensor] | None, **_: object) -> Tensor:
         stopped = [matcher.is_stopped() for matcher in self.guide.matchers]
         return torch.tensor(stopped, device=input_ids.device)
 

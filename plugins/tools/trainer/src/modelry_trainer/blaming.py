@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from modelry.heads.losses import IGNORED
+from modelry.heads.multiple_choice import MultipleChoice
 from modelry_trainer.accumulation import divided, rows_of
 from modelry_trainer.distributed.gathering import is_divided
 from modelry_trainer.errors import BadRow
@@ -97,7 +98,10 @@ def _unknown_ids(model: Any, row: Any) -> str:
 
 
 def _classes(model: Any) -> int | None:
-    """Classes of which a label names one: the vocabulary's, or those of the configuration."""
+    """Classes of which a label names one: the vocabulary's, or those of the configuration. Choices are as many as are
+    given."""
+    if isinstance(model, MultipleChoice):
+        return None
     find, config = getattr(model, "get_output_embeddings", None), getattr(model, "config", None)
     vocabulary = getattr(None if find is None else find(), "out_features", None)
     regression = getattr(config, "problem_type", None) == "regression"
@@ -109,5 +113,5 @@ def _outside(row: Any, name: str, count: int | None, *, ignored: int | None = No
     numbers = row.get(name)
     if count is None or count == 1 or not isinstance(numbers, torch.Tensor) or numbers.is_floating_point():
         return ""
-    odd = [one for one in numbers.unique().tolist() if not 0 <= one < count and one != ignored]
+    odd = [one for one in numbers.flatten().tolist() if not 0 <= one < count and one != ignored]
     return f"{name} has {odd[0]}, and the model knows 0 to {count - 1}" if odd else ""
