@@ -9,7 +9,7 @@ from modelry_registry.lazy import lazy_names
 
 if TYPE_CHECKING:  # for readers of types, who do not run __getattr__
     from modelry.auto import *  # noqa: F403  for type checkers; at run time names are loaded on use
-    from modelry.auto_heads import *  # noqa: F403
+    from modelry.auto_heads import *  # noqa: F403  for type checkers, as above
     from modelry.cache import Cache as Cache
     from modelry.configuration import ModelConfig as ModelConfig
     from modelry.generation import AsyncTextIteratorStreamer as AsyncTextIteratorStreamer

@@ -1,6 +1,6 @@
 """A batch that cannot be run is brought home to its row."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -34,18 +34,20 @@ def blame(trainer: "Trainer", group: Iterable[Fed], error: Exception, *, loader:
     if _has_ended_the_gpu(error):
         _name_misfit(trainer, batches, error, what=what, where=where)
     elif trainer.world.mesh is None or not is_divided(trainer.model):  # a divided one runs in all processes or in none
-        pieces: list[tuple[int, Callable[[], Any]]] = [
-            (number, partial(dict, row))
-            for rows, batch, _ in batches
-            for number, row in zip(rows, divided(batch, rows_of(batch)), strict=False)
-        ]
-        _name_one(trainer, pieces, error, what=what, where=where)
+        rows: list[tuple[int, Callable[[], Any]]] = [(number, partial(dict, row)) for number, row in _rows_of(batches)]
+        _name_one(trainer, rows, error, what=what, where=where)
         if isinstance(loader, BatchLoader) and loader.order is not None:
             numbers = [number for fed in batches for number in fed.rows]
             alone: list[tuple[int, Callable[[], Any]]] = [(number, partial(loader.alone, number)) for number in numbers]
             _name_one(trainer, alone, error, what=what, where=where)
     named = ", ".join(str(row) for fed in batches for row in fed.rows) or "unknown"
     error.add_note(f"{where}, rows {named} of the {what}")
+
+
+def _rows_of(batches: Iterable[Fed]) -> Iterator[tuple[int, Any]]:
+    """Each row with its number in the data set, as it is in its batch."""
+    for rows, batch, _ in batches:
+        yield from zip(rows, divided(batch, rows_of(batch)), strict=False)
 
 
 def _name_one(
@@ -76,10 +78,10 @@ def _has_ended_the_gpu(error: Exception) -> bool:
 def _name_misfit(trainer: "Trainer", batches: Sequence[Fed], error: Exception, *, what: str, where: str) -> None:
     """Raise where one row holds an id or a label that the model does not have. Nothing is run: rows are on the CPU."""
     found, classes = [], _classes(trainer.model)
-    for rows, batch, _ in batches:
-        for number, row in zip(rows, divided(batch, rows_of(batch)), strict=False):
-            why = _unknown_ids(trainer.model, row) or _outside(row, "labels", classes, ignored=IGNORED)
-            found += [(number, why)] if why else []
+    ignored = (IGNORED, getattr(getattr(trainer.model, "config", None), "semantic_loss_ignore_index", IGNORED))
+    for number, row in _rows_of(batches):
+        why = _unknown_ids(trainer.model, row) or _outside(row, "labels", classes, ignored=ignored)
+        found += [(number, why)] if why else []
     if len(found) == 1:
         number, why = found[0]
         raise BadRow(
@@ -108,10 +110,10 @@ def _classes(model: Any) -> int | None:
     return vocabulary or (None if regression else getattr(config, "num_labels", None))
 
 
-def _outside(row: Any, name: str, count: int | None, *, ignored: int | None = None) -> str:
+def _outside(row: Any, name: str, count: int | None, *, ignored: Sequence[int] = ()) -> str:
     """What torch's own words about an index leave out; "" where a tensor has nothing outside 0 to count - 1."""
     numbers = row.get(name)
     if count is None or count == 1 or not isinstance(numbers, torch.Tensor) or numbers.is_floating_point():
         return ""
-    odd = [one for one in numbers.flatten().tolist() if not 0 <= one < count and one != ignored]
+    odd = [one for one in numbers.flatten().tolist() if not 0 <= one < count and one not in ignored]
     return f"{name} has {odd[0]}, and the model knows 0 to {count - 1}" if odd else ""
