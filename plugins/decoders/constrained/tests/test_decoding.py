@@ -2,6 +2,7 @@
 
 import json
 import re
+import warnings
 
 import jsonschema
 import pytest
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from modelry import pipeline
 from modelry.errors import GenerationError, ModelryWarning
+from modelry_testing.toys.tokenizer_files import END, vocabulary
 
 WORD = {"type": "string", "maxLength": 6}
 SCHEMAS = [
@@ -234,3 +236,41 @@ def test_the_pipeline_brings_the_tokenizer_and_streams(model, tokenizer):
     (answer,) = pipe("so:", return_full_text=False, **options)
     assert answer["generated_text"] in options["choices"]
     assert "".join(pipe.stream("so:", **options)) == answer["generated_text"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"guidance_scale": 2.5},
+        {"guidance_scale": 2.5, "negative_prompt_ids": torch.tensor([[7, 8], [9, 10]])},
+        {"do_sample": True, "seed": 3},
+        {"max_new_tokens": 6, "forced_eos_token_id": vocabulary()[END]},
+    ],
+    ids=["guidance", "negative prompt", "drawn", "an end that comes too early"],
+)
+def test_what_is_forced_is_as_if_it_were_asked_for(model, tokenizer, options):
+    """Scores asked for: every step runs the model."""
+    ids = torch.tensor([[1, 2, 3], [7, 8, 9]])
+    common = {"strategy": "constrained", "tokenizer": tokenizer, "regex": "[a-z]{3}(good|bad)day[a-z]{6}", **options}
+    common = {"max_new_tokens": 40, **common}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*answers end before.*")
+        asked = model.generate(ids, **common, output_scores=True, return_dict_in_generate=True).sequences
+        assert model.generate(ids, **common).tolist() == asked.tolist()
+
+
+@pytest.mark.parametrize("record", [{}, {"output_scores": True, "return_dict_in_generate": True}])
+def test_a_whole_answer_ends_however_short(model, tokenizer, record):
+    with pytest.warns(ModelryWarning, match=r"[12] of 2 answers are shorter than the 9 tokens"):
+        found = model.generate(
+            torch.tensor([[1, 2, 3], [7, 8, 9]]), strategy="constrained", tokenizer=tokenizer, choices=["yes", "no"],
+            min_new_tokens=9, **record
+        )  # fmt: skip
+    texts = tokenizer.batch_decode(getattr(found, "sequences", found)[:, 3:].tolist(), skip_special_tokens=True)
+    assert set(texts) <= {"yes", "no"}
+
+
+def test_a_forced_token_that_another_processor_rules_out(model, tokenizer):
+    options = {"strategy": "constrained", "tokenizer": tokenizer, "regex": "[a-f]{3}good", "max_new_tokens": 20}
+    with pytest.raises(GenerationError, match="ruled out"):
+        model.generate(torch.tensor([[1]]), suppress_tokens=tokenizer.encode("g"), **options)

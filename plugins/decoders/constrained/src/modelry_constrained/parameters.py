@@ -24,6 +24,8 @@ class ConstrainedParameters(DecoderParameters):
 
     do_sample: bool = Field(False, description="draw at random; else take the most likely token")
     num_return_sequences: int = Field(1, gt=0, description="answers for each prompt")
+    min_new_tokens: int | None = Field(None, description="shorter answers than this are warned of")
+    min_length: int | None = Field(None, description="the same, prompt included")
     num_beams: int = Field(1, description="1: beams are another strategy")
 
     @field_validator("json_schema", mode="before")
