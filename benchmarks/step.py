@@ -27,11 +27,11 @@ ATTENTION = ("bmm", "baddbmm", "softmax", "_softmax", "scaled_dot_product", "_sc
 STEPS, AGAIN, WARM = 40, 15, 8
 
 
-class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's are not annotated
+class Recorder(TorchDispatchMode):
     """Keeps every operation with its arguments."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch's are not annotated
+        super().__init__()
         self.operations: list[Operation] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -48,9 +48,9 @@ class Watch:
     def put(self, value: Any) -> None:
         self.times.append(time.perf_counter())
         if len(self.times) == STEPS + WARM:
-            self.recorder.__enter__()  # type: ignore[no-untyped-call]  # torch's are not annotated
+            self.recorder.__enter__()
         elif len(self.times) == STEPS + WARM + 1:
-            self.recorder.__exit__(None, None, None)  # type: ignore[no-untyped-call]  # torch's are not annotated
+            self.recorder.__exit__(None, None, None)
 
     def end(self) -> None:
         """Nothing is held back."""

@@ -226,12 +226,7 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
     # Saving
 
     def save_pretrained(
-        self,
-        folder: str | Path,
-        *,
-        max_shard_size: str | int = "10GB",
-        push_to_hub: bool = False,
-        **hub: Any,
+        self, folder: str | Path, *, max_shard_size: str | int = "10GB", push_to_hub: bool = False, **hub: Any
     ) -> None:
         """Write config.json, generation_config.json and the tensors. What was there stays whole until the end.
 
@@ -304,7 +299,7 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
         """What `to`, `cuda`, `half` and their like go through."""
         if self.offloaded is not None or len(set(getattr(self, "hf_device_map", {}).values())) > 1:
             refuse_to_move(self)
-        return super()._apply(fn, recurse)  # type: ignore[no-untyped-call,no-any-return]  # torch's is not annotated
+        return super()._apply(fn, recurse)  # type: ignore[no-any-return]  # torch's is not annotated
 
     # Parts
 
@@ -359,8 +354,9 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
 
     # Running
 
-    def __call__(self, *arguments: Any, return_dict: bool | None = None, **named: Any) -> Any:
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
         """Run forward; with return_dict=False the values of its output as a plain tuple."""
+        return_dict = named.pop("return_dict", None)
         out = super().__call__(*arguments, **with_own_cache(self, named))
         return out.to_tuple() if return_dict is False else out
 

@@ -86,7 +86,7 @@ def room() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Subject], Pair]:
     """A function: subject -> pair, the last two remembered."""
-    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # untyped there
+    transformers.logging.set_verbosity_error()
 
     @lru_cache(maxsize=2)
     def made(subject: Subject) -> Pair:

@@ -20,6 +20,7 @@ from modelry.checkpoint.disk_rooms import rooms_on_disk, staying
 from modelry.checkpoint.dtypes import DtypeLike, as_dtype, as_float_dtype
 from modelry.checkpoint.filling import DISK
 from modelry.checkpoint.matching import Match, match
+from modelry.checkpoint.naming import names_in
 from modelry.checkpoint.placement import DeviceMap, Placement, place
 from modelry.checkpoint.regions import Region
 from modelry.checkpoint.shards import Checkpoint
@@ -209,9 +210,25 @@ def prepare(
         packing.quantizer.begin(checkpoint, wanted)
         packed = _swap(model, packing.quantizer)
     expected = model.state_dict(keep_vars=True)
-    if packing is not None:
-        needed = expected if packing.stored else _as_float(expected, needed, packed)
+    if packing is not None and packing.stored:
+        expected = needed = _in_stored_dtypes(model, checkpoint, expected, packed)
+    elif packing is not None:
+        needed = _as_float(expected, needed, packed)
     return Prepared(wanted, packed, expected, needed)
+
+
+def _in_stored_dtypes(
+    model: "PreTrainedModel", checkpoint: Checkpoint, expected: Mapping[str, Tensor], packed: tuple[str, ...]
+) -> dict[str, Tensor]:
+    """A model's tensors, without values. Those of packed layers stay as they are stored: scales may be of any floating
+    dtype, and room for them on disk is to hold their bits."""
+    found = dict(expected)
+    for stored, name in names_in(model, checkpoint.names()).items():
+        if name in found and name.startswith(packed):
+            dtype = as_dtype(checkpoint.info(stored).dtype)
+            if dtype is not None and dtype.is_floating_point and found[name].is_floating_point():
+                found[name] = found[name].to(dtype)
+    return found
 
 
 def _stored_as_float(checkpoint: Checkpoint, names: Collection[str]) -> bool:

@@ -290,7 +290,7 @@ class CompiledStep:
         keys, values = self._bound(reach)
         slot = torch.full((1,), cache.seen, device=ids.device)
         if ids.device.type == "cuda":
-            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]  # torch's is not annotated
+            torch.compiler.cudagraph_mark_step_begin()
         try:
             logits, hidden, attentions = function(
                 _laid(ids), _laid(positions), self._real(mask, ids, reach), slot, keys, values, dict(flags)

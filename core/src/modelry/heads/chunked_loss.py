@@ -51,7 +51,7 @@ def chunked_next_token_loss(
     dtype = autocast_dtype(hidden.device.type) or weight.dtype
     count = targets.ne(IGNORED).sum() if num_items_in_batch is None else num_items_in_batch
     divisor = torch.as_tensor(count)  # of 0 items the loss is no number, and no error
-    loss: Tensor = _ChunkedLoss.apply(  # type: ignore[no-untyped-call]  # torch's is not annotated
+    loss: Tensor = _ChunkedLoss.apply(
         hidden.flatten(0, 1), weight, head.bias, targets, divisor, dtype, torch.is_grad_enabled()
     )
     return loss

@@ -102,7 +102,7 @@ class Linear(nn.Linear):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         self.joint = None  # the weights are about to be moved or cast one by one
-        moved: Self = super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch's is not annotated
+        moved: Self = super()._apply(fn, recurse)
         return moved
 
 

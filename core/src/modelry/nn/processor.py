@@ -24,4 +24,4 @@ def has_bfloat16_lanes() -> bool:
 @cache
 def has_onednn() -> bool:
     """Whether PyTorch was built with oneDNN's products."""
-    return bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]  # torch's is not annotated
+    return bool(torch.backends.mkldnn.is_available())

@@ -93,6 +93,6 @@ class RotaryEmbedding(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         exact = self.inv_freq
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch's is not annotated
+        super()._apply(fn, recurse)
         self.inv_freq = exact.to(self.inv_freq.device)
         return self

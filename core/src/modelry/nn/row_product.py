@@ -18,10 +18,10 @@ def _multiplied(weight: Tensor, row: Tensor) -> Tensor:
     return torch.mv(weight, row)
 
 
-_LIBRARY = torch.library.Library("modelry", "FRAGMENT")  # type: ignore[no-untyped-call]  # torch's
-_LIBRARY.define("row_product(Tensor weight, Tensor row) -> Tensor")  # type: ignore[no-untyped-call]  # torch's
-_LIBRARY.impl("row_product", _multiplied, "CPU")  # type: ignore[no-untyped-call]  # torch's
-_LIBRARY.impl("row_product", lambda weight, row: row.new_empty(weight.shape[0]), "Meta")  # type: ignore[no-untyped-call]  # torch's
+_LIBRARY = torch.library.Library("modelry", "FRAGMENT")
+_LIBRARY.define("row_product(Tensor weight, Tensor row) -> Tensor")
+_LIBRARY.impl("row_product", _multiplied, "CPU")
+_LIBRARY.impl("row_product", lambda weight, row: row.new_empty(weight.shape[0]), "Meta")
 
 
 def row_product(weight: Tensor, row: Tensor) -> Tensor:

@@ -87,7 +87,7 @@ class PackedLinear(nn.Linear):
     def forward(self, x: Tensor) -> Tensor:
         """(..., I) -> (..., O)."""
         with_gradient = x.requires_grad and torch.is_grad_enabled()
-        y: Tensor = _Product.apply(x, self) if with_gradient else self.multiply(x)  # type: ignore[no-untyped-call]  # torch's
+        y: Tensor = _Product.apply(x, self) if with_gradient else self.multiply(x)
         return y if self.bias is None else y + self.bias.to(y.dtype)
 
     def same_kind(self, other: "PackedLinear") -> bool:
@@ -122,7 +122,7 @@ class PackedLinear(nn.Linear):
         order = list(self._buffers)
         kept = {name: self._buffers.pop(name) for name in self.bits_kept}
         try:
-            super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch's is not annotated
+            super()._apply(fn, recurse)
             kept = {name: None if bits is None else moved_bits(bits, fn) for name, bits in kept.items()}
         finally:
             self._buffers.update(kept)

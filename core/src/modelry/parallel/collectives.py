@@ -25,14 +25,14 @@ def enter(x: Tensor, group: ProcessGroup) -> Tensor:
     if not (x.requires_grad and torch.is_grad_enabled()):
         return x
     if _entered is None or _entered[0] is not x or _entered[1] is not group:
-        _entered = x, group, _Enter.apply(x, group)  # type: ignore[no-untyped-call]  # torch's is not annotated
+        _entered = x, group, _Enter.apply(x, group)
     return _entered[2]
 
 
 def add_up(x: Tensor, group: ProcessGroup) -> Tensor:
     """The sum of what the processes have; each has it. `x` is a fresh result, and may be written over."""
     if x.requires_grad and torch.is_grad_enabled():
-        return _AddUp.apply(x, group)  # type: ignore[no-any-return,no-untyped-call]  # torch's is not annotated
+        return _AddUp.apply(x, group)  # type: ignore[no-any-return]  # torch's is not annotated
     x = x.detach().contiguous()
     dist.all_reduce(x, group=group)
     return x
@@ -41,14 +41,14 @@ def add_up(x: Tensor, group: ProcessGroup) -> Tensor:
 def gather(x: Tensor, group: ProcessGroup) -> Tensor:
     """What the processes have, one behind the other along the last dimension; each has all of it."""
     if x.requires_grad and torch.is_grad_enabled():
-        return _Gather.apply(x, group)  # type: ignore[no-any-return,no-untyped-call]  # torch's is not annotated
+        return _Gather.apply(x, group)  # type: ignore[no-any-return]  # torch's is not annotated
     return _gathered(x, group)
 
 
 def own_part(x: Tensor, group: ProcessGroup) -> Tensor:
     """Of what all processes have alike, one's part of the last dimension; the gradients are put together again."""
     if x.requires_grad and torch.is_grad_enabled():
-        return _OwnPart.apply(x, group)  # type: ignore[no-any-return,no-untyped-call]  # torch's is not annotated
+        return _OwnPart.apply(x, group)  # type: ignore[no-any-return]  # torch's is not annotated
     return x.chunk(group.size(), dim=-1)[group.rank()]
 
 

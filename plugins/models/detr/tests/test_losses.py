@@ -65,7 +65,7 @@ def test_images_without_objects(found: Found, config: DetrConfig) -> None:
     loss, parts = loss_of_objects(found, [target(), target()], config, masks=masks)
     assert float(loss.detach()) == pytest.approx(float(parts["loss_ce"]))
     assert {name for name, one in parts.items() if one == 0} == {"loss_bbox", "loss_giou", "loss_mask", "loss_dice"}
-    loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
+    loss.backward()
 
 
 def test_more_objects_than_queries(found: Found, config: DetrConfig) -> None:

@@ -116,7 +116,7 @@ def both(tokenizer: LayoutLMv3Tokenizer, theirs: Any) -> tuple[LayoutLMv3Process
         images: Any = transformers.LayoutLMv3ImageProcessorPil(apply_ocr=False)
         return (
             LayoutLMv3Processor(image_processor=LayoutLMv3ImageProcessor(apply_ocr=False), tokenizer=tokenizer),
-            transformers.LayoutLMv3Processor(images, theirs),  # type: ignore[no-untyped-call]  # untyped there
+            transformers.LayoutLMv3Processor(images, theirs),
         )
 
 

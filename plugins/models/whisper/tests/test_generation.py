@@ -66,8 +66,9 @@ def test_time_stamps_are_written(folder: Path, features: torch.Tensor) -> None:
     found = model.generate(features, language="en", return_timestamps=True, max_new_tokens=8, do_sample=False)
     assert all(60 <= first <= 65 for first in found[:, 0].tolist())
     assert 59 not in found
-    plain = model.generate(features, language="en", return_timestamps=False, max_new_tokens=8, do_sample=False)
-    assert plain.tolist() == model.generate(features, language="en", max_new_tokens=8, do_sample=False).tolist()
+    once = {"language": "en", "max_new_tokens": 8, "do_sample": False}
+    plain = model.generate(features, return_timestamps=False, **once)
+    assert plain.tolist() == model.generate(features, **once).tolist()
 
 
 def test_record_and_own_start(folder: Path, features: torch.Tensor) -> None:
@@ -76,6 +77,11 @@ def test_record_and_own_start(folder: Path, features: torch.Tensor) -> None:
     record = model.generate(features, language="de", return_dict_in_generate=True, output_scores=True, **call)
     assert record.sequences.tolist() == model.generate(features, language="de", **call).tolist()
     assert len(record.scores) == 4
+    model.generation_config.decoder_start_token_id = [3, 3, 3]
+    assert record.sequences.tolist() == model.generate(features, language="de", **call).tolist()
+    model.generation_config.decoder_start_token_id = [3, 3, 4]
+    with pytest.raises(GenerationError, match=r"decoder_start_token_id is \[3, 3, 4\]: all texts"):
+        model.generate(features, language="de", **call)
     own = model.generate(input_features=features, decoder_input_ids=torch.tensor([[3, 21, 25, 59]] * 3), **call)
     assert own[:, 4:].tolist() == record.sequences.tolist()
 

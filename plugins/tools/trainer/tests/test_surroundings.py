@@ -81,7 +81,7 @@ def test_a_step_of_ones_own(slope: nn.Module, points: list[Any], tmp_path: Path)
             inputs = self._prepare_inputs(inputs)
             with self.compute_loss_context_manager():
                 loss: torch.Tensor = self.compute_loss(model, inputs, num_items_in_batch=num_items_in_batch)
-            loss.backward()  # type: ignore[no-untyped-call]  # torch's own
+            loss.backward()
             return loss.detach()
 
     arguments = TrainingArguments(tmp_path, max_steps=20, learning_rate=0.1, report_html=False, save_strategy="no")

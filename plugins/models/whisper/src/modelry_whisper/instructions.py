@@ -49,6 +49,10 @@ class Instructions:
             (one for one in (used.decoder_start_token_id, own.decoder_start_token_id) if one is not None),
             model.config.decoder_start_token_id,
         )
+        if isinstance(start, list):
+            if len(set(start)) != 1:
+                raise GenerationError(f"decoder_start_token_id is {start}: all texts begin with one token here")
+            start = start[0]
         ends = used.end_tokens or own.end_tokens or (model.config.eos_token_id,)
         forced = values.get("forced_decoder_ids") or getattr(model.config, "forced_decoder_ids", None) or ()
         return cls(

@@ -69,11 +69,11 @@ class EightBitLinear(StoredLinear):
             )
 
     def multiply(self, x: Tensor) -> Tensor:
-        state = bitsandbytes.MatmulLtState()
+        state = bitsandbytes.MatmulLtState()  # type: ignore[attr-defined]  # it has no __all__
         state.CB, state.SCB = self.integers, self._buffers["SCB"]
         state.threshold, state.has_fp16_weights, state.is_training = self.threshold, False, self.training
         half = x.reshape(-1, x.shape[-1]).to(torch.float16)  # it would cast itself, and log a warning for each product
-        y: Tensor = on_its_device(x.device, lambda: bitsandbytes.matmul(half, self.integers, state=state))
+        y: Tensor = on_its_device(x.device, lambda: bitsandbytes.matmul(half, self.integers, state=state))  # type: ignore[attr-defined]  # as above
         return y.view(*x.shape[:-1], -1).to(x.dtype)  # of maps, (B, H, W, I), it refuses those with outliers
 
     def dequantized(self, dtype: torch.dtype = torch.float32) -> Tensor:

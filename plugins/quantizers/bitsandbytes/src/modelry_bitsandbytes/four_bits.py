@@ -81,7 +81,7 @@ class FourBitLinear(StoredLinear):
         compute = x.to(self.compute_dtype or x.dtype)
         y: Tensor = on_its_device(
             x.device,
-            lambda: bitsandbytes.matmul_4bit(compute, self.integers.t(), quant_state=self.state()),
+            lambda: bitsandbytes.matmul_4bit(compute, self.integers.t(), quant_state=self.state()),  # type: ignore[attr-defined]  # it has no __all__
         )
         return y.to(x.dtype)
 

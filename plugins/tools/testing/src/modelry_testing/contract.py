@@ -45,7 +45,7 @@ def check(*, after: tuple[str, ...] = ()) -> Callable[[Callable[[C], None]], Cal
     return decorate
 
 
-class StandsOnFailure(pytest.skip.Exception):
+class StandsOnFailure(pytest.skip.Exception):  # type: ignore[name-defined,misc]  # an attribute that pytest gives it
     """A check was skipped because one that it stands on failed, or was skipped for this reason."""
 
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Collection, Iterator
 from functools import cache
 
-from importlib_metadata import PackageNotFoundError, distribution
+from importlib_metadata import Distribution, PackageNotFoundError
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
@@ -148,7 +148,7 @@ def _closure(package: Package) -> set[str]:
             continue
         found.add((name, extras))
         try:
-            waiting += requirements(Package(name, distribution(name), package.folder), extras=extras)
+            waiting += requirements(Package(name, Distribution.from_name(name), package.folder), extras=extras)
         except PackageNotFoundError:
             continue
     return {name for name, _ in found}
@@ -160,7 +160,7 @@ def _roots(name: str) -> frozenset[str]:
     if name in KERNEL:  # an editable one hides its files
         return frozenset({KERNEL[name]})
     try:
-        found = distribution(name)
+        found = Distribution.from_name(name)
     except PackageNotFoundError:
         return frozenset()
     lines = (found.read_text("RECORD") or "").splitlines()

@@ -19,7 +19,7 @@ from urllib.parse import urlparse
 from urllib.request import url2pathname
 
 import pytest
-from importlib_metadata import Distribution, EntryPoint, PackageNotFoundError, PathDistribution, distribution
+from importlib_metadata import Distribution, EntryPoint, PackageNotFoundError, PathDistribution
 
 from modelry_testing.errors import ContractBroken
 from modelry_testing.scratch import new_folder
@@ -83,7 +83,7 @@ class Package:
 @cache
 def _package(name: str) -> Package:
     try:
-        installed = distribution(name)
+        installed = Distribution.from_name(name)
     except PackageNotFoundError as error:
         raise ContractBroken(f"the distribution {name} is not installed (any more)") from error
     source = _edited_source(installed)

@@ -72,7 +72,8 @@ def _last_line(report: pytest.TestReport) -> str:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Fail a session that passed because it skipped every check of some plugin."""
     in_part = session.config.stash[_IN_PART]
-    groups = by_plugin(session.config.stash[_OUTCOMES])
+    outcomes = session.config.stash[_OUTCOMES]
+    groups = by_plugin(outcomes)
     if exitstatus == pytest.ExitCode.OK and any(verdict(group) for plugin, group in groups if plugin not in in_part):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

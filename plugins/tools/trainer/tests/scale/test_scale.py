@@ -88,11 +88,11 @@ def _kept_by(model: Any, *, tokens: int) -> int:
     return sum(one.untyped_storage().nbytes() for place, one in held.items() if place not in weights)
 
 
-class _Sent(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's is not annotated
+class _Sent(TorchDispatchMode):
     """Adds up what rings send for the operations of torch.distributed."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch's is not annotated
+        super().__init__()
         self.bytes: dict[str, float] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -140,11 +140,11 @@ def test_what_a_step_sends(way: Way, recompute: bool, divide: Callable[..., Any]
     assert sums == row.traffic.copies + row.traffic.tensor
 
 
-class _Scores(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's is not annotated
+class _Scores(TorchDispatchMode):
     """What is there of scores when their gradient is made, beside the scores themselves."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch's is not annotated
+        super().__init__()
         self.bytes: list[int] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

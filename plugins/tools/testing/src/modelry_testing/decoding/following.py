@@ -3,7 +3,7 @@
 R rows   P prompt   N new tokens
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -92,11 +92,12 @@ def stop_tokens(strategy: Strategy) -> None:
 def maximum_length(strategy: Strategy) -> None:
     """Both ways to say it, and one token."""
     said = _says(strategy, PROMPTS[0])
-    for keywords, new in (
+    limits: tuple[tuple[dict[str, Any], int], ...] = (
         ({"max_new_tokens": 1}, 1),
         ({"max_new_tokens": 5}, 5),
         ({"max_length": len(PROMPTS[0]) + 3}, 3),
-    ):
+    )
+    for keywords, new in limits:
         found = strategy.continue_row(strategy.certain, **keywords)
         _expect(strategy, found, said[:new], f"{keywords} was asked for")
 
@@ -104,7 +105,7 @@ def maximum_length(strategy: Strategy) -> None:
 class _AfterTwo(StoppingCriteria):
     """Done when two tokens stand behind the first prompt."""
 
-    def __call__(self, input_ids: Tensor, scores: Tensor, **_: Any) -> Tensor:
+    def __call__(self, input_ids: Tensor, scores: Sequence[Tensor] | None, **_: Any) -> Tensor:
         long_enough = input_ids.shape[1] >= len(PROMPTS[0]) + 2
         return torch.full((input_ids.shape[0],), long_enough, device=input_ids.device)
 

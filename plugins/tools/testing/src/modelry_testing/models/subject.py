@@ -147,7 +147,8 @@ class Subject:
         if head == "sequence-classification" and "input_ids" in inputs:
             inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
             if self.config().is_encoder_decoder:  # read at the end token
-                inputs["input_ids"][:, -1] = self.config().eos_token_id
+                end: Any = self.config().eos_token_id
+                inputs["input_ids"][:, -1] = end
                 inputs["decoder_input_ids"] = inputs["input_ids"].roll(1, dims=1)
         if head == "multiple-choice":
             inputs = {name: torch.stack([one, one.flip(-1), one.flip(0)], dim=1) for name, one in inputs.items()}

@@ -1,6 +1,7 @@
 """What a feature extractor does with a sound: every form of it is the same sound, rates, padding, and what is none."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def refusals(subject: Subject) -> None:
         "no sound": object(),
     }
     for what, given in bad.items():
-        _refused(lambda given=given: subject.prepare(subject.loaded, [good, given]), what, name="1")
+        _refused(partial(subject.prepare, subject.loaded, [good, given]), what, name="1")
     _refused(lambda: subject.prepare(subject.loaded, []), "an empty list", name="no sound")
     _refused(lambda: subject.loaded(good, a_word_that_nobody_knows=1), "an unknown keyword", name="a_word")
 

@@ -24,7 +24,7 @@ _TYPES = 32
 
 
 @final
-class PretendedGpu(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's is not annotated
+class PretendedGpu(TorchDispatchMode):
     """Makes devices "cuda:0", "cuda:1", … on a PyTorch that was built without. Gradients are computed there too.
 
     Args:
@@ -42,7 +42,7 @@ class PretendedGpu(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch
         capability: tuple[int, int] = (9, 0),
         memory: int = 8 * GIGABYTE,
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch's is not annotated
+        super().__init__()
         self._is = kind, count, capability, memory
         self.waits: Counter[str] = Counter()
         """How often the program would have waited for the GPU, and for what."""
@@ -58,11 +58,11 @@ class PretendedGpu(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch
             self._around.enter_context(driven(*self._is))
             self._around.enter_context(mock.patch.object(torch.autograd, "backward", backward))
         self._depth += 1
-        super().__enter__()  # type: ignore[no-untyped-call]  # torch's is not annotated
+        super().__enter__()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        super().__exit__(*error)  # type: ignore[no-untyped-call]  # torch's is not annotated
+        super().__exit__(*error)
         self._depth -= 1
         if not self._depth:
             self._around.close()

@@ -1,5 +1,7 @@
 """A packed model generates: rows of a batch say what they say alone."""
 
+from typing import Any
+
 import torch
 
 from modelry import PreTrainedModel
@@ -15,7 +17,8 @@ def rows_say_the_same_alone(model: PreTrainedModel) -> None:
     Raises:
         ContractBroken: a row says something else alone.
     """
-    ids, options = torch.tensor(IDS), {"max_new_tokens": NEW, "do_sample": False, "eos_token_id": None}
+    ids = torch.tensor(IDS)
+    options: dict[str, Any] = {"max_new_tokens": NEW, "do_sample": False, "eos_token_id": None}
     both = model.generate(ids, **options)
     for row in range(len(IDS)):
         alone = model.generate(ids[row : row + 1], **options)

@@ -23,7 +23,8 @@ def vocabulary_grows(folder: Path, out: Path, *, scheme: dict[str, Any]) -> None
         ContractBroken: one of this does not hold.
     """
     model = AutoModelForCausalLM.from_pretrained(folder, quantization=scheme)
-    size = model.get_input_embeddings().weight.shape[0] + MORE
+    rows: Any = model.get_input_embeddings().weight
+    size = len(rows) + MORE
     model.resize_token_embeddings(size)
     model.save_pretrained(out)
     logits = AutoModelForCausalLM.from_pretrained(out)(torch.tensor([[1, size - 1]])).logits

@@ -43,7 +43,8 @@ class Subject:
         """Load, packing unless `folder` is packed already."""
         if folder is None:
             options = {"quantization": self.config, **options}
-        return AutoModelForCausalLM.from_pretrained(folder or self.folder, **options)
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder or self.folder, **options)
+        return model
 
     @torch.inference_mode()
     def logits(self, model: PreTrainedModel) -> Tensor:
