@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from modelry import AutoModelForCausalLM
 from modelry.checkpoint.placement import published_place
@@ -79,6 +80,20 @@ def test_packed_models_from_disk(tmp_path: Path, quantization: Any) -> None:
         assert model.generate(PROMPT, max_new_tokens=4).shape == (1, 8)
     plan = make_plan(tmp_path / "packed", memory={torch.device("cpu"): allowed["cpu"]})
     assert {path: published_place(place) for path, place in plan.device_map().items()} == stored.hf_device_map
+
+
+@pytest.mark.parametrize("quantization", [{"quant_method": "gguf", "weight_type": "Q4_0"}, {"quant_method": "gptq"}])
+def test_scales_of_another_dtype_keep_their_bits_on_disk(tmp_path: Path, quantization: Any) -> None:
+    save_random(tmp_path / "float", "llama", **SMALL | {"num_hidden_layers": 1, "attention_bias": True})
+    AutoModelForCausalLM.from_pretrained(tmp_path / "float", quantization=quantization).save_pretrained(tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    wide = {name: one.float() * 1.001 for name, one in tensors.items() if "scale" in name}
+    save_file(tensors | wide, tmp_path / "model.safetensors")
+    in_memory = AutoModelForCausalLM.from_pretrained(tmp_path, dtype="bfloat16").state_dict()
+    options = {"device_map": "disk", "offload_folder": tmp_path / "disk"}
+    on_disk = AutoModelForCausalLM.from_pretrained(tmp_path, dtype="bfloat16", **options).state_dict()
+    assert {name: one.dtype for name, one in on_disk.items()} == {name: one.dtype for name, one in in_memory.items()}
+    assert all(one.equal(in_memory[name]) for name, one in on_disk.items())
 
 
 def test_steps_from_disk_are_not_compiled(tmp_path: Path) -> None:

@@ -224,10 +224,10 @@ def _in_stored_dtypes(
     dtype, and room for them on disk is to hold their bits."""
     found = dict(expected)
     for stored, name in names_in(model, checkpoint.names()).items():
-        if name in found and name.startswith(packed):
-            dtype = as_dtype(checkpoint.info(stored).dtype)
-            if dtype is not None and dtype.is_floating_point and found[name].is_floating_point():
-                found[name] = found[name].to(dtype)
+        dtype: torch.dtype = getattr(torch, checkpoint.info(stored).dtype)
+        ours = found.get(name) if name.startswith(packed) else None
+        if ours is not None and all(one.is_floating_point and one.itemsize > 1 for one in (dtype, ours.dtype)):
+            found[name] = nn.Parameter(ours.to(dtype)) if isinstance(ours, nn.Parameter) else ours.to(dtype)
     return found
 
 
