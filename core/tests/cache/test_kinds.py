@@ -103,6 +103,9 @@ def test_refusals_change_nothing(kind: str) -> None:
         pair.caches[0].rollback(6)
     with pytest.raises(ValueError, match="holds 2 rows and the input has 1"):
         pair.caches[0].layers[0].extend(some(1, 1), some(1, 1))
+    for other, found in ((some(1, 2)[:, :1], "1 of width 4"), (some(1, 2)[..., :1], "3 of width 1")):
+        with torch.inference_mode(), pytest.raises(ValueError, match=f"3 key/value heads of width 4, .* has {found}"):
+            pair.caches[0].layers[0].extend(other, other)
     pair.read(1)
 
 

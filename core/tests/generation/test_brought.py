@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from modelry.cache import Cache, GrowingLayerCache, StateLayerCache
+from modelry.cache import Cache, GrowingLayerCache, SlidingLayerCache, StateLayerCache
 from modelry.errors import GenerationError
 from modelry.generation import generate
 from modelry.generation.brought import refuse_hidden
@@ -69,6 +69,20 @@ def test_what_a_state_has_read_cannot_be_hidden():
     refuse_hidden(Cache([GrowingLayerCache()]), torch.tensor([[1, 0, 1]]))
     with pytest.raises(GenerationError, match=r"in the middle of rows \[1\] that past_key_values has read"):
         refuse_hidden(cache, torch.tensor([[1, 1, 1, 1, 1, 1], [0, 1, 1, 0, 0, 1]]))
+
+
+@pytest.mark.parametrize(
+    ("cache", "message"),
+    [
+        (Cache([GrowingLayerCache()] * 2), r"past_key_values has 2 layers, and ToyLM has 1: it is another model's"),
+        (Cache([StateLayerCache()]), "layer 0 of past_key_values keeps a recurrent state, and .* needs all keys"),
+        (Cache([SlidingLayerCache(7)]), "layer 0 of past_key_values keeps the last 7 keys, and .* needs all keys"),
+    ],
+)
+def test_the_cache_of_another_model(toy, cache, message):
+    with pytest.raises(GenerationError, match=message):
+        generate(toy, PROMPT, strategy="toy-strategy", past_key_values=cache)
+    assert not toy.calls
 
 
 def test_a_function_that_allows_what_is_no_token(toy):

@@ -123,3 +123,13 @@ def test_by_products(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = logits(made, rows=1, padded=False, prepared=True, kind="dynamic")
     assert calls
     assert (found.float() - expected.float()).norm() < 3e-2 * expected.float().norm()
+
+
+def test_the_cache_of_another_model_is_left_to_the_models_own_forward() -> None:
+    made, other = model(), model(num_key_value_heads=1)
+    cache, parts = other.make_cache(), decoder_parts(made)
+    assert parts is not None
+    other(torch.tensor([[3, 4, 5]]), past_key_values=cache)
+    assert DecoderStep(parts, rows=1)(torch.tensor([[6]]), torch.tensor([[3]]), None, cache) is None
+    with pytest.raises(ValueError, match="it is another model's"):
+        made(torch.tensor([[6]]), past_key_values=cache)

@@ -6,6 +6,8 @@ B rows   K key/value heads   T new positions   C capacity of the buffer   E head
 import torch
 from torch import Tensor
 
+from modelry.errors import GenerationError
+
 BLOCK = 64
 """Positions a buffer grows by. One new position attends to the whole buffer, so at most this many are read in vain."""
 
@@ -28,13 +30,13 @@ def write_behind(buffer: Tensor, new: Tensor, *, drop: int, held: int, width: in
         (B, K, width, E), `buffer` itself where it could be used.
 
     Raises:
-        ValueError: a cache made for some rows is given others.
+        ValueError: a cache made for some rows is given others, or keys of other heads.
     """
     rows, heads, count, size = new.shape
-    if torch.is_inference_mode_enabled() and drop == 0 and buffer.shape[2] == width and buffer.shape[0] == rows:
+    if torch.is_inference_mode_enabled() and drop == 0 and buffer.shape == (rows, heads, width, size):
         buffer.narrow(2, held, count).copy_(new)
         return buffer
-    check_rows(buffer, new)
+    check_fits(buffer, new)
     if torch.is_grad_enabled() and (new.requires_grad or buffer.requires_grad):
         tail = new.new_zeros(rows, heads, width - held - count, size)
         return torch.cat((buffer[:, :, drop : drop + held], new, tail), dim=2)
@@ -47,16 +49,22 @@ def write_behind(buffer: Tensor, new: Tensor, *, drop: int, held: int, width: in
     return buffer
 
 
-def check_rows(held: Tensor, new: Tensor) -> None:
-    """Refuse new positions (B, K, T, E) of other rows than those held.
+def check_fits(held: Tensor, new: Tensor) -> None:
+    """Refuse new positions (B, K, T, E) of other rows or other heads than those held.
 
     Raises:
         ValueError: a cache made for some rows is given others.
+        GenerationError: what is held is another model's.
     """
     if held.shape[0] != new.shape[0]:
         raise ValueError(
             f"the cache holds {held.shape[0]} rows and the input has {new.shape[0]}: "
             "start a new cache, or repeat or drop its rows with cache.keep(rows)"
+        )
+    if held.shape[1] != new.shape[1] or held.shape[3] != new.shape[3]:
+        raise GenerationError(
+            f"the cache holds {held.shape[1]} key/value heads of width {held.shape[3]}, and this model has "
+            f"{new.shape[1]} of width {new.shape[3]}: it is another model's. Start a new one with model.make_cache()"
         )
 
 

@@ -9,7 +9,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from modelry.cache.buffers import check_rows
+from modelry.cache.buffers import check_fits
 from modelry.cache.layer import LayerCache
 
 
@@ -34,7 +34,7 @@ class JoinedLayerCache(LayerCache):
         return self.length + new
 
     def extend(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        check_rows(self.keys, keys)
+        check_fits(self.keys, keys)
         held, before = self.length, (self.keys, self.values)
         if self.keys.shape[2] != held:  # rolled back
             before = self.keys[:, :, :held], self.values[:, :, :held]

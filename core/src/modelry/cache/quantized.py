@@ -8,7 +8,7 @@ from typing import NamedTuple, final
 import torch
 from torch import Tensor
 
-from modelry.cache.buffers import BLOCK, check_rows, new_buffer, write_behind
+from modelry.cache.buffers import BLOCK, check_fits, new_buffer, write_behind
 from modelry.cache.layer import LayerCache
 
 STEPS = 127
@@ -103,7 +103,7 @@ class QuantizedLayerCache(LayerCache):
 
     def _whole(self, packed: Packed | None, recent: Tensor, new: Tensor) -> Tensor:
         """(B, K, W, E) in floats: the packed positions, the newest, the new."""
-        check_rows(recent, new)
+        check_fits(recent, new)
         held = self.length
         whole = new.new_empty(*new.shape[:2], held + new.shape[2], new.shape[3])
         if packed is not None:

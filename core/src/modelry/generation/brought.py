@@ -1,12 +1,13 @@
 """What a call brings beside values: functions, a streamer, a cache, a negative prompt; refused before any work."""
 
+import math
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from modelry.cache import StateLayerCache
+from modelry.cache import LayerCache, StateLayerCache
 from modelry.errors import GenerationError
 from modelry.generation.prompt import check_ids, vocabulary_of
 
@@ -54,7 +55,38 @@ def remembered(cache: Any, model: Any) -> int:
         raise GenerationError(
             f"past_key_values is a {type(cache).__name__}: give the Cache of an earlier result, or model.make_cache()"
         )
+    _refuse_others(cache, model)
     return int(cache.seen)
+
+
+def _refuse_others(cache: Any, model: Any) -> None:
+    """Refuse the cache of another model, as far as its layers show it; of heads the first pass tells, layer by layer.
+
+    Raises:
+        GenerationError: names what was found and what the model has.
+    """
+    found, own = getattr(cache, "layers", None), getattr(model.make_cache(), "layers", None)
+    if found is None or own is None:  # an architecture's own
+        return
+    name, way_out = type(model).__name__, "Give that of an earlier result of this model, or model.make_cache()"
+    if len(found) != len(own):
+        raise GenerationError(
+            f"past_key_values has {len(found)} layers, and {name} has {len(own)}: it is another model's. {way_out}"
+        )
+    for number, (one, needed) in enumerate(zip(found, own, strict=True)):
+        states = [isinstance(each, StateLayerCache) for each in (one, needed)]
+        window = math.inf if needed.window is None else needed.window
+        if states[0] != states[1] or (one.window is not None and one.window < window):
+            raise GenerationError(
+                f"layer {number} of past_key_values keeps {_kept(one)}, and that of {name} needs {_kept(needed)}: it "
+                f"is another model's. {way_out}"
+            )
+
+
+def _kept(layer: LayerCache) -> str:
+    if isinstance(layer, StateLayerCache):
+        return "a recurrent state"
+    return "all keys" if layer.window is None else f"the last {layer.window} keys"
 
 
 def refuse_hidden(cache: Any, mask: Tensor | None) -> None:

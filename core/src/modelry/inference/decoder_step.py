@@ -31,6 +31,8 @@ class DecoderStep:
         self._parts = parts
         buffers = self._buffers = Buffers.make(parts.layers[0], rows=rows, dtype=dtype)
         self._width = buffers.turned.shape[2]
+        self._kept = (rows, parts.layers[0].kv_heads, self._width)
+        """R, K and E of what a cache keeps; that of another model is for the model's own forward to refuse."""
         self._rotated = parts.rotary.width
         self._layers = [layer_step(layer, buffers, rotated=self._rotated) for layer in parts.layers]
         self._normalise = norm_into(parts.norm, buffers.x, buffers.normal)
@@ -54,7 +56,10 @@ class DecoderStep:
         seeing: list[tuple[int | None, int, int]] = []
         for part, window in zip(cache.layers, parts.windows, strict=True):
             place = part.reserve(1) if part.window in (None, window) else None
-            if place is None or place[0].shape[0] != self.rows or place[0].dtype is not buffers.x.dtype:
+            if place is None or place[0].dtype is not buffers.x.dtype:
+                return None
+            held, heads, _, size = place[0].shape
+            if (held, heads, size) != self._kept:
                 return None
             places.append(place)
             seeing.append((window, part.first_after(1), place[0].shape[2]))
