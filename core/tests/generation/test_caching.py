@@ -45,7 +45,8 @@ def passes(model):
     found = []
 
     def note(module, arguments, named, output):
-        found.append((*named["input_ids"].shape, output.logits.shape[1]))
+        read = named["input_ids"] if named.get("inputs_embeds") is None else named["inputs_embeds"]
+        found.append((*read.shape[:2], output.logits.shape[1]))
 
     hook = model.register_forward_hook(note, with_kwargs=True)
     yield found
@@ -147,6 +148,15 @@ def test_chunks_of_padded_and_of_remembered_prompts(model, passes):
     passes.clear()
     found = run(model, ids, past_key_values=first.past_key_values, prefill_chunk_size=7)
     assert passes[:4] == [(1, 7, 1), (1, 7, 1), (1, 6, 1), (1, 1, 1)]
+    assert torch.equal(found, expected)
+
+
+def test_chunks_of_embedded_prompts(model, passes):
+    expected = run(model)[:, PROMPTS.shape[1] :]
+    passes.clear()
+    embeds = model.get_input_embeddings()(PROMPTS).detach()
+    found = run(model, None, inputs_embeds=embeds, attention_mask=MASK, prefill_chunk_size=2)
+    assert passes[:4] == [(2, 2, 1), (2, 2, 1), (2, 1, 1), (2, 1, 1)]
     assert torch.equal(found, expected)
 
 

@@ -137,18 +137,19 @@ class DecoderInput(InputSide):
 
     def prefill(self) -> Any:
         prompt = self.prompt
-        if prompt.embeds is not None:
-            return self._forward(None, prompt.embeds, prompt.width, 1)
         if self._cache is not None and self.seen == 0 and not self.flags and can_pack(self._model, prompt):
             lengths = lengths_of(prompt)
             if lengths is not None:
                 return self._read_packed(lengths)
-        unread = prompt.ids[:, prompt.cached :]
-        size = unread.shape[1]
+        size = prompt.width - prompt.cached
         chunk = size if self._chunk is None or self.flags or self._cache is None else self._chunk
         for begin in range(0, size, chunk):
-            part = unread[:, begin : begin + chunk]
-            output = self._forward(part, None, part.shape[1], 1)
+            new = min(chunk, size - begin)
+            part = slice(prompt.cached + begin, prompt.cached + begin + new)
+            if prompt.embeds is None:
+                output = self._forward(prompt.ids[:, part], None, new, 1)
+            else:
+                output = self._forward(None, prompt.embeds[:, part], new, 1)
         return output
 
     def _read_packed(self, lengths: list[int]) -> Any:
