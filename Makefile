@@ -3,6 +3,7 @@
 #   make demo      a real chat model answers a question
 #   make test      the whole suite
 #   make lint      style, types and the direction of imports
+#   make gpu       what only a GPU shows, on a machine with one: its tests, and the two benchmarks
 #   make bench     side by side with the library everybody knows; tables and plots into docs/benchmarks
 #   make models    fetch the real models that tests, demo and benchmarks use
 #   make install   .venv with every package editable and the test requirements
@@ -20,7 +21,7 @@ APART := plugins/callbacks/mlflow plugins/callbacks/trackio
 # Triton is there for Linux alone; elsewhere the tests that need it are skipped.
 INTERPRETED := $(if $(filter Linux,$(shell uname)),.venv/interpreted)
 
-.PHONY: demo test lint bench models install wheels clean
+.PHONY: demo test gpu lint bench models install wheels clean
 .DELETE_ON_ERROR:
 
 # The packages alone. torch comes first and by itself: it is the one whose build must be chosen. Bytecode is written on
@@ -62,10 +63,18 @@ demo: .venv/runtime
 models: .venv/runtime
 	$(BIN)/python scripts/fetch_models.py
 
+# GPUs are hidden: the suite is the same on every machine, and what compares with a GPU pretends one.
 # The folders whose few tests take longest come first, or the last of them would run alone on one core.
 test: .venv/test $(INTERPRETED)
 	$(BIN)/python scripts/fetch_models.py
-	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder tests plugins/tools registry/tests core/tests plugins
+	CUDA_VISIBLE_DEVICES= OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder tests plugins/tools registry/tests core/tests plugins
+
+# The tests that compare a GPU with the CPU take the machine's own here, and one that is none in `make test`.
+gpu: .venv/test
+	@$(BIN)/python -c "import torch; torch.cuda.is_available() or exit('PyTorch ' + torch.__version__ + ' sees no GPU here')"
+	$(BIN)/python -m pytest tests/devices core/tests/packed core/tests/checkpoint/test_placement.py plugins/decoders/constrained/tests/test_devices.py
+	$(BIN)/python -m benchmarks.gpu_decode --output docs/benchmarks
+	$(BIN)/python -m benchmarks.gpu_training --output docs/benchmarks
 
 lint: .venv/test
 	$(BIN)/ruff check .

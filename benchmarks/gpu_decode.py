@@ -29,6 +29,15 @@ SIZES: dict[str, dict[str, int]] = {
         "num_key_value_heads": 8,
         "max_position_embeddings": 8192,
     },
+    "1b": {
+        "vocab_size": 128_256,
+        "hidden_size": 2048,
+        "intermediate_size": 8192,
+        "num_hidden_layers": 16,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "max_position_embeddings": 8192,
+    },
     "tiny": {
         "vocab_size": 512,
         "hidden_size": 64,

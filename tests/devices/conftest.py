@@ -1,4 +1,4 @@
-"""A GPU that is none, tiny models, and their tensors moved there."""
+"""Tiny models, and their tensors moved to a GPU."""
 
 import importlib.util
 import sys

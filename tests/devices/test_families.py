@@ -1,4 +1,4 @@
-"""Every family on a GPU that is none: the same numbers as on the CPU, and no tensor left behind there."""
+"""Every family on some GPU: the same numbers as on the CPU, and no tensor left behind there."""
 
 import inspect
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from modelry_testing.pretending import PretendedGpu
+from modelry_testing.pretending import some_gpu
 
 CONTRACTS = sorted((Path(__file__).parents[2] / "plugins" / "models").glob("*/tests/test_contract.py"))
 
@@ -31,7 +31,7 @@ def _same(subject: Any, head: str, moved: Any) -> None:
     with torch.inference_mode():
         expected = model(**inputs, **labels)
         torch.manual_seed(0)
-        with PretendedGpu():
+        with some_gpu():
             found = model.to("cuda:0")(**moved(inputs), **moved(labels))
             tensors = {name: one for name, one in found.items() if isinstance(one, Tensor)}
             assert {str(one.device) for one in tensors.values()} == {"cuda:0"}, head

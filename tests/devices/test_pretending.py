@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from modelry_testing.pretending import DevicesMet, PretendedGpu
+from modelry_testing.pretending import DevicesMet, PretendedGpu, is_real, some_gpu
 
 
 def test_what_a_gpu_refuses() -> None:
@@ -35,3 +35,15 @@ def test_what_it_computes_and_counts() -> None:
         assert (x + torch.tensor(1.0)).device == torch.device("cuda", 0)
     assert not torch.cuda.is_available() or torch.version.cuda
     assert torch.ones(2).sum() == 2
+
+
+def test_a_real_gpu_is_taken_before_one_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert is_real()
+    with some_gpu():
+        assert not torch.backends.cudnn.allow_tf32
+    assert not isinstance(some_gpu(), PretendedGpu)
+    assert isinstance(some_gpu("mps"), PretendedGpu)
+    with pytest.raises(pytest.skip.Exception, match="has 1 GPUs, and 2 are needed"):
+        some_gpu(count=2)

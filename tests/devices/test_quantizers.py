@@ -1,4 +1,4 @@
-"""Packed models on a GPU that is none: its kernels' layouts, and back; files that are read straight onto it."""
+"""Packed models on some GPU: its kernels' layouts, and back; files that are read straight onto it."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from modelry import AutoModelForCausalLM
-from modelry_testing.pretending import PretendedGpu
+from modelry_testing.pretending import some_gpu
 
 IDS = torch.tensor([[3, 9, 4, 7, 5], [8, 8, 6, 2, 11]])
 BLOCKS: dict[str, Any] = {"weight_block_size": [128, 128]}
@@ -42,7 +42,7 @@ def test_packed_layers(family: str, scheme: str, tmp_path: Path, request: pytest
         expected = model(IDS).logits
     stored = {name: one.clone() for name, one in model.state_dict().items()}
     model.save_pretrained(tmp_path)
-    with PretendedGpu(), torch.inference_mode(False):
+    with some_gpu(), torch.inference_mode(False):
         model.to("cuda:0")
         laid = {type(module.layout).__name__ for module in model.modules() if hasattr(module, "layout")}
         assert laid == (set() if layout is None else {layout})
@@ -63,7 +63,7 @@ def test_scales_of_another_dtype_than_the_model_s(one_layer: Path, tmp_path: Pat
     model.save_pretrained(tmp_path)
     with torch.inference_mode():
         expected = model(IDS).logits
-    with PretendedGpu(), torch.inference_mode(False):
+    with some_gpu(), torch.inference_mode(False):
         read = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.bfloat16, device_map="cuda:0")
         assert _far(read, moved(IDS), expected) < 0.02
 

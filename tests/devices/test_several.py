@@ -1,4 +1,4 @@
-"""Models whose parts lie on two GPUs that are none, and on the CPU."""
+"""Models whose parts lie on two GPUs, on the CPU and on disk."""
 
 from pathlib import Path
 from typing import Any
@@ -7,21 +7,22 @@ import pytest
 import torch
 
 from modelry import AutoModelForCausalLM
-from modelry_testing.pretending import PretendedGpu
+from modelry_testing.pretending import some_gpu
 
 MODELS = Path(__file__).parents[2] / "plugins" / "models"
 IDS = torch.tensor([[3, 9, 4, 7, 5], [8, 8, 6, 2, 11]])
 MASK = torch.tensor([[0, 0, 1, 1, 1], [1, 1, 1, 1, 1]])
 
 
-@pytest.mark.parametrize("second", [1, "cpu"])
+@pytest.mark.parametrize("second", [1, "cpu", "disk"])
 def test_a_padded_batch_goes_on_over_devices(llama: Path, second: Any, moved: Any) -> None:
     lengths = {"max_new_tokens": 4, "min_new_tokens": 4}
     expected = AutoModelForCausalLM.from_pretrained(llama).generate(IDS, attention_mask=MASK, **lengths)
-    places = {"model.embed_tokens": 0, "model.layers.0": 0, "model.layers.1": second, "model.norm": second}
-    with PretendedGpu(count=2):
+    last = "cpu" if second == "disk" else second
+    places = {"model.embed_tokens": 0, "model.layers.0": 0, "model.layers.1": second, "model.norm": last}
+    with some_gpu(count=2 if second == 1 else 1):
         model = AutoModelForCausalLM.from_pretrained(
-            llama, device_map=places | {"model.rotary_emb": 0, "lm_head": second}
+            llama, device_map=places | {"model.rotary_emb": 0, "lm_head": last}
         )
         found = model.generate(moved(IDS), attention_mask=moved(MASK), **lengths)
         assert str(found.device) == "cuda:0"
@@ -40,7 +41,7 @@ def test_a_boundary_anywhere(family: str, share: float, subjects: Any, moved: An
     with torch.inference_mode():
         expected = model(**inputs)
     total = sum(one.nbytes for one in model.parameters())
-    with PretendedGpu(count=2), torch.inference_mode():
+    with some_gpu(count=2), torch.inference_mode():
         room = {0: int(share * total), 1: 10**9}
         divided = type(model).from_pretrained(subject.saved(), device_map="auto", max_memory=room)
         found = divided(**moved(inputs, str(divided.device)))

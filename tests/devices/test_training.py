@@ -1,4 +1,4 @@
-"""A training on a GPU that is none: forward, loss, backward, clipping and the optimizer's steps are the CPU's."""
+"""A training on some GPU: forward, loss, backward, clipping and the optimizer's steps are the CPU's."""
 
 import copy
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from modelry import Trainer, TrainingArguments
-from modelry_testing.pretending import PretendedGpu
+from modelry_testing.pretending import some_gpu
 
 MODELS = Path(__file__).parents[2] / "plugins" / "models"
 FLOAT32, BFLOAT16 = 1e-4, 0.02
@@ -42,7 +42,7 @@ def test_steps(family: str, most: float, values: dict[str, Any], subjects: Any, 
 
     model = subject.model()
     expected = trained(copy.deepcopy(model), use_cpu=True)
-    with PretendedGpu():
+    with some_gpu():
         found = trained(model)
         assert {str(one.device) for one in model.parameters()} == {"cuda:0"}
         model.to("cpu")

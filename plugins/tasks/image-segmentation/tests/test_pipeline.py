@@ -20,7 +20,7 @@ from modelry.cli.run import run
 from modelry.errors import PipelineError
 from modelry.pipelines import plain
 from modelry.preprocessing.images.loading import load
-from modelry_testing.pretending import PretendedGpu
+from modelry_testing.pretending import some_gpu
 
 Blocks = Callable[..., Pipeline[Any]]
 
@@ -96,7 +96,7 @@ def test_images_that_are_not_resized_share_a_batch(segment: Pipeline[Any], tmp_p
     on_a_cpu = list(map(whole, images))
     for found, alone in zip(whole(images, batch_size=3), on_a_cpu, strict=True):
         same(found, alone)
-    with PretendedGpu():
+    with some_gpu():
         there = pipeline("image-segmentation", model=tmp_path, device="cuda:0")
         for found, alone in zip(there(images, batch_size=3), on_a_cpu, strict=True):
             same(found, alone)

@@ -5,6 +5,7 @@ that only a CPU has, waits for the GPU. What a GPU's own kernels compute, and ho
 """
 
 from modelry_testing.pretending.gpu import PretendedGpu
+from modelry_testing.pretending.some_gpu import is_real, some_gpu
 from modelry_testing.pretending.tensors import DevicesMet, DeviceTensor
 
-__all__ = ["DeviceTensor", "DevicesMet", "PretendedGpu"]
+__all__ = ["DeviceTensor", "DevicesMet", "PretendedGpu", "is_real", "some_gpu"]
