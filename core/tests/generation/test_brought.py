@@ -85,6 +85,16 @@ def test_the_cache_of_another_model(toy, cache, message):
     assert not toy.calls
 
 
+def test_guidance_needs_a_token_to_begin_with(toy):
+    embeds = toy.tokens(PROMPT).detach()
+    options = {"inputs_embeds": embeds, "strategy": "toy-strategy", "guidance_scale": 1.5, "max_new_tokens": 3}
+    with pytest.raises(GenerationError, match="the prompt is embeddings: give negative_prompt_ids"):
+        generate(toy, **options)
+    from_ids = {**options, "inputs": PROMPT, "inputs_embeds": None}
+    guided = [generate(toy, **one, negative_prompt_ids=PROMPT[:, -1:]) for one in (options, from_ids)]
+    assert guided[0].tolist() == guided[1][:, 3:].tolist() == generate(toy, **from_ids)[:, 3:].tolist()
+
+
 def test_a_function_that_allows_what_is_no_token(toy):
     with pytest.raises(GenerationError, match=r"allows ids for prompt 0 that are not among the 29 .*: \[3, 99\]"):
         generate(toy, PROMPT, strategy="toy-strategy", prefix_allowed_tokens_fn=lambda prompt, ids: [3, 99])

@@ -87,6 +87,11 @@ def build_processors(
                     f"guidance_scale={scale} compares an answer with one to a negative prompt, which only a "
                     f"decoder-only model reads in the same text: {type(model).__name__} has an encoder, leave it out"
                 )
+            if negative_prompt_ids is None and not prompt_ids.shape[1]:
+                raise GenerationError(
+                    f"guidance_scale={scale} compares with a text that begins with the prompt's last token, and the "
+                    "prompt is embeddings: give negative_prompt_ids, or the prompt as input_ids"
+                )
             made.append(
                 UnbatchedClassifierFreeGuidanceLogitsProcessor(
                     scale, model, negative_prompt_ids, negative_prompt_mask, config.use_cache is not False
