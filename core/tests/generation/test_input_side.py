@@ -23,3 +23,23 @@ def test_the_smallest_length_counts_them(make_toy):
     from_ids = generate(toy, PROMPT, min_length=5, **options)
     embedded = generate(toy, inputs_embeds=toy.tokens(PROMPT).detach(), min_length=5, **options)
     assert embedded.tolist() == from_ids[:, 3:].tolist()
+
+
+@pytest.mark.parametrize("given", ["ids", "embeddings", "the rest of a conversation"])
+def test_padding_is_no_repetition(toy, given):
+    """The padding is the token that comes first, were it not made unlikely."""
+    first = toy.greedy([3, 4, 5], 1)[-1]
+    options = {"strategy": "toy-strategy", "max_new_tokens": 6, "pad_token_id": first, "repetition_penalty": 5.0}
+    found = []
+    for padding in (0, 2):
+        ids = torch.cat((torch.full((1, padding), first), PROMPT), dim=1)
+        mask = torch.tensor([[0] * padding + [1, 1, 1]])
+        arguments = {"inputs": ids, "attention_mask": mask}
+        if given == "embeddings":
+            arguments["inputs"], arguments["inputs_embeds"] = None, toy.tokens(ids).detach()
+        elif given == "the rest of a conversation":
+            cache, places = toy.make_cache(), torch.zeros(1, padding + 1, dtype=torch.long)
+            toy(ids[:, :-2], attention_mask=mask[:, :-2], position_ids=places, past_key_values=cache)
+            arguments |= {"inputs": ids[:, -2:], "past_key_values": cache}
+        found.append(generate(toy, **arguments, **options)[:, -6:].tolist())
+    assert found[0] == found[1]

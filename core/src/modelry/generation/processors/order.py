@@ -120,7 +120,8 @@ def _against_repetition(config: GenerationConfig, length: int, mask: Tensor | No
         else:
             made.append(EncoderRepetitionPenaltyLogitsProcessor(config.encoder_repetition_penalty or 1.0, input_ids))
     if _set(config.repetition_penalty, 1.0):
-        padding = None if mask is None else (mask != 0).int().argmax(dim=1)
+        # What the mask says of an embedded prompt, or of an earlier turn, is of positions that the text does not have.
+        padding = None if mask is None or not length else (mask[:, -length:] != 0).int().argmax(dim=1)
         made.append(RepetitionPenaltyLogitsProcessor(config.repetition_penalty or 1.0, padding))
     if config.frequency_penalty:
         made.append(FrequencyPenaltyLogitsProcessor(config.frequency_penalty, length))
