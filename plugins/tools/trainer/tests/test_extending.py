@@ -239,6 +239,11 @@ def test_metrics_of_several_data_sets_and_of_batches(slope: nn.Module, points: l
     assert seen == [3, 8, 3]
     assert (metrics["eval_few_rows"], metrics["eval_more_rows"]) == (3, 14)
     assert trainer.evaluate("few")["eval_rows"] == 17  # one by its name; all that were measured so far
+    found = trainer.predict(points[:11])
+    assert (len(found.predictions), len(found.label_ids), found.metrics["test_rows"]) == (11, 11, 28)
+    trainer.args.prediction_loss_only = True
+    only = trainer.predict(points[:11])
+    assert (only.predictions, only.label_ids, only.metrics["test_loss"]) == (None, None, found.metrics["test_loss"])
 
 
 def test_every_row_of_a_stream_is_evaluated(slope: nn.Module, points: list[Any], train: Make) -> None:

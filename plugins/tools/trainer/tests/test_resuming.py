@@ -80,6 +80,26 @@ def test_bit_by_bit(
         assert torch.equal(left, right)
 
 
+@pytest.mark.parametrize("strategy", ["steps", "epoch"])
+def test_what_a_callback_stopped_goes_on(
+    strategy: str, make_toy: Any, texts: list[Any], train: Callable[..., Trainer], losses: Any, tmp_path: Path
+) -> None:
+    """In the middle of an epoch too, whose rest is read when the training is resumed."""
+
+    class Late(TrainerCallback):
+        def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+            control.should_training_stop |= state.global_step == 2
+
+    values = {**VALUES, "save_strategy": strategy, "logging_steps": 1, "eval_strategy": "no"}
+    whole = train(make_toy(), texts, **values, output_dir=tmp_path / "whole")
+    stopped = train(make_toy(), texts, more={"callbacks": [Late()]}, **values)
+    assert stopped.state.global_step == 2
+    again = train(make_toy(seed=9), texts, run=False, **values)
+    again.train(resume_from_checkpoint=True)
+    assert losses(again) == losses(whole)
+    assert [line["epoch"] for line in again.state.log_history[-2:]] == [2.0, 2.0]
+
+
 def test_killed_in_the_middle_of_a_save(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "ignore", str(PROGRAM), str(tmp_path / "killed"), "--hang-in-save", "4"]
     killed = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"})

@@ -12,7 +12,7 @@ from torch import nn
 
 from modelry import AutoModelForCausalLM
 from modelry.errors import ModelryWarning, OutOfMemory
-from modelry_trainer import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
+from modelry_trainer import EarlyStoppingCallback, Trainer, TrainerCallback, TrainerControl, TrainingArguments
 from modelry_trainer.callbacks.events import EVENTS
 from modelry_trainer.errors import ArgumentsError, BadRow, LossIsNaN, MetricFailed
 
@@ -189,6 +189,49 @@ def test_the_best_is_loaded_and_the_oldest_go(slope: nn.Module, points: list[Any
     assert sorted(one.name for one in (tmp_path / "out").iterdir()) == ["checkpoint-2", "checkpoint-5"]
     assert trainer.state.best_model_checkpoint == str(tmp_path / "out/checkpoint-2")
     assert trainer.evaluate()["eval_loss"] == pytest.approx(trainer.state.best_metric)
+
+
+def test_the_start_is_not_the_best_and_what_was_best_stays(
+    slope: nn.Module, points: list[Any], train: Make, tmp_path: Path
+) -> None:
+    """A training that only makes the model worse still has a best checkpoint, which no later one drives out."""
+    values = {"learning_rate": 0.1, "max_steps": 5, "eval_strategy": "steps", "eval_steps": 1, "eval_on_start": True}
+    data = [{**point, "labels": -point["labels"]} for point in points]
+    trainer = train(
+        slope,
+        points,
+        **values,
+        save_strategy="steps",
+        save_steps=1,
+        save_total_limit=2,
+        metric_for_best_model="loss",
+        more={"eval_dataset": data},
+    )
+    assert trainer.state.best_global_step == 1
+    assert sorted(one.name for one in (tmp_path / "out").iterdir()) == ["checkpoint-1", "checkpoint-5"]
+
+
+def test_a_second_training_has_a_schedule_of_its_own(slope: nn.Module, points: list[Any], train: Make) -> None:
+    trainer = train(slope, points, max_steps=3, learning_rate=0.1)
+
+    def rates() -> list[float]:
+        return [line["learning_rate"] for line in trainer.state.log_history if "loss" in line]
+
+    first, trainer.args.max_steps = rates(), 2
+    trainer.train()
+    assert (first, rates()) == (pytest.approx([0.1, 0.2 / 3, 0.1 / 3]), pytest.approx([0.1, 0.05]))
+
+
+def test_an_epoch_ends_at_once_where_an_evaluation_asks_for_it(
+    slope: nn.Module, points: list[Any], train: Make
+) -> None:
+    class Enough(TrainerCallback):
+        def on_evaluate(self, args: Any, state: Any, control: Any, **more: Any) -> TrainerControl:
+            return TrainerControl(should_epoch_stop=state.global_step == 2)  # another object is heard too
+
+    values = {"num_train_epochs": 2, "eval_strategy": "steps", "eval_steps": 1}
+    trainer = train(slope, points, **values, more={"eval_dataset": points, "callbacks": [Enough()]})
+    assert trainer.state.global_step == 2 + 3
 
 
 def test_saved_models_load(make_toy: Any, texts: list[Any], train: Make, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -43,12 +44,15 @@ class Evaluated(NamedTuple):
     num_samples: int
 
 
-def evaluate_over(trainer: "Trainer", loader: Any, *, prefix: str, loss_only: bool, ignore_keys: Any) -> Evaluated:
+def evaluate_over(
+    trainer: "Trainer", loader: Any, *, prefix: str, loss_only: bool, ignore_keys: Any, keeps: bool = False
+) -> Evaluated:
     """Run a model over all batches.
 
     Args:
         prefix: of the names of all metrics.
-        loss_only: keep no predictions.
+        loss_only: make no predictions.
+        keeps: predictions are wanted even where batch_eval_metrics hands them over batch by batch.
 
     Raises:
         MetricFailed: compute_metrics raised.
@@ -56,14 +60,16 @@ def evaluate_over(trainer: "Trainer", loader: Any, *, prefix: str, loss_only: bo
         OutOfMemory: a batch does not fit.
     """
     args, started = trainer.args, time.monotonic()
+    names = ("logits", "labels", "inputs")
     kept = {
         name: Collected(move_every=args.eval_accumulation_steps, concatenate=args.eval_do_concat_batches)
-        for name in ("logits", "labels", "inputs")
+        for name in names
     }
     losses: list[np.ndarray] = []
     rows = steps = 0
     metrics: dict[str, float] = {}
     measure = trainer.compute_metrics
+    by_batch = args.batch_eval_metrics and measure is not None
     with _resting(trainer.model, trainer.optimizer, args, trainer.world) as model:
         for fed, last in _and_whether_last(loader, trainer.world):
             steps, inputs, counts = steps + 1, fed.batch, fed.counts
@@ -73,19 +79,20 @@ def evaluate_over(trainer: "Trainer", loader: Any, *, prefix: str, loss_only: bo
                 logits = _kept_of(trainer, logits, labels)
             seen = inputs.get(trainer.main_input_name) if "inputs" in args.include_for_metrics else None
             before = len(losses)
+            handed = {name: Collected(move_every=None, concatenate=True) for name in names}
+            takers = [handed] if by_batch and not keeps else [kept, handed] if by_batch else [kept]
             for part in _of_all(trainer, (rows_of(inputs) if counts else 0, loss, logits, labels, seen)):
                 count, loss, *kinds = part
                 rows += count
                 if loss is not None:
                     losses.append(np.full(count, float(loss), dtype=np.float64))
-                for name, value in zip(kept, kinds, strict=True):
-                    kept[name].add(value)
+                for taker, (name, value) in product(takers, zip(names, kinds, strict=True)):
+                    taker[name].add(value)
             trainer.tell("on_prediction_step", eval_dataloader=loader)
-            if args.batch_eval_metrics and measure is not None and logits is not None:
-                metrics = _measured(trainer, _handed(trainer, kept, losses[before:]), compute_result=last)
-                kept = {name: Collected(move_every=None, concatenate=True) for name in kept}
+            if by_batch and logits is not None:
+                metrics = _measured(trainer, _handed(trainer, handed, losses[before:]), compute_result=last)
     predictions, label_ids = kept["logits"].all(), kept["labels"].all()
-    if measure is not None and not args.batch_eval_metrics and predictions is not None and label_ids is not None:
+    if measure is not None and not by_batch and predictions is not None and label_ids is not None:
         given = EvalPrediction(predictions, label_ids, kept["inputs"].all(), _losses(trainer, losses))
         metrics = _measured(trainer, given)
     if losses:

@@ -102,12 +102,14 @@ class Loop:
         """Train until the last step, or until a callback stops it."""
         trainer, place = self.trainer, self.place
         while place.epoch < self.plan.epochs:
+            if place.epoch_is_cut and trainer.state.global_step < self.plan.max_steps:
+                place.epoch_is_over = False
             if not place.epoch_is_over:
                 self._epoch()
-            if trainer.control.should_training_stop or place.stopped:
+            if trainer.control.should_training_stop:
                 return
             place.epoch, place.batch = place.epoch + 1, 0
-            place.epoch_is_over, place.epoch_started = False, None
+            place.epoch_is_over, place.epoch_is_stopped, place.epoch_started = False, False, None
             self._begins_anew = True
 
     # Epochs
@@ -119,7 +121,7 @@ class Loop:
         if self._begins_anew:
             trainer.tell("on_epoch_begin")
         before = place.batch
-        while trainer.state.global_step < self.plan.max_steps and not (place.stopped or place.epoch_is_stopped):
+        while trainer.state.global_step < self.plan.max_steps and not place.epoch_is_stopped:
             group = list(islice(batches, trainer.args.gradient_accumulation_steps))
             if not group:
                 break
@@ -131,11 +133,12 @@ class Loop:
             trainer.state.epoch = place.epoch + place.batch / expected
             trainer.tell("on_step_end")
             self._agree()
-            place.stopped = trainer.control.should_training_stop and trainer.state.global_step < self.plan.max_steps
-            place.epoch_is_stopped = trainer.control.should_epoch_stop
             self._log_evaluate_save()
+            place.epoch_is_stopped = trainer.control.should_epoch_stop
             if trainer.control.should_training_stop:
                 break
+        unread = self.plan.batches is None or place.batch < self.plan.batches
+        place.epoch_is_cut = trainer.control.should_training_stop and unread and not place.epoch_is_stopped
         place.epoch_is_stopped = False
         if place.batch == before == 0:
             warnings.warn(
@@ -241,22 +244,30 @@ class Loop:
     # What is due
 
     def _log_evaluate_save(self) -> None:
-        trainer, control = self.trainer, self.trainer.control
-        if control.should_log and trainer.state.global_step > self.place.last_logged:
+        """Each may wish for what comes after it, or for the end."""
+        trainer = self.trainer
+        if trainer.control.should_log and trainer.state.global_step > self.place.last_logged:
             self._log()
-        control.should_log = False
-        if control.should_evaluate:
-            control.should_evaluate = False
+            self._agree()
+        trainer.control.should_log = False
+        if trainer.control.should_evaluate:
+            trainer.control.should_evaluate = False
             better = self.evaluate()
-            if trainer.args.save_strategy == "best":
-                control.should_save = better
-        if control.should_save:
-            control.should_save = False
+            self._agree()
+            if better and trainer.args.save_strategy == "best":
+                trainer.control.should_save = True
+        if trainer.control.should_save:
+            trainer.control.should_save = False
+            self.place.epoch_is_stopped = trainer.control.should_epoch_stop
             trainer.save_checkpoint(self.place)
             trainer.tell("on_save")
+            self._agree()
 
-    def evaluate(self, *, schedule_too: bool = True) -> bool:
+    def evaluate(self, *, at_start: bool = False) -> bool:
         """Evaluate on the way; whether it was the best so far.
+
+        Args:
+            at_start: nothing has been learnt yet: neither the schedule nor the best goes by it.
 
         Raises:
             MetricFailed: with the checkpoint in which the model has been kept.
@@ -264,7 +275,9 @@ class Loop:
         trainer = self.trainer
         try:
             metrics = trainer.evaluate(ignore_keys=trainer.ignored_in_evaluation)
-            if schedule_too and trainer.schedule_follows_metric:
+            if at_start:
+                return False
+            if trainer.schedule_follows_metric:
                 trainer.lr_scheduler.step(watched(trainer.args, metrics))
             return is_best(trainer, metrics)
         except MetricFailed as error:

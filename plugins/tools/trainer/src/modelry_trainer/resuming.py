@@ -149,7 +149,7 @@ def read_training(trainer: "Trainer", folder: Path) -> Place:
     trainer.callback_handler.restore(
         state.stateful_callbacks, arguments_too=trainer.args.restore_callback_states_from_checkpoint
     )
-    place = Place(**kept)
+    place = Place(**{name: value for name, value in kept.items() if name in Place.__dataclass_fields__})
     place.batch = place.batch * rows // rows_of_batch(trainer)
     if trainer.args.ignore_data_skip:
         place.batch, place.epoch_started = 0, None

@@ -85,7 +85,7 @@ class Place:
     last_logged: int = 0
     epoch_is_over: bool = False
     epoch_is_stopped: bool = False
-    stopped: bool = False
-    """By a callback, before the last step."""
+    epoch_is_cut: bool = False
+    """The training has ended before the epoch: one that goes on from here has the rest of its rows to read."""
     epoch_started: Any = None
     """States of all generators of random numbers when the epoch began, for data that is replayed."""

@@ -15,6 +15,7 @@ from modelry.atomic import write_text
 from modelry_trainer import precision, summaries
 from modelry_trainer.accumulation import takes_item_count, unwrapped
 from modelry_trainer.checkpoints.folders import checkpoints
+from modelry_trainer.columns import label_columns
 from modelry_trainer.given import opened
 from modelry_trainer.loaders import save_preprocessor
 from modelry_trainer.losses import smoothed_cross_entropy
@@ -195,7 +196,17 @@ class Surroundings:
         made: nn.Module = opened(make(given) if inspect.signature(make).parameters else make())
         return made
 
-    # Figures
+    # Figures, and what the model calls things
+
+    @property
+    def main_input_name(self) -> str:
+        """The argument of forward that carries the input."""
+        return str(getattr(unwrapped(self.model), "main_input_name", "input_ids"))
+
+    @property
+    def label_names(self) -> list[str]:
+        """The arguments of forward that are labels."""
+        return self.args.label_names or label_columns(self.model)
 
     def floating_point_ops(self, inputs: Mapping[str, Any]) -> float:
         """Of one pass forth and back: six for each parameter that is no embedding, and element of the main input."""
@@ -307,12 +318,18 @@ class Surroundings:
         ignore_keys: Sequence[str] | None = None,
         metric_key_prefix: str = "eval",
     ) -> Any:
-        """One pass over a loader: predictions, label_ids, metrics, num_samples."""
+        """One pass over a loader: predictions, label_ids, metrics, num_samples. With batch_eval_metrics only what is
+        described as "Prediction" keeps predictions."""
         from modelry_trainer.evaluation import evaluate_over
 
         only = self.args.prediction_loss_only if prediction_loss_only is None else prediction_loss_only
         return evaluate_over(
-            _trainer(self), dataloader, prefix=metric_key_prefix, loss_only=only, ignore_keys=ignore_keys
+            _trainer(self),
+            dataloader,
+            prefix=metric_key_prefix,
+            loss_only=only,
+            keeps=description == "Prediction",
+            ignore_keys=ignore_keys,
         )
 
     def _multiplied(self) -> int:

@@ -15,14 +15,13 @@ from torch import Tensor, nn
 
 from modelry import accelerators
 from modelry_trainer import precision
-from modelry_trainer.accumulation import ItemCount, plain_count, unwrapped
+from modelry_trainer.accumulation import ItemCount, plain_count
 from modelry_trainer.arguments import TrainingArguments, checked
 from modelry_trainer.beginning import begin_in, switch_on
 from modelry_trainer.callbacks.events import CallbackHandler
 from modelry_trainer.callbacks.standard import standard_callbacks
 from modelry_trainer.checkpoints.folders import rotate, saving_to, write_checkpoint
 from modelry_trainer.checkpoints.weights import save_weights
-from modelry_trainer.columns import label_columns
 from modelry_trainer.distributed.loaders_of_users import orders_rows
 from modelry_trainer.distributed.spreading import one_by_one, spread, wrapped
 from modelry_trainer.distributed.world import world_of
@@ -110,6 +109,7 @@ class Trainer(Surroundings):
         self.preprocess_logits_for_metrics = preprocess_logits_for_metrics
         self.optimizer, self.lr_scheduler = optimizers
         self._optimizers_given = optimizers
+        self._schedule_made: Any = None
         self.optimizer_cls_and_kwargs = optimizer_cls_and_kwargs
         self.schedule_follows_metric = False
         self.scaler: torch.amp.GradScaler | None = None
@@ -159,13 +159,17 @@ class Trainer(Surroundings):
         if self.model_init is not None:
             self.model = spread(self.call_model_init(), args, world)
             self.optimizer, self.lr_scheduler = self._optimizers_given
+        elif self.lr_scheduler is self._schedule_made:  # of the training before, at whose end it is
+            self.lr_scheduler = None
         self.ignored_in_evaluation = ignore_keys_for_eval
         switch_on(self.model, args)
         self.model_wrapped = wrapped(self.model, args, world)
         loader = self.get_train_dataloader()
         length = plan(self, loader)
         self.state, self.control = self._stating(new_state(args, length)), TrainerControl()
+        given = self.lr_scheduler
         self.create_optimizer_and_scheduler(length.max_steps)
+        self._schedule_made = self.lr_scheduler if given is None else None
         if world.data_rank and orders_rows(loader):  # a stream that draws must draw the same everywhere
             precision.seed_everything(args, shift=world.data_rank)
         place = Place() if source is None else read_training(self, Path(source))
@@ -175,7 +179,7 @@ class Trainer(Surroundings):
         started = time.monotonic()
         with noisy_embeddings(self.model, args.neftune_noise_alpha):
             if args.eval_on_start and source is None:
-                loop.evaluate(schedule_too=False)
+                loop.evaluate(at_start=True)
             loop.run()
         return finished(self, place, first, time.monotonic() - started)
 
@@ -292,10 +296,11 @@ class Trainer(Surroundings):
     def predict(
         self, test_dataset: Any, ignore_keys: Sequence[str] | None = None, metric_key_prefix: str = "test"
     ) -> PredictionOutput:
-        """Predictions, labels and metrics of a data set, as numpy arrays filled up with -100."""
+        """Predictions, labels and metrics of a data set, as numpy arrays filled up with -100; prediction_loss_only
+        leaves the metrics."""
         loader = self.get_test_dataloader(test_dataset)
         with self.world.together():
-            found = self.evaluation_loop(loader, "Prediction", False, ignore_keys, metric_key_prefix)
+            found = self.evaluation_loop(loader, "Prediction", None, ignore_keys, metric_key_prefix)
         self.tell("on_predict", metrics=found.metrics)
         return PredictionOutput(found.predictions, found.label_ids, found.metrics)
 
@@ -353,8 +358,8 @@ class Trainer(Surroundings):
         if self.state.best_global_step == self.state.global_step:
             self.state.best_model_checkpoint = str(folder)
         write_checkpoint(folder, lambda aside: write_training(self, place, aside), self.world)
-        best = self.state.best_model_checkpoint if self.args.load_best_model_at_end else None
         if self.world.leads:
+            best = self.state.best_model_checkpoint
             rotate(output, keep=self.args.save_total_limit, best=best, newest=folder)
         return folder
 
@@ -372,16 +377,6 @@ class Trainer(Surroundings):
     def tell(self, event: str, **more: Any) -> None:
         """Tell all listeners of an event."""
         self.control = self.callback_handler.call_event(event, self.args, self.state, self.control, **more)
-
-    @property
-    def main_input_name(self) -> str:
-        """The argument of forward that carries the input."""
-        return str(getattr(unwrapped(self.model), "main_input_name", "input_ids"))
-
-    @property
-    def label_names(self) -> list[str]:
-        """The arguments of forward that are labels."""
-        return self.args.label_names or label_columns(self.model)
 
     # Inside
 

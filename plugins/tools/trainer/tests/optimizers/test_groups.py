@@ -7,7 +7,7 @@ from transformers import AutoModelForCausalLM as PublishedModel
 from transformers import Trainer as PublishedTrainer
 
 from modelry import AutoConfig, AutoModelForCausalLM
-from modelry_trainer.optimizers import parameter_groups
+from modelry_trainer.optimizers import decayed_names, parameter_groups
 
 TINY = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "vocab_size": 50}
 
@@ -35,3 +35,19 @@ def test_frozen_parameters_are_left_out() -> None:
     (group,) = parameter_groups(model, weight_decay=0.5)
     assert [id(one) for one in group["params"]] == [id(model[0].weight)]
     assert group["matrix"] == [True]
+
+
+def test_tables_of_biases_stay_and_kernels_in_two_parts_decay() -> None:
+    class WeightNormConv1d(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight_g, self.bias = torch.nn.Parameter(torch.ones(1)), torch.nn.Parameter(torch.ones(1))
+
+    model = torch.nn.ModuleDict(
+        {
+            "relative_attention_bias": torch.nn.Embedding(2, 2),
+            "conv": WeightNormConv1d(),
+            "gn": torch.nn.GroupNorm(1, 2),
+        }
+    )
+    assert decayed_names(model) == ["conv.weight_g"]

@@ -1,5 +1,6 @@
 """Which parameters decay towards zero, and which are matrices inside of a model."""
 
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -40,8 +41,12 @@ def parameter_groups(
     return groups
 
 
+_NORM = re.compile(r"(?<!weight)norm", re.IGNORECASE)
+"""Classes of norms; a convolution whose weight is kept as length and direction (WeightNormConv1d) is none."""
+
+
 def decayed_names(model: nn.Module) -> list[str]:
-    """Parameters that weight decay pulls towards zero: no biases, no norms."""
+    """Parameters that weight decay pulls towards zero: no biases, tables of biases included, and no norms."""
     still = _undecayed(model)
     return [name for name, _ in model.named_parameters() if name not in still]
 
@@ -49,10 +54,11 @@ def decayed_names(model: nn.Module) -> list[str]:
 def _undecayed(model: nn.Module) -> set[str]:
     found = set()
     for path, module in model.named_modules():
-        norm = "norm" in type(module).__name__.lower()
+        norm = _NORM.search(type(module).__name__) is not None
         for name, _ in module.named_parameters(recurse=False):
-            if norm or "bias" in name:
-                found.add(f"{path}.{name}" if path else name)
+            full = f"{path}.{name}" if path else name
+            if norm or "bias" in full:
+                found.add(full)
     return found
 
 
