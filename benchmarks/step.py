@@ -23,7 +23,7 @@ from benchmarks.weights import LOADED_AS, load
 Operation = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 PRODUCTS = ("linear", "mm", "addmm", "mv", "addmv", "mkldnn_linear")
-ATTENTION = ("bmm", "baddbmm", "softmax", "_softmax", "scaled_dot_product", "_scaled_dot_product")
+ATTENTION = ("bmm", "baddbmm", "softmax", "_softmax", "_embedding_bag", "scaled_dot_product", "_scaled_dot_product")
 STEPS, AGAIN, WARM = 40, 15, 8
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from modelry.cache import GrowingLayerCache
-from modelry.cache.buffers import BLOCK
+from modelry.cache.buffers import BLOCK, lies_turned
 
 
 def some(new: int, *, rows: int = 2, seed: int = 0) -> Tensor:
@@ -47,6 +47,35 @@ def test_one_step_in_a_block_moves_nothing() -> None:
     before = cache.keys
     fill(cache, some(1))
     assert cache.keys is before
+
+
+@torch.inference_mode()
+def test_turned_keys_are_the_same_keys() -> None:
+    """For callers that read them so; they stay turned when the buffer grows and when chunks are written."""
+    cache = GrowingLayerCache()
+    parts = [some(BLOCK - 2)]
+    fill(cache, parts[0])
+    before = cache.values
+    for new in (1, 3, BLOCK, 1):
+        place = cache.reserve(1, turned=True)
+        assert place is not None
+        assert lies_turned(place[0])
+        assert place[0].transpose(2, 3).is_contiguous()
+        assert place[1].is_contiguous()
+        parts.append(some(new, seed=new))
+        fill(cache, parts[-1])
+        whole = torch.cat(parts, dim=2)
+        assert cache.keys is not None
+        assert cache.values is not None
+        assert lies_turned(cache.keys)
+        assert torch.equal(cache.keys[:, :, : cache.length], whole)
+        assert torch.equal(cache.values[:, :, : cache.length], -whole)
+        assert torch.isfinite(cache.keys).all()
+    assert cache.values is not before
+    place = cache.reserve(1)
+    assert place is not None
+    assert place[0].is_contiguous()
+    assert torch.equal(place[0][:, :, : cache.length], whole)
 
 
 def test_nothing_counts_before_advance() -> None:

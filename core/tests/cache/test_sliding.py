@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from modelry.cache import SlidingLayerCache
-from modelry.cache.buffers import BLOCK
+from modelry.cache.buffers import BLOCK, lies_turned
 
 
 def positions(start: int, end: int, *, rows: int = 1) -> Tensor:
@@ -35,6 +35,19 @@ def test_steps_after_a_prompt(window: int, prompt: int) -> None:
         run(cache, 1)
         assert cache.keys is not None
         assert cache.keys.shape[2] <= window + 4 * BLOCK
+
+
+@torch.inference_mode()
+def test_steps_over_turned_keys() -> None:
+    cache = SlidingLayerCache(7)
+    run(cache, 5)
+    for _ in range(3 * BLOCK):
+        place = cache.reserve(1, turned=True)
+        assert place is not None
+        assert lies_turned(place[0])
+        assert not lies_turned(place[1])
+        run(cache, 1)
+    assert cache.first > 0
 
 
 def test_chunks_larger_than_the_window() -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from modelry.cache.buffers import lies_turned
 from modelry.decoder import RotaryDecoder
 from modelry.heads import CausalLM
 from modelry.inference.decoder_step import DecoderStep
@@ -123,6 +124,37 @@ def test_by_products(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = logits(made, rows=1, padded=False, prepared=True, kind="dynamic")
     assert calls
     assert (found.float() - expected.float()).norm() < 3e-2 * expected.float().norm()
+
+
+@pytest.mark.parametrize("case", list(WINDOWS))
+@pytest.mark.parametrize(("dtype", "most"), [(torch.float32, 1e-5), (torch.bfloat16, 3e-2)])
+def test_by_bags(case: str, dtype: torch.dtype, most: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One row attends by sums of rows, over keys that lie turned; chunks behind them read the same cache."""
+    made = model(max_window_layers=WINDOWS[case]).to(dtype)
+    expected = logits(made, rows=1, padded=False, prepared=False, kind="dynamic")
+    for bags in (True, False):
+        monkeypatch.setattr("modelry.inference.decoder_step.takes_bags", lambda *_, bags=bags: bags)
+        found = logits(made, rows=1, padded=False, prepared=True, kind="dynamic")
+        assert (found.float() - expected.float()).norm() < most * expected.float().norm()
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("lanes", [True, False])
+def test_a_second_question_behind_turned_keys(dtype: torch.dtype, lanes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prompts of any length, in one chunk and in several, are read behind what single steps have turned."""
+    monkeypatch.setattr("modelry.inference.decoder_step.takes_bags", lambda *_: True)
+    monkeypatch.setattr("modelry.nn.product_attention.has_bfloat16_lanes", lambda: lanes)
+    made = model(max_window_layers=2).to(dtype)
+    first = torch.randint(1, 64, (1, 30), generator=torch.Generator().manual_seed(3))
+    for more in (1, 5, 40):
+        cache = made.make_cache()
+        said = made.generate(first, past_key_values=cache, max_new_tokens=4, eos_token_id=None, do_sample=False)
+        assert lies_turned(cache.layers[0].keys)
+        asked = torch.cat((said, first[:, :more]), dim=1)
+        found = made(asked[:, cache.get_seq_length() :], past_key_values=cache).logits
+        expected = made(asked).logits[:, -found.shape[1] :]
+        assert (found.float() - expected.float()).norm() < (1e-5 if dtype is torch.float32 else 3e-2) * expected.norm()
 
 
 def test_the_cache_of_another_model_is_left_to_the_models_own_forward() -> None:

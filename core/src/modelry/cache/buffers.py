@@ -17,7 +17,14 @@ def whole_blocks(positions: int) -> int:
     return -(-positions // BLOCK) * BLOCK
 
 
-def write_behind(buffer: Tensor, new: Tensor, *, drop: int, held: int, width: int) -> Tensor:
+def lies_turned(buffer: Tensor) -> bool:
+    """Whether (B, K, C, E) lie in memory as (B, K, E, C)."""
+    return buffer.stride(3) != 1
+
+
+def write_behind(
+    buffer: Tensor, new: Tensor, *, drop: int, held: int, width: int, turned: bool | None = None
+) -> Tensor:
     """Positions `drop` to `drop + held` of `buffer`, then `new`, then a finite tail: `width` positions in all.
 
     Writes in place where nothing moves and no gradient is at stake, else into a wider copy with a tail of zeros.
@@ -25,6 +32,7 @@ def write_behind(buffer: Tensor, new: Tensor, *, drop: int, held: int, width: in
     Args:
         buffer: (B, K, C, E).
         new: (B, K, T, E).
+        turned: whether the result lies in memory as (B, K, E, width); None: as `buffer` does.
 
     Returns:
         (B, K, width, E), `buffer` itself where it could be used.
@@ -33,7 +41,10 @@ def write_behind(buffer: Tensor, new: Tensor, *, drop: int, held: int, width: in
         ValueError: a cache made for some rows is given others, or keys of other heads.
     """
     rows, heads, count, size = new.shape
-    if torch.is_inference_mode_enabled() and drop == 0 and buffer.shape == (rows, heads, width, size):
+    before = lies_turned(buffer)
+    turned = before if turned is None else turned
+    stays = drop == 0 and turned == before
+    if torch.is_inference_mode_enabled() and stays and buffer.shape == (rows, heads, width, size):
         buffer.narrow(2, held, count).copy_(new)
         return buffer
     check_fits(buffer, new)
@@ -41,8 +52,10 @@ def write_behind(buffer: Tensor, new: Tensor, *, drop: int, held: int, width: in
         tail = new.new_zeros(rows, heads, width - held - count, size)
         return torch.cat((buffer[:, :, drop : drop + held], new, tail), dim=2)
     frozen = buffer.is_inference() and not torch.is_inference_mode_enabled()
-    if drop or frozen or buffer.shape[2] != width:
-        wider = new.new_zeros(rows, heads, width, size)
+    if frozen or not stays or buffer.shape[2] != width:
+        lying = (rows, heads, size, width) if turned else (rows, heads, width, size)
+        wider = new.new_zeros(lying)
+        wider = wider.transpose(2, 3) if turned else wider
         wider[:, :, :held] = buffer[:, :, drop : drop + held]
         buffer = wider
     buffer.narrow(2, held, count).copy_(new)
@@ -70,4 +83,4 @@ def check_fits(held: Tensor, new: Tensor) -> None:
 
 def new_buffer(first: Tensor, *, drop: int, width: int) -> Tensor:
     """A buffer (B, K, width, E) with the positions of `first`, (B, K, T, E), from `drop` on, and a tail of zeros."""
-    return write_behind(first[:, :, :0], first[:, :, drop:], drop=0, held=0, width=width)
+    return write_behind(first[:, :, :0], first[:, :, drop:], drop=0, held=0, width=width, turned=False)

@@ -5,7 +5,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from modelry.cache.buffers import new_buffer, whole_blocks, write_behind
+from modelry.cache.buffers import lies_turned, new_buffer, whole_blocks, write_behind
 from modelry.cache.layer import LayerCache
 
 
@@ -34,13 +34,13 @@ class GrowingLayerCache(LayerCache):
         self.values = write_behind(self.values, values, drop=0, held=held, width=width)
         return self.keys, self.values
 
-    def reserve(self, new: int) -> tuple[Tensor, Tensor] | None:
+    def reserve(self, new: int, *, turned: bool = False) -> tuple[Tensor, Tensor] | None:
         if self.length == 0 or self.keys is None or self.values is None:
             return None
         width = self.width_after(new)
         frozen = self.keys.is_inference() and not torch.is_inference_mode_enabled()
-        if frozen or self.keys.shape[2] != width:
+        if frozen or self.keys.shape[2] != width or lies_turned(self.keys) != turned:
             nothing = self.keys.narrow(2, 0, 0)
-            self.keys = write_behind(self.keys, nothing, drop=0, held=self.length, width=width)
+            self.keys = write_behind(self.keys, nothing, drop=0, held=self.length, width=width, turned=turned)
             self.values = write_behind(self.values, nothing, drop=0, held=self.length, width=width)
         return self.keys, self.values

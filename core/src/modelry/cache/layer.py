@@ -46,8 +46,11 @@ class LayerCache(ABC):
             ValueError: B is not the number of rows held.
         """
 
-    def reserve(self, new: int) -> tuple[Tensor, Tensor] | None:
+    def reserve(self, new: int, *, turned: bool = False) -> tuple[Tensor, Tensor] | None:
         """Make room for T new positions behind remembered ones, for a caller that writes them itself, then `advance`s.
+
+        Args:
+            turned: the keys are wanted as (B, K, E, W) in memory, where the kind can; they stay so for `extend`.
 
         Returns:
             The buffers (B, K, W, E) of the slots from `first_after(T)` on, to be written from slot `length` on; those

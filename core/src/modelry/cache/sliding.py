@@ -5,7 +5,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from modelry.cache.buffers import BLOCK, new_buffer, whole_blocks, write_behind
+from modelry.cache.buffers import BLOCK, lies_turned, new_buffer, whole_blocks, write_behind
 from modelry.cache.layer import LayerCache
 
 
@@ -66,15 +66,15 @@ class SlidingLayerCache(LayerCache):
         self.first = first
         return self.keys, self.values
 
-    def reserve(self, new: int) -> tuple[Tensor, Tensor] | None:
+    def reserve(self, new: int, *, turned: bool = False) -> tuple[Tensor, Tensor] | None:
         """The buffers, of which the slots from `first_after(new)` on hold; the T positions go behind the held ones."""
         if self.length == 0 or self.keys is None or self.values is None:
             return None
         first, width = self._plan(new)
         frozen = self.keys.is_inference() and not torch.is_inference_mode_enabled()
-        if frozen or first != self.first or width != self.keys.shape[2]:
+        if frozen or first != self.first or width != self.keys.shape[2] or lies_turned(self.keys) != turned:
             nothing, drop, held = self.keys.narrow(2, 0, 0), first - self.first, self.length - first
-            self.keys = write_behind(self.keys, nothing, drop=drop, held=held, width=width)
+            self.keys = write_behind(self.keys, nothing, drop=drop, held=held, width=width, turned=turned)
             self.values = write_behind(self.values, nothing, drop=drop, held=held, width=width)
             self.first = first
         return self.keys, self.values

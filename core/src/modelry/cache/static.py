@@ -66,7 +66,7 @@ class StaticLayerCache(LayerCache):
         self.capacity = capacity
         return (keys, values) if first else (self.keys[:, :, :width], self.values[:, :, :width])
 
-    def reserve(self, new: int) -> tuple[Tensor, Tensor] | None:
+    def reserve(self, new: int, *, turned: bool = False) -> tuple[Tensor, Tensor] | None:
         """The whole buffers, for a caller that writes T positions from slot `length` on itself; None while empty."""
         if self.length == 0 or self.keys is None or self.values is None:
             return None

@@ -3,17 +3,20 @@
 R rows   W keys offered   V vocabulary   D width of the residual stream   N rotated width   E head width
 """
 
-from typing import final
+from typing import NamedTuple, final
 
 import torch
 from torch import Tensor, nn
 
 from modelry.cache import Cache
+from modelry.cache.buffers import lies_turned
 from modelry.inference.layer_step import Buffers, Moment, layer_step, norm_into
 from modelry.inference.parts import DecoderParts
+from modelry.nn.bag_attention import bags, takes_bags
 from modelry.nn.masks import causal_mask
 from modelry.nn.product_attention import takes_products_by_one
 from modelry.nn.rope import Angles
+from modelry.nn.sdpa import sdpa_attention
 
 
 @final
@@ -34,6 +37,10 @@ class DecoderStep:
         self._kept = (rows, parts.layers[0].kv_heads, self._width)
         """R, K and E of what a cache keeps; that of another model is for the model's own forward to refuse."""
         self._rotated = parts.rotary.width
+        layer = parts.layers[0]
+        self._sharing = layer.heads, layer.kv_heads
+        alone = rows == 1 and all(one.attend is sdpa_attention for one in parts.layers)
+        self._by_bags = alone and takes_bags(layer.heads, layer.kv_heads, dtype)
         self._layers = [layer_step(layer, buffers, rotated=self._rotated) for layer in parts.layers]
         self._normalise = norm_into(parts.norm, buffers.x, buffers.normal)
         embedding = parts.embedding
@@ -52,17 +59,17 @@ class DecoderStep:
         """
         buffers, parts, seen = self._buffers, self._parts, cache.seen
         places: list[tuple[Tensor, Tensor]] = []
-        moments: dict[tuple[int | None, int, int], Moment] = {}
-        seeing: list[tuple[int | None, int, int]] = []
+        moments: dict[Seeing, Moment] = {}
+        seeing: list[Seeing] = []
         for part, window in zip(cache.layers, parts.windows, strict=True):
-            place = part.reserve(1) if part.window in (None, window) else None
+            place = part.reserve(1, turned=self._by_bags) if part.window in (None, window) else None
             if place is None or place[0].dtype is not buffers.x.dtype:
                 return None
             held, heads, _, size = place[0].shape
             if (held, heads, size) != self._kept:
                 return None
             places.append(place)
-            seeing.append((window, part.first_after(1), place[0].shape[2]))
+            seeing.append(Seeing(window, part.first_after(1), place[0].shape[2], lies_turned(place[0])))
         angles = parts.rotary(positions, buffers.x.dtype)
         for one in set(seeing):
             moments[one] = self._moment(angles, attention_mask, seen=seen, seeing=one)
@@ -76,11 +83,9 @@ class DecoderStep:
         logits: Tensor = parts.head(buffers.normal.unsqueeze(1))
         return logits
 
-    def _moment(
-        self, angles: Angles, attention_mask: Tensor | None, *, seen: int, seeing: tuple[int | None, int, int]
-    ) -> Moment:
+    def _moment(self, angles: Angles, attention_mask: Tensor | None, *, seen: int, seeing: "Seeing") -> Moment:
         half = self._rotated // 2
-        window, first, width = seeing
+        window, first, width, turned = seeing
         cos, sin = angles.cos.squeeze(1), angles.sin.squeeze(1)  # (R, 1, N)
         if self._rotated < self._width:
             ones = cos.new_ones(*cos.shape[:2], self._width - self._rotated)
@@ -94,7 +99,20 @@ class DecoderStep:
         if attention_mask is not None or self.rows > 1:
             said = {"new": 1, "seen": seen, "first": first, "width": width, "window": window}
             mask = causal_mask(attention_mask, **said, device=tail.device)  # type: ignore[arg-type]  # no weights in it
-        kv_heads, dtype = self._parts.layers[0].kv_heads, self._buffers.x.dtype
+        (heads, kv_heads), dtype = self._sharing, self._buffers.x.dtype
+        which = bags(heads, kv_heads, width, self._width) if mask is None and turned else None
         by_products = mask is None and takes_products_by_one(kv_heads, width, dtype)
-        added = tail[0].to(dtype) if by_products else None
-        return Moment(slot, cos, sin[..., :half], sin[..., half:], mask, tail, added)
+        added = tail[0].to(dtype) if by_products or which is not None else None
+        return Moment(slot, cos, sin[..., :half], sin[..., half:], mask, tail, added, which)
+
+
+class Seeing(NamedTuple):
+    """What layers have in common that see alike."""
+
+    window: int | None
+    first: int
+    """Slot of the first key."""
+    width: int
+    """W."""
+    turned: bool
+    """Whether keys lie as (1, K, E, W)."""

@@ -34,7 +34,7 @@ def takes_products(q: Tensor, k: Tensor) -> bool:
     """
     if q.dtype is not torch.bfloat16 or k.dtype is not torch.bfloat16 or torch.compiler.is_compiling():
         return False  # first: a traced program that looked at the number of keys would be bound to it
-    least = FEWEST_KEYS if q.shape[2] > FEW else FEWEST_KEYS_OF_FEW
+    least = FEWEST_KEYS if q.shape[2] > FEW or k.stride(3) != 1 else FEWEST_KEYS_OF_FEW
     return q.is_cpu and _are_enough(k.shape[0] * k.shape[1], k.shape[2], least)
 
 

@@ -47,6 +47,8 @@ def sdpa_attention(
     plain = q.is_cpu and size == v.shape[3] and not dropout and not torch.is_grad_enabled()
     if plain and takes_products(q, k):
         return _by_products(q, k, v, mask, scale=scale)
+    if plain and k.stride(3) != 1 and not torch.compiler.is_compiling():
+        k = k.contiguous()  # turned keys, of a cache whose single steps read them so; the fused function is slow then
     if plain and mask.earlier and new > FEW_ROWS:
         return _earlier_and_own(q, k, v, mask.earlier, scale=scale)
     kv_heads, free = k.shape[1], is_exporting()  # an exported program keeps its lengths open
