@@ -29,3 +29,15 @@ def test_no_rows(int8_layer: Callable[..., Int8Linear]) -> None:
 def test_float16_does_not_overflow(int8_layer: Callable[..., Int8Linear]) -> None:
     layer = int8_layer(inputs=512, size=0.01, bias=False)
     assert torch.isfinite(layer(torch.full((40, 512), 30.0, dtype=torch.float16))).all()
+
+
+@pytest.mark.parametrize("rows", [1, 5])
+def test_tensors_that_lie_anywhere(rows: int, int8_layer: Callable[..., Int8Linear]) -> None:
+    """As a file that is mapped has them. The kernel ended the process."""
+    layer, x = int8_layer(inputs=48), torch.randn(rows, 48).bfloat16()
+    expected = layer(x)
+    layer._buffers["weight"] = torch.cat([torch.zeros(8, dtype=torch.int8), layer.weight.flatten()])[8:].view(20, 48)
+    torch.testing.assert_close(layer(x), expected, atol=0.02, rtol=0.02)
+    torch.testing.assert_close(layer.bound(x)(), expected, atol=0.02, rtol=0.02)
+    elsewhere = torch.cat([torch.zeros(8).bfloat16(), x.flatten()])[8:].view(rows, 48)
+    torch.testing.assert_close(int8_layer(inputs=48)(elsewhere), expected, atol=0.02, rtol=0.02)

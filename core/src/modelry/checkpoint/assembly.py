@@ -165,8 +165,12 @@ def assemble(
             if parts is None and name in rooms:
                 parts = {name: rooms.pop(name).copy_(tensor)}
             elif parts is None:
-                as_stored = packing is not None and packing.stored and name.startswith(packed)
-                parts = {name: tensor.to(device, None if as_stored else prepared.as_it_will_be(model, name).dtype)}
+                if packing is not None and packing.stored and name.startswith(packed):
+                    from modelry.packed.int8_linear import aligned  # other loads need none of it
+
+                    parts = {name: tensor if name in files else aligned(tensor.to(device))}
+                else:
+                    parts = {name: tensor.to(device, prepared.as_it_will_be(model, name).dtype)}
             for part_name, part in parts.items():
                 if part_name in files:
                     regions[part.data_ptr()] = files[part_name]

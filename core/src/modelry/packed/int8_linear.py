@@ -24,6 +24,9 @@ all: there, the CPU's tiles are worth a second copy of the integers (`modelry.pa
 AMX, (51864, 384) in bfloat16: 2.3 and 1.6 milliseconds for one row, 4.7 and 1.8 for 5 rows."""
 KERNEL_WIDTH = 16
 """The kernel reads so many inputs at a time, past the end of a row if its width is no multiple (PyTorch 2.13)."""
+INPUT_ALIGNMENT, WEIGHT_ALIGNMENT = 32, 16
+"""Bytes. In bfloat16 it reads whole vectors from where only aligned ones may be read, and the process dies else
+(PyTorch 2.13, AVX-512): tensors that are mapped from a file may lie anywhere."""
 
 
 def product(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
@@ -39,13 +42,28 @@ def product(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
     """
     scale = scale.to(x.dtype)
     rows = x.reshape(-1, x.shape[-1])
-    if x.is_cpu and rows.shape[0] <= MOST_ROWS_OF_KERNEL and rows.shape[1] % KERNEL_WIDTH == 0 and rows.numel():
-        y = int8_product(rows.contiguous(), weight, scale)
+    fits = x.is_cpu and rows.shape[0] <= MOST_ROWS_OF_KERNEL and rows.shape[1] % KERNEL_WIDTH == 0 and rows.numel()
+    if fits and are_aligned(rows := rows.contiguous(), weight):
+        y = int8_product(rows, weight, scale)
     elif x.dtype == torch.float16:  # sums of unscaled integers may leave its range
         y = F.linear(rows, whole(weight, scale, x.dtype))
     else:  # -127 ... 127 are exact in bfloat16, and scaling the result is cheaper than scaling the weight
         y = F.linear(rows, weight.to(x.dtype)).mul_(scale)
     return y.view(*x.shape[:-1], weight.shape[0])
+
+
+def are_aligned(rows: Tensor, weight: Tensor) -> bool:
+    """Whether the kernel may read both. A compiler sees no addresses: what it makes is aligned, and so are weights that
+    are loaded into memory."""
+    if torch.compiler.is_compiling():
+        return True
+    return rows.data_ptr() % INPUT_ALIGNMENT == weight.data_ptr() % WEIGHT_ALIGNMENT == 0
+
+
+def aligned(weight: Tensor) -> Tensor:
+    """The same, where the kernel may read it: 8-bit integers that lie elsewhere in their file are copied."""
+    misses = weight.is_cpu and weight.dtype == torch.int8 and weight.data_ptr() % WEIGHT_ALIGNMENT
+    return weight.clone() if misses else weight
 
 
 def whole(weight: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
@@ -87,7 +105,7 @@ class Int8Linear(PackedLinear):
     def bound(self, x: Tensor) -> Callable[[], Tensor]:
         rows, width = x.shape
         fits = x.is_cpu and x.is_contiguous() and 0 < rows <= MOST_ROWS_OF_KERNEL and width % KERNEL_WIDTH == 0
-        if not fits:
+        if not (fits and are_aligned(x, self.integers)):
             return super().bound(x)
         kernel, weight, scale = torch._weight_int8pack_mm, self.integers, self.weight_scale.to(x.dtype)
         if self.bias is None:

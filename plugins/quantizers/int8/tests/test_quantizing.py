@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from modelry import AutoModelForCausalLM
 from modelry.errors import CheckpointError, QuantizationError
@@ -79,3 +79,16 @@ def test_a_config_that_lies(folder: Path, tmp_path: Path) -> None:
 
 def test_another_vocabulary(folder: Path, tmp_path: Path) -> None:
     vocabulary_grows(folder, tmp_path / "resized", scheme=INT8)
+
+
+def test_files_whose_integers_lie_anywhere(folder: Path, tmp_path: Path) -> None:
+    """Other tools' headers end at multiples of 8, and PyTorch's kernel wants 16: in bfloat16 the process ended."""
+    ids = torch.tensor([[3, 5, 7, 11, 2]])
+    packed = AutoModelForCausalLM.from_pretrained(folder, quantization="int8", dtype="bfloat16")
+    packed.save_pretrained(tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    for length in (1, 9):
+        save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt", "more": "x" * length})
+        again = AutoModelForCausalLM.from_pretrained(tmp_path)
+        assert {part.weight.data_ptr() % 16 for part in again.modules() if isinstance(part, Int8Linear)} == {0}
+        assert again(ids).logits.equal(packed(ids).logits)
