@@ -103,6 +103,7 @@ def test_a_cache_that_is_seen_afterwards_has_the_rows_in_order(llama, batch, len
     found = llama.generate(**batch, **given)
     cache = given["past_key_values"] if lent else found.past_key_values
     text = found if lent else found.sequences
+    assert torch.equal(text, alone(llama, batch))
     mask = torch.cat((batch["attention_mask"], torch.ones(len(LENGTHS), 8, dtype=torch.long)), dim=1)
     with torch.no_grad():
         plain = llama.make_cache()

@@ -157,9 +157,11 @@ class DecoderInput(InputSide):
         self.seen = self.prompt.width
         placed = torch.tensor(order, device=self.prompt.ids.device)
         self._lie(placed, placed)
+        if self._places is not None:
+            output = self._in_order(output)
         if self.lent:
             self._straighten()
-        return self._in_order(output) if self._places is not None else output
+        return output
 
     def step(self, ids: Tensor) -> Any:
         if self._order is None:
