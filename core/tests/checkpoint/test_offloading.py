@@ -1,6 +1,9 @@
 """Parts that stay on disk come when their turn has come, and go."""
 
+import copy
+import pickle
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,6 +43,14 @@ def test_the_same_answer_from_disk(model: NoteForCausalLM, tmp_path: Path, devic
     assert placed.device == torch.device("cpu")
     assert not any(one.requires_grad for one in placed.get_submodule("model.layers.1").parameters())
     assert fuse_projections(placed) == 0
+
+
+@pytest.mark.parametrize("made", [copy.deepcopy, pickle.dumps])
+def test_no_copies(model: NoteForCausalLM, tmp_path: Path, made: Callable[[object], object]) -> None:
+    placed = NoteForCausalLM.from_pretrained(tmp_path / "model", device_map="disk")
+    with pytest.raises(PlacementError, match="stay on disk, and such a model is neither copied nor pickled: load it"):
+        made(placed)
+    assert placed(IDS).equal(model(IDS))
 
 
 def test_as_much_as_memory_holds(model: NoteForCausalLM, tmp_path: Path) -> None:

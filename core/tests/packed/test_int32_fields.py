@@ -22,3 +22,11 @@ def test_back_from_a_transposed_one(bits: int) -> None:
     packed = gather(fields.transpose(0, 1), bits=bits)
     assert (packed.shape, packed.dtype) == ((5, 3), torch.int32)
     assert torch.equal(spread(packed, bits=bits).transpose(0, 1), fields)
+
+
+def test_sides_of_one() -> None:
+    """Of a layer with as many outputs as one integer holds; torch calls any stride of theirs contiguous."""
+    packed = torch.arange(6, dtype=torch.int32).as_strided((6, 1), (1, 8))
+    fields = spread(packed, bits=8)
+    assert fields.flatten()[::4].tolist() == list(range(6))
+    assert gather(fields.clone().as_strided((6, 1, 4), (4, 3, 1)), bits=8).stride() == (1, 1)

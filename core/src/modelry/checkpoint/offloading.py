@@ -19,6 +19,7 @@ from modelry.checkpoint.filling import DISK
 from modelry.checkpoint.parts import blocks
 from modelry.checkpoint.placement import Placement
 from modelry.checkpoint.regions import Region
+from modelry.errors import PlacementError
 
 _CPU = torch.device("cpu")
 
@@ -46,6 +47,17 @@ class Offloaded:
         for part in parts:
             part.module.register_forward_pre_hook(_Before(self, part))
             part.module.register_forward_hook(_After(part), always_call=True)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Refuse copies and pickles of the model: the hooks of a copy would read into the original's modules.
+
+        Raises:
+            PlacementError: always.
+        """
+        raise PlacementError(
+            "parts of this model stay on disk, and such a model is neither copied nor pickled: load it once more, or "
+            "save it with save_pretrained"
+        )
 
     def release(self, tensor: Tensor) -> None:
         """Give back the memory of a tensor that was read outside of a pass."""
@@ -97,6 +109,8 @@ class _DiskPart:
         self._arriving: Future[Prefetch | None] | None = None
         self._users = 0
         self._lock = Lock()
+
+    __reduce_ex__ = Offloaded.__reduce_ex__
 
     def send_for(self, threads: ThreadPoolExecutor) -> None:
         """Have the tensors read in another thread."""
