@@ -17,7 +17,7 @@ import torch
 from modelry.errors import ModelryWarning
 from modelry_trainer import Trainer, TrainerCallback
 from modelry_trainer.checkpoints import folders
-from modelry_trainer.errors import CheckpointUnusable, SaveFailed
+from modelry_trainer.errors import CheckpointUnusable, MetricFailed, SaveFailed
 
 PROGRAM = Path(__file__).parent / "programs" / "training.py"
 
@@ -56,6 +56,12 @@ VALUES: dict[str, Any] = {
     "lr_scheduler_type": "cosine",
     "eval_strategy": "epoch",
 }
+
+
+TIMES = (
+    *("tokens_per_second", "memory_gb", "seconds_left", "eval_runtime", "eval_samples_per_second"),
+    *("eval_steps_per_second", "train_runtime", "train_samples_per_second", "train_steps_per_second"),
+)
 
 
 @pytest.mark.parametrize("stop", [3, 4])
@@ -98,6 +104,49 @@ def test_what_a_callback_stopped_goes_on(
     again.train(resume_from_checkpoint=True)
     assert losses(again) == losses(whole)
     assert [line["epoch"] for line in again.state.log_history[-2:]] == [2.0, 2.0]
+
+
+def test_an_evaluation_that_failed_is_made_up_for(
+    make_toy: Any, texts: list[Any], train: Callable[..., Trainer], tmp_path: Path
+) -> None:
+    """At the end of an epoch, where nothing but logs is left of the step, these are those of the uninterrupted one."""
+    fails = [False]
+
+    def measure(given: Any) -> dict[str, float]:
+        if fails.pop():
+            raise ValueError("no such word")
+        fails.append(False)
+        return {}
+
+    values = {**VALUES, "logging_strategy": "epoch", "num_train_epochs": 1, "load_best_model_at_end": True}
+    values |= {"save_strategy": "epoch"}
+    more = {"eval_dataset": texts[:2], "compute_metrics": measure}
+    whole = train(make_toy(), texts, more=more, **values, output_dir=tmp_path / "whole")
+    fails[0] = True
+    with pytest.raises(MetricFailed):
+        train(make_toy(), texts, more=more, **values)
+    fails.append(False)
+    again = train(make_toy(seed=9), texts, run=False, more=more, **values)
+    again.train(resume_from_checkpoint=True)
+    told = [[{**line, **dict.fromkeys(TIMES, 0)} for line in one.state.log_history] for one in (again, whole)]
+    assert told[0] == told[1]
+    assert again.state.best_model_checkpoint == str(tmp_path / "out/checkpoint-3")
+
+
+def test_what_an_epoch_logs_after_its_last_step_was_saved(
+    make_toy: Any, texts: list[Any], train: Callable[..., Trainer]
+) -> None:
+    class Fall(TrainerCallback):
+        def on_epoch_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+            raise KeyboardInterrupt
+
+    values = {**VALUES, "logging_strategy": "epoch", "num_train_epochs": 1, "eval_strategy": "no"}
+    whole = train(make_toy(), texts, **values).state.log_history[0]
+    with pytest.raises(KeyboardInterrupt):
+        train(make_toy(), texts, more={"callbacks": [Fall()]}, **values)
+    again = train(make_toy(seed=9), texts, run=False, **values)
+    again.train(resume_from_checkpoint=True)
+    assert {**again.state.log_history[0], **dict.fromkeys(TIMES, 0)} == {**whole, **dict.fromkeys(TIMES, 0)}
 
 
 def test_killed_in_the_middle_of_a_save(tmp_path: Path) -> None:

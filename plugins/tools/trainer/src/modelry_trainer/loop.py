@@ -89,8 +89,6 @@ class Loop:
     def __init__(self, trainer: "Trainer", loader: Any, plan: Plan, place: Place) -> None:
         self.trainer, self.loader, self.plan, self.place = trainer, loader, plan, place
         self.gradients = Gradients(trainer, place, loader)
-        self.norm: float | None = None
-        self.rate = 0.0
         self._clock = time.monotonic()
         self._seen, self._done = trainer.state.num_input_tokens_seen, trainer.state.global_step
         self._begun = self._clock, self._done
@@ -101,6 +99,13 @@ class Loop:
     def run(self) -> None:
         """Train until the last step, or until a callback stops it."""
         trainer, place = self.trainer, self.place
+        if place.due:
+            for wish in place.due:
+                setattr(trainer.control, wish, True)
+            place.due = []
+            self._log_evaluate_save()
+            if trainer.control.should_training_stop:
+                return
         while place.epoch < self.plan.epochs:
             if place.epoch_is_cut and trainer.state.global_step < self.plan.max_steps:
                 place.epoch_is_over = False
@@ -180,9 +185,9 @@ class Loop:
         loss = self.gradients.of_step(group)
         if scaler is not None:
             scaler.unscale_(optimizer)
-        self.norm = self._clipped()
-        measured = math.isfinite(loss) and (scaler is not None or self.norm is None or math.isfinite(self.norm))
-        self.rate = trainer.get_learning_rate()
+        self.place.norm = norm = self._clipped()
+        measured = math.isfinite(loss) and (scaler is not None or math.isfinite(norm))
+        self.place.rate = trainer.get_learning_rate()
         if measured:
             trainer.tell("on_pre_optimizer_step")
             moved = True
@@ -224,7 +229,7 @@ class Loop:
         """
         trainer = self.trainer
         rows = ", ".join(str(row) for fed in group for row in fed.rows) or "unknown"
-        what = f"the loss is {loss}" if not math.isfinite(loss) else f"the norm of the gradients is {self.norm}"
+        what = f"the loss is {loss}" if not math.isfinite(loss) else f"the norm of the gradients is {self.place.norm}"
         where = f"in step {trainer.state.global_step + 1}, rows {rows} of the train data set"
         helps = "A smaller learning_rate, bf16 in place of fp16, or max_grad_norm may help"
         if not self.gradients.items:
@@ -281,6 +286,8 @@ class Loop:
                 trainer.lr_scheduler.step(watched(trainer.args, metrics))
             return is_best(trainer, metrics)
         except MetricFailed as error:
+            if not at_start:
+                self.place.due = ["should_evaluate", *(["should_save"] if trainer.control.should_save else [])]
             kept = trainer.save_checkpoint(self.place)
             raise MetricFailed(f"{error}. The model of step {trainer.state.global_step} is kept in {kept}") from error
 
@@ -290,9 +297,9 @@ class Loop:
         logs: dict[str, float] = {}
         if place.steps_since_log:
             logs["loss"] = place.loss_since_log / place.steps_since_log
-        if self.norm is not None:
-            logs["grad_norm"] = self.norm
-        logs["learning_rate"] = self.rate
+        if self.place.norm is not None:
+            logs["grad_norm"] = self.place.norm
+        logs["learning_rate"] = self.place.rate
         if trainer.state.skipped_steps:
             logs["skipped_steps"] = trainer.state.skipped_steps
         logs["tokens_per_second"] = round((tokens - self._seen) / max(now - self._clock, 1e-9), 1)

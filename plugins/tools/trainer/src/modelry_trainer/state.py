@@ -83,6 +83,11 @@ class Place:
     loss_total: float = 0.0
     steps_total: int = 0
     last_logged: int = 0
+    norm: float | None = None
+    rate: float = 0.0
+    """Of the last step: the length of the gradients, and the learning rate."""
+    due: list[str] = field(default_factory=list)
+    """Wishes of the last step that are still open: its evaluation has failed."""
     epoch_is_over: bool = False
     epoch_is_stopped: bool = False
     epoch_is_cut: bool = False
