@@ -234,6 +234,26 @@ def test_an_epoch_ends_at_once_where_an_evaluation_asks_for_it(
     assert trainer.state.global_step == 2 + 3
 
 
+def test_all_of_a_model_learns_whatever_its_parts_were(slope: nn.Module, points: list[Any], train: Make) -> None:
+    """As where an adapter, made to learn, is put around a model that was loaded to be used."""
+
+    class Around(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = slope.eval()
+
+        def forward(self, x: torch.Tensor, labels: torch.Tensor | None = None) -> Any:
+            modes.append(self.inner.training)
+            return self.inner(x, labels)
+
+    modes: list[bool] = []
+    trainer = train(Around(), points, run=False, max_steps=1)
+    trainer.evaluate(points[:8])
+    assert (trainer.model.training, slope.training) == (True, False)
+    trainer.train()
+    assert modes == [False, True]
+
+
 def test_saved_models_load(make_toy: Any, texts: list[Any], train: Make, tmp_path: Path) -> None:
     trainer = train(make_toy(), texts, max_steps=1)
     trainer.save_model(tmp_path / "final")

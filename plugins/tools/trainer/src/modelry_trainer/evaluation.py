@@ -124,7 +124,7 @@ def at_rest(optimizer: Any) -> Iterator[bool]:
 
 @contextmanager
 def _resting(model: nn.Module, optimizer: Any, args: "TrainingArguments", world: World) -> Iterator[nn.Module]:
-    trained = model.training
+    modes = [(module, module.training) for module in model.modules()]
     with at_rest(optimizer), torch.no_grad():
         shown = model.eval()
         if args.bf16_full_eval or args.fp16_full_eval:  # a copy: the weights that learn keep their precision
@@ -132,7 +132,8 @@ def _resting(model: nn.Module, optimizer: Any, args: "TrainingArguments", world:
         try:
             yield shown
         finally:
-            model.train(trained)
+            for module, mode in modes:
+                module.training = mode
             let_go(model, world)
 
 

@@ -185,8 +185,7 @@ class Trainer(Surroundings):
 
     def training_step(self, model: nn.Module, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
         """Forward and backward of one batch, or of a part of one; returns its share of the step's loss."""
-        if not model.training:
-            model.train()
+        model.train()  # all of it: an adapter is made in this mode, around a model that is not
         inputs = self._prepare_inputs(inputs)
         self._divided = False
         count = num_items_in_batch
