@@ -116,6 +116,10 @@ def test_leaving_inference_mode(kind: str) -> None:
         for new in (5, 1, 1):
             pair.read(new)
     with torch.no_grad():
+        pair.read(1)
+    with torch.inference_mode():
+        pair.read(1)
+    with torch.no_grad():
         pair.both("keep", torch.tensor([1, 0]))
         for new in (1, 1, 3):
             pair.read(new)

@@ -87,6 +87,13 @@ class Contrary(BeforeForAnswers):
         return out
 
 
+@pytest.fixture(params=[True, False], ids=["bags", "no bags"], autouse=True)
+def by_bags(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Everything holds on processors where sums of rows are fast, and on others."""
+    monkeypatch.setattr("modelry.inference.answer_step.takes_bags", lambda *_: request.param)
+    return bool(request.param)
+
+
 def model(kind: type[BiasedSeq2SeqLM], **changes: Any) -> Any:
     torch.manual_seed(0)
     made = kind(EncoderDecoderConfig(**{**SIZES, **changes})).eval()

@@ -22,9 +22,15 @@ def lies_turned(buffer: Tensor) -> bool:
     return buffer.stride(3) != 1
 
 
-def write_behind(
-    buffer: Tensor, new: Tensor, *, drop: int, held: int, width: int, turned: bool | None = None
-) -> Tensor:
+def kept(buffer: Tensor, rows: Tensor) -> Tensor:
+    """Rows (R,) of a buffer (B, K, C, E), which lie as it does."""
+    rows = rows.to(buffer.device)
+    if lies_turned(buffer):
+        return buffer.transpose(2, 3).index_select(0, rows).transpose(2, 3)
+    return buffer.index_select(0, rows)
+
+
+def write_behind(buffer: Tensor, new: Tensor, *, drop: int, held: int, width: int, turn: bool | None = None) -> Tensor:
     """Positions `drop` to `drop + held` of `buffer`, then `new`, then a finite tail: `width` positions in all.
 
     Writes in place where nothing moves and no gradient is at stake, else into a wider copy with a tail of zeros.
@@ -32,7 +38,7 @@ def write_behind(
     Args:
         buffer: (B, K, C, E).
         new: (B, K, T, E).
-        turned: whether the result lies in memory as (B, K, E, width); None: as `buffer` does.
+        turn: whether the result lies in memory as (B, K, E, width); None: as `buffer` does.
 
     Returns:
         (B, K, width, E), `buffer` itself where it could be used.
@@ -42,8 +48,8 @@ def write_behind(
     """
     rows, heads, count, size = new.shape
     before = lies_turned(buffer)
-    turned = before if turned is None else turned
-    stays = drop == 0 and turned == before
+    turn = before if turn is None else turn
+    stays = drop == 0 and turn == before
     if torch.is_inference_mode_enabled() and stays and buffer.shape == (rows, heads, width, size):
         buffer.narrow(2, held, count).copy_(new)
         return buffer
@@ -53,9 +59,8 @@ def write_behind(
         return torch.cat((buffer[:, :, drop : drop + held], new, tail), dim=2)
     frozen = buffer.is_inference() and not torch.is_inference_mode_enabled()
     if frozen or not stays or buffer.shape[2] != width:
-        lying = (rows, heads, size, width) if turned else (rows, heads, width, size)
-        wider = new.new_zeros(lying)
-        wider = wider.transpose(2, 3) if turned else wider
+        wider = new.new_zeros((rows, heads, size, width) if turn else (rows, heads, width, size))
+        wider = wider.transpose(2, 3) if turn else wider
         wider[:, :, :held] = buffer[:, :, drop : drop + held]
         buffer = wider
     buffer.narrow(2, held, count).copy_(new)
@@ -83,4 +88,4 @@ def check_fits(held: Tensor, new: Tensor) -> None:
 
 def new_buffer(first: Tensor, *, drop: int, width: int) -> Tensor:
     """A buffer (B, K, width, E) with the positions of `first`, (B, K, T, E), from `drop` on, and a tail of zeros."""
-    return write_behind(first[:, :, :0], first[:, :, drop:], drop=0, held=0, width=width, turned=False)
+    return write_behind(first[:, :, :0], first[:, :, drop:], drop=0, held=0, width=width, turn=False)

@@ -7,6 +7,8 @@ from typing import final
 
 from torch import Tensor
 
+from modelry.cache.buffers import kept, lies_turned
+
 
 @final
 class CrossLayerCache:
@@ -22,6 +24,12 @@ class CrossLayerCache:
         self.keys, self.values = keys, values
         return keys, values
 
+    def turn(self) -> None:
+        """Let keys lie as (B, K, E, S) in memory, and values as (B, K, S, E), for a caller that reads them so."""
+        if self.keys is not None and self.values is not None and not lies_turned(self.keys):
+            self.keys = self.keys.transpose(2, 3).contiguous().transpose(2, 3)
+            self.values = self.values.contiguous()
+
     def clear(self) -> None:
         """Forget all."""
         self.keys = self.values = None
@@ -29,5 +37,4 @@ class CrossLayerCache:
     def keep(self, rows: Tensor) -> None:
         """Make row i what row `rows[i]` was: reorders, repeats and drops rows. `rows`: (R,) int64."""
         if self.keys is not None and self.values is not None:
-            rows = rows.to(self.keys.device)
-            self.keys, self.values = self.keys.index_select(0, rows), self.values.index_select(0, rows)
+            self.keys, self.values = kept(self.keys, rows), kept(self.values, rows)

@@ -41,6 +41,6 @@ class GrowingLayerCache(LayerCache):
         frozen = self.keys.is_inference() and not torch.is_inference_mode_enabled()
         if frozen or self.keys.shape[2] != width or lies_turned(self.keys) != turned:
             nothing = self.keys.narrow(2, 0, 0)
-            self.keys = write_behind(self.keys, nothing, drop=0, held=self.length, width=width, turned=turned)
+            self.keys = write_behind(self.keys, nothing, drop=0, held=self.length, width=width, turn=turned)
             self.values = write_behind(self.values, nothing, drop=0, held=self.length, width=width)
         return self.keys, self.values

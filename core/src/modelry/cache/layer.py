@@ -8,6 +8,8 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor
 
+from modelry.cache.buffers import kept
+
 
 class LayerCache(ABC):
     """Keys and values of one layer.
@@ -85,8 +87,7 @@ class LayerCache(ABC):
     def keep(self, rows: Tensor) -> None:
         """Make row i what row `rows[i]` was: reorders, repeats and drops rows. `rows`: (R,) int64."""
         if self.keys is not None and self.values is not None:
-            rows = rows.to(self.keys.device)
-            self.keys, self.values = self.keys.index_select(0, rows), self.values.index_select(0, rows)
+            self.keys, self.values = kept(self.keys, rows), kept(self.values, rows)
 
     def advance(self, new: int) -> None:
         """Count the `new` positions that `extend` wrote as remembered."""

@@ -74,7 +74,7 @@ class SlidingLayerCache(LayerCache):
         frozen = self.keys.is_inference() and not torch.is_inference_mode_enabled()
         if frozen or first != self.first or width != self.keys.shape[2] or lies_turned(self.keys) != turned:
             nothing, drop, held = self.keys.narrow(2, 0, 0), first - self.first, self.length - first
-            self.keys = write_behind(self.keys, nothing, drop=drop, held=held, width=width, turned=turned)
+            self.keys = write_behind(self.keys, nothing, drop=drop, held=held, width=width, turn=turned)
             self.values = write_behind(self.values, nothing, drop=drop, held=held, width=width)
             self.first = first
         return self.keys, self.values

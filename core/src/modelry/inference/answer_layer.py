@@ -12,10 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from modelry.cache.buffers import lies_turned
 from modelry.inference.answer_parts import AnswerLayerParts, BlockParts, Norm
 from modelry.inference.layer_step import norm_into
 from modelry.inference.products import Work, product_into, product_onto
 from modelry.nn.attention import Attend
+from modelry.nn.bag_attention import Bags, Held, attended_by_bags
 from modelry.nn.masks import Mask
 from modelry.nn.norm import RMSNorm
 from modelry.nn.product_attention import attended, takes_products
@@ -35,6 +37,10 @@ class AnswerMoment(NamedTuple):
     """(R / C, 1, 1, S): -inf at padding of the encoder's output, 0 elsewhere; None where nothing is padded."""
     copies: int
     """C."""
+    own_bags: Bags | None
+    """Where a text is attended to by sums of rows: its keys lie turned, and `tail` is in the model's dtype then."""
+    look_bags: Bags | None
+    """The same of the encoder's output."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,7 @@ def answer_layer(layer: AnswerLayerParts, buffers: AnswerBuffers) -> AnswerLayer
     widen = product_into(layer.widen, read, wide)
     add_mlp = product_onto(layer.narrow, inner, buffers.x)
     gate, up = wide.chunk(2, dim=1) if len(layer.widen) > 1 else (wide, None)
+    held = Held()
 
     def step(text: tuple[Tensor, Tensor], source: tuple[Tensor, Tensor], now: AnswerMoment) -> None:
         keys, values = text
@@ -92,7 +99,11 @@ def answer_layer(layer: AnswerLayerParts, buffers: AnswerBuffers) -> AnswerLayer
         project()
         keys.select(2, now.slot).copy_(fresh_keys)
         values.select(2, now.slot).copy_(fresh_values)
-        mixed.copy_(_attended(own.attend, queries, keys, values, now.tail, scale=own.scale))
+        if now.own_bags is None:
+            mixed.copy_(_attended(own.attend, queries, keys, values, now.tail, scale=own.scale))
+        else:
+            sums = attended_by_bags(queries, held.of(keys, values), now.tail, now.own_bags, scale=own.scale)
+            mixed.view(sums.shape).copy_(sums)
         add_own()
         end_own()
         look(source, now)
@@ -115,17 +126,21 @@ def _looking(
     begin, end, read = _around(block.norm, buffers, norm_first=norm_first)
     project = product_into(block.inputs, read, buffers.query)
     add = product_onto(block.output, buffers.mixed, buffers.x)
-    query, mixed, heads = buffers.query, buffers.mixed, block.heads
+    query, mixed, heads, held = buffers.query, buffers.mixed, block.heads, Held()
     rows, size = query.shape
 
     def look(source: tuple[Tensor, Tensor], now: AnswerMoment) -> None:
         begin()
         project()
         copies, (keys, values) = now.copies, source
-        if copies > 1:
-            keys, values = keys[::copies], values[::copies]
         queries = query.view(rows // copies, copies, heads, size // heads).transpose(1, 2)
-        mixed.copy_(_attended(block.attend, queries, keys, values, now.forbidden, scale=block.scale))
+        if now.look_bags is not None:
+            sums = attended_by_bags(queries, held.of(keys, values), now.forbidden, now.look_bags, scale=block.scale)
+            mixed.view(rows // copies, copies, heads, -1).copy_(sums.view(queries.shape).transpose(1, 2))
+        else:
+            if copies > 1:
+                keys, values = keys[::copies], values[::copies]
+            mixed.copy_(_attended(block.attend, queries, keys, values, now.forbidden, scale=block.scale))
         add()
         end()
 
@@ -141,6 +156,7 @@ def _attended(attend: Attend, q: Tensor, k: Tensor, v: Tensor, added: Tensor | N
     if takes_products(q, k) and attend is sdpa_attention:
         found = attended(q, k, v, added, scale=scale)
     elif attend is sdpa_attention:
+        k = k.contiguous() if lies_turned(k) else k
         found = _attend_on_cpu(q, k, v, 0.0, False, attn_mask=added, scale=scale)[0]
     else:
         mask = Mask() if added is None else Mask(added == 0) if added.shape[1] == 1 else Mask(bias=added)

@@ -3,6 +3,7 @@
 R rows   W keys offered   V vocabulary   D width of the residual stream   N rotated width   E head width
 """
 
+from functools import lru_cache, partial
 from typing import NamedTuple, final
 
 import torch
@@ -37,10 +38,10 @@ class DecoderStep:
         self._kept = (rows, parts.layers[0].kv_heads, self._width)
         """R, K and E of what a cache keeps; that of another model is for the model's own forward to refuse."""
         self._rotated = parts.rotary.width
-        layer = parts.layers[0]
-        self._sharing = layer.heads, layer.kv_heads
-        alone = rows == 1 and all(one.attend is sdpa_attention for one in parts.layers)
-        self._by_bags = alone and takes_bags(layer.heads, layer.kv_heads, dtype)
+        first = parts.layers[0]
+        self._form = rows, first.kv_heads, first.heads // first.kv_heads
+        self._fused = all(layer.attend is sdpa_attention for layer in parts.layers)
+        self._bags = lru_cache(maxsize=4)(partial(bags, *self._form, size=self._width))
         self._layers = [layer_step(layer, buffers, rotated=self._rotated) for layer in parts.layers]
         self._normalise = norm_into(parts.norm, buffers.x, buffers.normal)
         embedding = parts.embedding
@@ -58,18 +59,22 @@ class DecoderStep:
             (R, 1, V) logits; None where the cache keeps its positions another way: nothing has happened then.
         """
         buffers, parts, seen = self._buffers, self._parts, cache.seen
+        rows, kv_heads, sharing = self._form
+        whole = self._fused and attention_mask is None
+        turned = whole and takes_bags(sharing, rows * kv_heads * (seen + 1), buffers.x.dtype)
         places: list[tuple[Tensor, Tensor]] = []
         moments: dict[Seeing, Moment] = {}
         seeing: list[Seeing] = []
         for part, window in zip(cache.layers, parts.windows, strict=True):
-            place = part.reserve(1, turned=self._by_bags) if part.window in (None, window) else None
+            place = part.reserve(1, turned=turned) if part.window in (None, window) else None
             if place is None or place[0].dtype is not buffers.x.dtype:
                 return None
             held, heads, _, size = place[0].shape
             if (held, heads, size) != self._kept:
                 return None
             places.append(place)
-            seeing.append(Seeing(window, part.first_after(1), place[0].shape[2], lies_turned(place[0])))
+            by_bags = turned and lies_turned(place[0])
+            seeing.append(Seeing(window, part.first_after(1), place[0].shape[2], by_bags))
         angles = parts.rotary(positions, buffers.x.dtype)
         for one in set(seeing):
             moments[one] = self._moment(angles, attention_mask, seen=seen, seeing=one)
@@ -85,7 +90,7 @@ class DecoderStep:
 
     def _moment(self, angles: Angles, attention_mask: Tensor | None, *, seen: int, seeing: "Seeing") -> Moment:
         half = self._rotated // 2
-        window, first, width, turned = seeing
+        window, first, width, by_bags = seeing
         cos, sin = angles.cos.squeeze(1), angles.sin.squeeze(1)  # (R, 1, N)
         if self._rotated < self._width:
             ones = cos.new_ones(*cos.shape[:2], self._width - self._rotated)
@@ -96,13 +101,13 @@ class DecoderStep:
         if window is not None:
             tail[..., : max(slot + 1 - window, 0)] = float("-inf")
         mask = None
-        if attention_mask is not None or self.rows > 1:
+        if not by_bags and (attention_mask is not None or self.rows > 1):
             said = {"new": 1, "seen": seen, "first": first, "width": width, "window": window}
             mask = causal_mask(attention_mask, **said, device=tail.device)  # type: ignore[arg-type]  # no weights in it
-        (heads, kv_heads), dtype = self._sharing, self._buffers.x.dtype
-        which = bags(heads, kv_heads, width, self._width) if mask is None and turned else None
-        by_products = mask is None and takes_products_by_one(kv_heads, width, dtype)
-        added = tail[0].to(dtype) if by_products or which is not None else None
+        dtype = self._buffers.x.dtype
+        which = self._bags(width) if by_bags else None
+        by_products = mask is None and takes_products_by_one(self._form[1], width, dtype)
+        added = tail[0].to(dtype) if by_bags or by_products else None
         return Moment(slot, cos, sin[..., :half], sin[..., half:], mask, tail, added, which)
 
 
@@ -114,5 +119,5 @@ class Seeing(NamedTuple):
     """Slot of the first key."""
     width: int
     """W."""
-    turned: bool
-    """Whether keys lie as (1, K, E, W)."""
+    by_bags: bool
+    """Whether keys lie turned, and are summed up."""

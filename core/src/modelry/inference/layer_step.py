@@ -13,7 +13,7 @@ from torch import Tensor
 
 from modelry.inference.parts import LayerParts
 from modelry.inference.products import Work, product_into, product_onto
-from modelry.nn.bag_attention import Bags, attended_by_bags
+from modelry.nn.bag_attention import Bags, Held, attended_by_bags
 from modelry.nn.masks import Mask
 from modelry.nn.norm import RMSNorm
 from modelry.nn.product_attention import attended_by_one
@@ -34,14 +34,14 @@ class Moment(NamedTuple):
     sin_of_second: Tensor
     """(R, 1, N / 2)."""
     mask: Mask | None
-    """None for one row without padding, which has `tail` instead."""
+    """None for one row without padding, and where there are bags: `tail` is there instead."""
     tail: Tensor
     """(1, 1, 1, W): -inf in slots behind the new one and before a window, 0 elsewhere. float32, whatever the model is:
     a tenth of the attention's time less than in bfloat16."""
     added: Tensor | None
-    """(1, 1, W): the same in the model's dtype, where one row without padding attends by products or sums of rows."""
+    """(1, 1, W): the same in the model's dtype, where rows without padding attend by products or sums of rows."""
     bags: Bags | None
-    """Where it attends by bags: keys lie as (1, K, E, W) then."""
+    """Where they attend by sums of rows: keys lie as (R, K, E, W) then."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def layer_step(layer: LayerParts, buffers: Buffers, *, rotated: int) -> Callable
     add_mlp = product_onto(layer.down, opened, x)
     alone = rows == 1 and attend is sdpa_attention
     folded_row, merged_row = folded[0], merged_heads[0]
-    query_row, merged_heads_row = turned[0, :heads].view(-1), merged[0].view(heads, -1)
+    found, rows_held = merged.view(rows * heads, -1), Held()
     held: list[Tensor] = [x, x, x]
 
     def step(keys: Tensor, values: Tensor, now: Moment) -> None:
@@ -165,13 +165,12 @@ def layer_step(layer: LayerParts, buffers: Buffers, *, rotated: int) -> Callable
         turned_second.addcmul_(first, now.sin_of_second)
         keys.select(2, now.slot).copy_(fresh_keys)
         values.select(2, now.slot).copy_(fresh_values)
-        if alone and now.added is not None:
+        if now.bags is not None:
+            found.copy_(attended_by_bags(folded, rows_held.of(keys, values), now.added, now.bags, scale=scale))
+        elif alone and now.added is not None:
             if held[0] is not keys:  # a buffer serves many steps
                 held[:] = keys, keys[0].transpose(1, 2), values[0]
-            if now.bags is not None:
-                attended_by_bags(query_row, held[1], held[2], now.added, now.bags, scale=scale, out=merged_heads_row)
-            else:
-                attended_by_one(folded_row, held[1], held[2], now.added, scale=scale, out=merged_row)
+            attended_by_one(folded_row, held[1], held[2], now.added, scale=scale, out=merged_row)
         elif alone and now.mask is None:
             mixed = _attend_on_cpu(folded, keys, values, 0.0, False, attn_mask=now.tail, scale=scale)[0]
             merged_heads.copy_(mixed)

@@ -3,11 +3,10 @@
 Scores are sums of the rows of the turned keys, weighed by the query; what is found, sums of the rows of the values,
 weighed by the softmax. Sums run in float32. In bfloat16 scores are rounded before they are scaled.
 
-H query heads   K key/value heads   W keys offered   E head width
+R rows   K key/value heads   G queries that share a key/value head   W keys offered   E head width
 """
 
-from dataclasses import dataclass
-from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,70 +17,97 @@ _sums = torch._embedding_bag_forward_only  # 4 µs less a call than torch.nn.fun
 _SUM = 0
 """The mode that adds up."""
 MOST_SHARING = 8
-"""Query heads that share a key/value head: from here on, products that read it once are faster."""
+"""Queries that share a key/value head: from here on, products that read it once are faster."""
+FEWEST_KEYS = 512
+"""Of all rows and heads together, in float32: below it, the fused attention is faster."""
 
 
-@dataclass(frozen=True)
-class Bags:
-    """Which rows are summed up, and where each sum begins."""
+class Bags(NamedTuple):
+    """Which rows are summed up, and where each sum begins. Sums are in the order of rows, heads and queries."""
 
     columns: Tensor
-    """(H E,) rows of the turned keys."""
+    """(R K G E,) rows of the turned keys."""
     queries: Tensor
-    """(H,) in `columns`."""
+    """(R K G,) in `columns`."""
     positions: Tensor
-    """(H W,) rows of the values."""
+    """(R K G W,) rows of the values."""
     mixtures: Tensor
-    """(H,) in `positions`."""
+    """(R K G,) in `positions`."""
 
 
-@lru_cache(maxsize=16)
-def bags(heads: int, kv_heads: int, width: int, size: int) -> Bags:
-    """Those of heads of one form; widths change once in a block of the cache.
+def bags(rows: int, kv_heads: int, sharing: int, width: int, size: int, *, apart: int = 1) -> Bags:
+    """Those of all layers of one form.
 
     Args:
-        heads: H.
+        rows: R.
         kv_heads: K.
+        sharing: G.
         width: W.
         size: E.
+        apart: keys and values have so many rows for each of R, of which the first is read.
     """
+    heads = torch.arange(rows, device="cpu").mul_(apart * kv_heads)[:, None] + torch.arange(kv_heads, device="cpu")
+    heads = heads.view(-1).repeat_interleave(sharing)
 
-    def rows(count: int) -> tuple[Tensor, Tensor]:
-        first = torch.arange(kv_heads, device="cpu").mul_(count).repeat_interleave(heads // kv_heads)
-        within = torch.arange(count, device="cpu")
-        return (first[:, None] + within).view(-1).int(), torch.arange(heads, device="cpu").mul_(count).int()
+    def taken(count: int) -> tuple[Tensor, Tensor]:
+        each = heads[:, None] * count + torch.arange(count, device="cpu")
+        return each.view(-1).int(), torch.arange(len(heads), device="cpu").mul_(count).int()
 
-    with torch.inference_mode(False):  # they outlast the call
-        return Bags(*rows(size), *rows(width))
+    return Bags(*taken(size), *taken(width))
 
 
-def takes_bags(heads: int, kv_heads: int, dtype: torch.dtype) -> bool:
-    """Whether sums of rows are the fastest way for one position in a row of its own.
+def takes_bags(sharing: int, keys: int, dtype: torch.dtype) -> bool:
+    """Whether sums of rows are the fastest way for one new position.
 
-    Two cores of a Zen 4, (H, K, W, E), the fused attention, products and this, in microseconds: (9, 3, 576, 64) 98, 100
-    and 62; (32, 8, 576, 128) 284, 311 and 212; (32, 32, 576, 128) 2,256, 863 and 350; (64, 8, 576, 128) 340, 339
-    and 315, but 282 by products over turned keys.
+    Two cores of a Zen 4, bfloat16, the fused attention, products and this, in microseconds, of (R, K, G, W, E):
+    (1, 3, 3, 576, 64) 98, 100 and 62; (1, 8, 4, 576, 128) 284, 311 and 212; (1, 32, 1, 576, 128) 2,256, 863 and 350;
+    (8, 3, 3, 576, 64) 469, 321 and 235; (6, 6, 1, 1500, 64) 3,280, 814 and 569; (1, 8, 8, 576, 128) 340, 339 and 315,
+    but 282 by products over turned keys.
 
     Args:
-        heads: H.
-        kv_heads: K.
+        sharing: G.
+        keys: R K W.
     """
-    return heads < MOST_SHARING * kv_heads and dtype in (torch.bfloat16, torch.float32) and has_bfloat16_lanes()
+    least = 1 if dtype is torch.bfloat16 else FEWEST_KEYS
+    known = dtype in (torch.bfloat16, torch.float32)
+    return known and sharing < MOST_SHARING and keys >= least and has_bfloat16_lanes()
+
+
+def tables(keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    """Keys that lie turned and values, both (R, K, W, E), as rows to be summed up, (R K E, W) and (R K W, E)."""
+    return keys.transpose(2, 3).view(-1, keys.shape[2]), values.view(-1, values.shape[3])
+
+
+class Held:
+    """The `tables` of buffers that serve many steps."""
+
+    def __init__(self) -> None:
+        self._of: tuple[Tensor | None, Tensor | None] = None, None
+        self._tables: tuple[Tensor, Tensor] | None = None
+
+    def of(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """The tables of these."""
+        if self._tables is None or self._of[0] is not keys or self._of[1] is not values:
+            self._of, self._tables = (keys, values), tables(keys, values)
+        return self._tables
 
 
 def attended_by_bags(
-    q: Tensor, turned: Tensor, v: Tensor, added: Tensor, which: Bags, *, scale: float, out: Tensor
-) -> None:
-    """softmax(q k^T scale + added) v of one position in one row.
+    q: Tensor, held: tuple[Tensor, Tensor], added: Tensor | None, which: Bags, *, scale: float
+) -> Tensor:
+    """softmax(q k^T scale + added) v of one position.
 
     Args:
-        q: (H E,).
-        turned: (K, E, W), the keys.
-        v: (K, W, E).
-        added: (1, 1, W) in q.dtype.
-        out: (H, E), written.
+        q: (R, K, G, E).
+        held: `tables` of keys and values.
+        added: (R or 1, K or 1, G or 1, W) in q.dtype; None for nothing.
+
+    Returns:
+        (R K G, E).
     """
-    rows = turned.view(-1, turned.shape[2])
-    scores = _sums(rows, which.columns, which.queries, False, _SUM, False, q)[0]  # (H, W)
-    shares = torch.softmax(torch.add(added, scores, alpha=scale), dim=-1)
-    out.copy_(_sums(v.view(-1, v.shape[2]), which.positions, which.mixtures, False, _SUM, False, shares.view(-1))[0])
+    turned, values = held
+    scores = _sums(turned, which.columns, which.queries, False, _SUM, False, q.reshape(-1))[0].view(*q.shape[:3], -1)
+    scaled = scores.mul_(scale) if added is None else torch.add(added, scores, alpha=scale)
+    shares = torch.softmax(scaled, dim=-1)
+    found: Tensor = _sums(values, which.positions, which.mixtures, False, _SUM, False, shares.view(-1))[0]
+    return found
