@@ -11,6 +11,7 @@ from torch import nn
 
 from modelry import AutoModelForCausalLM
 from modelry.checkpoint.safetensors_file import SafetensorsReader
+from modelry.checkpoint.weight_table import Rename, WeightTable
 from modelry.errors import CheckpointError, ConfigError, QuantizationError, UnknownName
 from modelry.quantization import build_quantizer
 
@@ -32,6 +33,21 @@ def test_quantizing_while_loading(folder: Path, quantization: object) -> None:
     assert sum(isinstance(part, PackedLinear) for part in packed.modules()) == 3
     assert isinstance(packed.lm_head, PackedLinear), "a tied head is packed from the tensor it shares"
     assert isinstance(packed.get_input_embeddings(), nn.Embedding)
+    ids = torch.tensor([[1, 2, 3]])
+    assert torch.allclose(plain(ids), packed(ids), atol=0.02)
+
+
+class RenamedForCausalLM(NoteForCausalLM):
+    """Whose embedding has another name in files."""
+
+    weight_table = WeightTable(Rename("wte.weight", "model.embed_tokens.weight"))
+
+
+def test_a_tied_head_of_an_embedding_that_files_call_otherwise(tmp_path: Path) -> None:
+    plain = RenamedForCausalLM.from_config(NoteConfig()).eval()
+    plain.save_pretrained(tmp_path)
+    packed = RenamedForCausalLM.from_pretrained(tmp_path, quantization="toy8")
+    assert isinstance(packed.lm_head, PackedLinear)
     ids = torch.tensor([[1, 2, 3]])
     assert torch.allclose(plain(ids), packed(ids), atol=0.02)
 

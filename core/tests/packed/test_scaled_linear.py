@@ -18,7 +18,7 @@ BLOCKS = [(OUTPUTS, INPUTS), (1, INPUTS), (1, 16), (16, 16), (20, 10), (128, 128
 def made(block: tuple[int, int], dtype: torch.dtype, zero_dtype: torch.dtype | None = None) -> ScaledLinear:
     torch.manual_seed(1)
     layer = ScaledLinear(INPUTS, OUTPUTS, dtype=dtype, block=block, bias=torch.empty(OUTPUTS), zero_dtype=zero_dtype)
-    layer.weight.copy_((torch.randn(OUTPUTS, INPUTS) * 20).clamp(-127, 127))
+    layer.numbers.copy_((torch.randn(OUTPUTS, INPUTS) * 20).clamp(-127, 127))
     layer.weight_scale.uniform_(0.01, 0.02)
     layer.bias.data.normal_()
     if zero_dtype is not None:
@@ -34,7 +34,7 @@ def whole(layer: ScaledLinear) -> Tensor:
         for column in range(INPUTS):
             at = row // high, column // wide
             zero = 0.0 if layer.weight_zero_point is None else float(layer.weight_zero_point[at])
-            weight[row, column] = (float(layer.weight[row, column]) - zero) * float(layer.weight_scale[at])
+            weight[row, column] = (float(layer.numbers[row, column]) - zero) * float(layer.weight_scale[at])
     return weight
 
 
@@ -62,7 +62,7 @@ def test_one_scale_without_dimensions() -> None:
     layer = ScaledLinear(
         INPUTS, OUTPUTS, dtype=E4M3, block=(OUTPUTS, INPUTS), bias=None, scale_name="weight_scale_inv", scale_shape=()
     )
-    layer.weight.fill_(2)
+    layer.numbers.fill_(2)
     layer.weight_scale_inv.fill_(0.5)
     assert layer(torch.ones(1, INPUTS)).tolist() == [[INPUTS] * OUTPUTS]
 
@@ -83,7 +83,7 @@ def test_gradient_of_the_input(block: tuple[int, int]) -> None:
 def test_a_cast_keeps_the_bits(dtype: torch.dtype) -> None:
     layer = made((16, 16), dtype)
     cast = copy.deepcopy(layer).to(torch.bfloat16)
-    assert cast.weight.dtype == dtype
+    assert cast.numbers.dtype == dtype
     assert torch.equal(cast.weight.view(torch.uint8), layer.weight.view(torch.uint8))
     assert torch.equal(cast.weight_scale, layer.weight_scale)
     assert cast.bias.dtype == torch.bfloat16
@@ -115,3 +115,10 @@ def test_product_of_rounded_rows() -> None:
         pytest.skip(f"PyTorch's product for this device does not take a scale for each row: {error}")
     expected = x @ (weight.float() * scale).t()
     assert (found - expected).norm() < 0.06 * expected.norm()
+
+
+def test_others_see_bytes() -> None:
+    """PEFT gives an adapter the dtype of a floating weight, in which nobody can train."""
+    layer = made((1, INPUTS), E4M3)
+    assert not layer.weight.is_floating_point()
+    assert layer.weight.equal(layer.numbers.view(torch.uint8))

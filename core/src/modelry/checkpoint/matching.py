@@ -89,12 +89,12 @@ def match(
         wrong.mis_shaped += mis_shaped
         wrong.wrong_dtype += _wrong_dtypes(step, checkpoint, found.files_name, needed)
         found.steps.append(step)
-    provided = {name for step in found.steps for name in step.ours}
-    for name in sorted(set(needed) - provided):
+    provided = {name: step for step in found.steps for name in step.ours}
+    for name in sorted(needed.keys() - provided.keys()):
         source = tied.get(name)
         if source in provided:
             if name.startswith(untied or ("\0",)):
-                found.steps.append(Step((str(source),), (name,), Rename(str(source), name)))
+                found.steps.append(Step(provided[source].stored, (name,), provided[source].row))
         elif source in needed:
             continue  # it is what becomes of the other
         elif _of_a_head(model, name):

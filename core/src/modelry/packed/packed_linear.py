@@ -61,8 +61,9 @@ class PackedLinear(nn.Linear):
 
     @property
     def weight(self) -> PackedIntegers:  # type: ignore[override]  # nn.Linear declares a parameter
-        """The integers as others see them."""
-        return self.integers.as_subclass(PackedIntegers)
+        """The integers as others see them; of 8-bit floats the bytes, or adapters would be given their dtype."""
+        integers = self.integers
+        return (integers.view(torch.uint8) if integers.is_floating_point() else integers).as_subclass(PackedIntegers)
 
     @property
     def integers(self) -> Tensor:
