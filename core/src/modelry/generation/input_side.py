@@ -32,6 +32,8 @@ class InputSide(ABC):
     """Arguments of every forward pass (output_hidden_states, ...)."""
     lent: bool = False
     """The cache is the caller's, who wants every row in it afterwards."""
+    brought: int = 0
+    """Columns that the caller's cache held when it was brought."""
     looks: bool = False
     """The model looks at an encoder's output."""
     wanted: frozenset[str] = frozenset()
@@ -67,6 +69,15 @@ class InputSide(ABC):
     @abstractmethod
     def cache(self) -> Any:
         """What the model remembers, as a later call reads it: column for column the text; None without a cache."""
+
+    def cache_of(self, prompts: Tensor, count: int) -> Any:
+        """The same where the texts are not those that the rows hold, but chosen among all that were followed.
+
+        Args:
+            prompts: (R,) which prompt each present row continues.
+            count: texts, as many of each prompt, those of one prompt together.
+        """
+        return self.cache
 
     @abstractmethod
     def for_drafts(self, model: Any, ids: Tensor, rows: Tensor | None) -> "InputSide":
@@ -113,7 +124,7 @@ class DecoderInput(InputSide):
         compiled: CompiledStep | None = None,
     ) -> None:
         self.flags, self.lent, self._compiled = {}, lent, compiled
-        self.seen = self._begin = 0 if cache is None else cache.seen
+        self.seen = self.brought = 0 if cache is None else cache.seen
         self._model, self._cache, self._chunk, self.prompt = model, cache, chunk, prompt
         self._rows = prompt.rows
         self._fed = prompt.ids[:, :0]
@@ -199,7 +210,7 @@ class DecoderInput(InputSide):
             self._fed = ids
             if self._embedded is not None:
                 embeds, ids = torch.cat((self._embedded, self._model.get_input_embeddings()(ids)), dim=1), None
-        extras = self._extras if self._cache is None or self.seen == self._begin else {}
+        extras = self._extras if self._cache is None or self.seen == self.brought else {}
         if embeds is not None:
             extras = {**extras, "inputs_embeds": embeds}
         mask = None if self._mask is None else self._mask[:, :end]
@@ -236,7 +247,9 @@ class DecoderInput(InputSide):
                 f"{type(model).__name__} is an encoder-decoder model, and {type(self._model).__name__} is none: it "
                 "cannot draft for it"
             )
-        mask = None if rows is None or self.prompt.mask is None else self.prompt.mask[rows].to(model.device)
+        mask = None
+        if rows is not None and self.prompt.mask is not None:  # of an earlier turn, whose ids nobody has, too
+            mask = self.prompt.mask[rows, self.prompt.mask.shape[1] - ids.shape[1] :].to(model.device)
         return DecoderInput(model, Prompt(ids, mask), model.make_cache())
 
     def keep(self, rows: Tensor) -> None:
@@ -262,6 +275,22 @@ class DecoderInput(InputSide):
         if self._cache is not None and self.seen > self._holes:  # columns behind a hole are those of later tokens
             self.rollback(self.seen - int(self._holes))
         return self._cache
+
+    def cache_of(self, prompts: Tensor, count: int) -> Any:
+        """What every text begins with: its prompt. Where that cannot be had, None, and a cache that fits nothing."""
+        if self._cache is None:
+            return None
+        numbers, all_prompts = prompts.tolist(), range(self.prompt.rows)
+        try:
+            if set(numbers) != set(all_prompts):
+                raise ValueError(f"of {self.prompt.rows} prompts, {len(set(numbers))} have rows still")
+            self.rollback(self.seen - self.brought - (self.prompt.width - self.prompt.cached))
+        except ValueError:
+            self._cache.keep(prompts[:0])
+            return None
+        first = torch.tensor([numbers.index(prompt) for prompt in all_prompts], device=prompts.device)
+        self.keep(first.repeat_interleave(count // self.prompt.rows))
+        return self.cache
 
     def rollback(self, count: int | Tensor) -> None:
         more: Tensor | None = None

@@ -121,9 +121,14 @@ class Session:
         return self._side.can_rollback
 
     @property
+    def keeps_rows(self) -> bool:
+        """Whether a cache is handed over that holds every row: a record's, or the caller's own."""
+        return self.settings.as_record or self._side.lent
+
+    @property
     def cached(self) -> int:
-        """Leading positions of the prompt that a cache brought by the caller holds: `start` does not read them."""
-        return self._side.prompt.cached
+        """Positions that a cache brought by the caller holds: `start` does not read them."""
+        return self._side.brought
 
     @property
     def prompt_mask(self) -> Tensor | None:
@@ -222,11 +227,11 @@ class Session:
         """Let finished rows leave the batch, so that they cost nothing more; to be called between `emit` and `step`.
 
         Their texts come back in the result. They leave when a quarter of the rows has finished, since the others are
-        moved together; and never where somebody may count on all of them: a record (its cache holds every row), a
-        cache of the caller's, criteria and processors that are plain functions, hooks that know rows by their places.
+        moved together; and never where somebody may count on all of them: `keeps_rows`, criteria and processors that
+        are plain functions, hooks that know rows by their places.
         """
         over, settings = self._endings.over, self.settings
-        if not self._endings.some or 4 * sum(over) < self.rows or settings.as_record or self._side.lent:
+        if not self._endings.some or 4 * sum(over) < self.rows or self.keeps_rows:
             return
         own = all(isinstance(one, LogitsProcessor) for one in settings.processors) and not settings.ends.criteria
         if not own or names_rows(self.model):
@@ -375,12 +380,7 @@ class Session:
         )
 
     def finish(self, sequences: Tensor, **fields: Any) -> None:
-        """Say what the result is, for strategies that choose among texts.
-
-        Args:
-            sequences: (N, P), padded.
-            fields: of GenerateOutput (sequences_scores, beam_indices).
-        """
+        """For strategies that choose among texts: the result, (N, P), padded, and other fields of GenerateOutput."""
         self._final = {"sequences": sequences, **fields}
 
     def result(self) -> Tensor | GenerateOutput:
@@ -388,7 +388,9 @@ class Session:
         tokens = self._tokens if self._seats is None else self._seats.whole(self._tokens)
         chosen = self._final or {"sequences": tokens[:, : self._length]}
         sequences: Tensor = chosen["sequences"].clone()  # outside inference mode: an ordinary tensor
-        cache = self._side.cache if self.settings.as_record or self._side.lent else None
+        cache = None
+        if self.keeps_rows:
+            cache = self._side.cache if self._final is None else self._side.cache_of(self.prompts, len(sequences))
         if not self.settings.as_record:
             return sequences
         record = {name: tuple(found) for name, found in self.collected.items()} | {**self._side.told, **chosen}

@@ -131,3 +131,34 @@ def test_logits_that_are_no_numbers_are_refused(pair, options):
         damaged.lm_head.weight.fill_(float("nan"))
     with pytest.raises(GenerationError, match="the logits are NaN in rows"):
         damaged.generate(PROMPT, num_beams=2, max_new_tokens=5, pad_token_id=0, **options)
+
+
+@pytest.mark.parametrize("lent", [False, True])
+def test_a_conversation_goes_on_from_any_of_the_texts(pair, lent):
+    """Rows of the beams are other texts than those returned: what the cache holds in the end is the prompts."""
+    ours, _ = pair(6)
+    ids, mask = torch.tensor([[3, 4, 2, 7], [0, 0, 5, 6]]), torch.tensor([[1, 1, 1, 1], [0, 0, 1, 1]])
+    options = {"num_beams": 3, "num_return_sequences": 3, "eos_token_id": END, "pad_token_id": 0, "max_new_tokens": 6}
+    cache = ours.make_cache() if lent else None
+    options |= {"past_key_values": cache} if lent else {"return_dict_in_generate": True}
+    first = ours.generate(ids, attention_mask=mask, **options)
+    texts, cache = (first, cache) if lent else (first.sequences, first.past_key_values)
+    longer = torch.nn.functional.pad(texts, (0, 2), value=8)
+    seen = torch.nn.functional.pad(mask.repeat_interleave(3, 0), (0, longer.shape[1] - 4), value=1)
+    found = ours.generate(longer, attention_mask=seen, max_new_tokens=5, past_key_values=cache, eos_token_id=None)
+    alone = ours.generate(longer, attention_mask=seen, max_new_tokens=5, eos_token_id=None)
+    assert found.tolist() == alone.tolist()
+
+
+def test_a_cache_that_cannot_forget_fits_nothing_afterwards(pair, monkeypatch):
+    def never(self, count):
+        raise ValueError
+
+    ours, _ = pair(6)
+    cache = ours.make_cache()
+    monkeypatch.setattr(type(cache.layers[0]), "rollback", never)
+    options = {"num_beams": 3, "num_return_sequences": 3, "max_new_tokens": 3}
+    assert ours.generate(PROMPT, return_dict_in_generate=True, **options).past_key_values is None
+    texts = ours.generate(PROMPT, past_key_values=cache, **options)
+    with pytest.raises(GenerationError, match="holds 0 rows, and there are 3 prompts"):
+        ours.generate(texts, past_key_values=cache)

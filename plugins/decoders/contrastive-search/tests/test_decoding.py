@@ -108,6 +108,9 @@ def test_a_cache_without_hidden_states_is_refused(pair):
     first = ours.generate(PROMPT, max_new_tokens=3, return_dict_in_generate=True, pad_token_id=0)
     with pytest.raises(GenerationError, match="past_key_values holds 5 positions, but not their hidden states"):
         ours.generate(first.sequences, past_key_values=first.past_key_values, max_new_tokens=3, **FIELDS)
+    new = {"inputs": PROMPT, "attention_mask": torch.ones(1, 5 + PROMPT.shape[1])}
+    with pytest.raises(GenerationError, match="past_key_values holds 5 positions, but not their hidden states"):
+        ours.generate(**new, past_key_values=first.past_key_values, max_new_tokens=3, **FIELDS)
 
 
 def test_scores_that_are_no_numbers(pair):

@@ -152,6 +152,22 @@ def test_a_batch_goes_on_from_what_all_rows_remember(llama, prompts, lent):
     assert found.tolist() == model.generate(longer, attention_mask=seen, max_new_tokens=15).tolist()
 
 
+def test_the_rest_of_a_conversation_alone(llama, prompts):
+    """The earlier ids are given to nobody: a draft model knows less, and the text is the same."""
+    ids, mask = prompts(9)
+    model, first = llama(9), llama(9).make_cache()
+    places = (mask.cumsum(1) - 1).clamp(min=0)[:, :4]
+    for name in WAYS:
+        found = []
+        for drafting in ({}, way(name, llama, 9)):
+            first = model.make_cache()
+            with torch.no_grad():
+                model(ids[:, :4], attention_mask=mask[:, :4], position_ids=places, past_key_values=first)
+            given = {"attention_mask": mask, "past_key_values": first, "pad_token_id": 0}
+            found.append(model.generate(ids[:, 4:], max_new_tokens=8, **given, **drafting).tolist())
+        assert found[0] == found[1]
+
+
 class Heard(BaseStreamer):
     def __init__(self):
         self.parts, self.ended = [], 0

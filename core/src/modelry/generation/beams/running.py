@@ -145,7 +145,9 @@ def room(session: Session) -> int:
 
 
 def _rows_may_leave(session: Session) -> bool:
-    """Whether nothing counts on all rows being there: records of scores, criteria, foreign processors do."""
+    """Whether nothing counts on all rows being there: records of scores, criteria, foreign processors do, and caches
+    that are handed over, but those of an answer, which nobody goes on from."""
     settings = session.settings
     ours = all(isinstance(one, LogitsProcessor) for one in settings.processors)
-    return ours and not settings.wanted and not settings.ends.criteria
+    lasting = session.keeps_rows and not session.model.config.is_encoder_decoder
+    return ours and not settings.wanted and not settings.ends.criteria and not lasting
