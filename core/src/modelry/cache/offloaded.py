@@ -59,7 +59,8 @@ class OffloadedLayerCache(LayerCache):
             following.fetch(device)
         if self.length == 0:
             return keys, values
-        if arrived is None or copies is None or not arrived.are_of((self.home.keys, self.home.values)):
+        frozen = copies is not None and copies[0].is_inference() and not torch.is_inference_mode_enabled()
+        if arrived is None or copies is None or frozen or not arrived.are_of((self.home.keys, self.home.values)):
             return at_home[0].to(device), at_home[1].to(device)
         width = at_home[0].shape[2]
         for copy, new in zip(copies, (keys, values), strict=True):
