@@ -11,7 +11,7 @@ from torch import Tensor
 from modelry.checkpoint.dtypes import dtype_name
 from modelry.checkpoint.naming import COMPUTED, computed_names, fit_names, packed_names, table_of, unread_names
 from modelry.checkpoint.shards import Checkpoint
-from modelry.checkpoint.weight_table import Rename, Step
+from modelry.checkpoint.weight_table import Step
 from modelry.errors import CheckpointError, ModelryWarning
 from modelry.tying import tied_names, untie
 
