@@ -101,6 +101,16 @@ def test_moving_and_casting_keep_the_bits(folder: Path) -> None:
     assert torch.isfinite(model(IDS).logits).all()
 
 
+@pytest.mark.parametrize("kind", ["int8_weight_only", "float8_weight_only"])
+def test_products_run_in_the_dtype_that_is_cast_to(folder: Path, tmp_path: Path, kind: str) -> None:
+    """As those of the same file loaded in it."""
+    model = AutoModelForCausalLM.from_pretrained(folder, quantization={**INT8, "quant_type": kind}, dtype="bfloat16")
+    model.float().save_pretrained(tmp_path / "packed")
+    again = AutoModelForCausalLM.from_pretrained(tmp_path / "packed")
+    with torch.no_grad():
+        assert torch.equal(again(IDS).logits, model(IDS).logits)
+
+
 @pytest.mark.parametrize("scheme", [INT8, INT8_INPUTS])
 def test_gradients_reach_what_stands_below(folder: Path, scheme: dict[str, Any]) -> None:
     layer = AutoModelForCausalLM.from_pretrained(folder, quantization=scheme).model.layers[0].mlp.up_proj

@@ -3,6 +3,9 @@
 I input width   O output width
 """
 
+from dataclasses import replace
+from typing import Any, Self
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -48,6 +51,15 @@ class AoLinear(StoredLinear):
         """(O, I) float weight."""
         weight: Tensor = self.whole().dequantize()
         return weight.to(dtype)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Self:
+        """Move. A change of dtype is for products, as if the file had been loaded in it; the parts keep their bits."""
+        said = self.form.told.get("dtype")
+        probe = None if said is None else torch.empty(0, dtype=said, device=self.integers.device)
+        super()._apply(fn, recurse)
+        if probe is not None:
+            self.form = replace(self.form, told={**self.form.told, "dtype": fn(probe).dtype})
+        return self
 
     def extra_repr(self) -> str:
         """Sizes, and that it cannot be trained."""
