@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from modelry.nn import bag_attention
-from modelry.nn.bag_attention import attended_by_bags, bags, tables, takes_bags
+from modelry.nn.bag_attention import attended_by_bags, bags, is_dense, tables, takes_bags
 
 
 @pytest.mark.parametrize(("dtype", "most"), [(torch.float32, 1e-6), (torch.bfloat16, 1e-2)])
@@ -47,3 +47,12 @@ def test_when(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not takes_bags(3, 1000, torch.float16)
     monkeypatch.setattr(bag_attention, "has_bfloat16_lanes", lambda: False)
     assert not takes_bags(3, 1000, torch.bfloat16)
+
+
+def test_a_batch_that_is_mostly_padding_is_not_dense() -> None:
+    mask = torch.zeros(4, 100, dtype=torch.long)
+    mask[0] = 1
+    assert is_dense(mask, torch.bfloat16)
+    assert not is_dense(mask, torch.float32)
+    mask[0, 0] = 0
+    assert not is_dense(mask, torch.bfloat16)

@@ -13,7 +13,7 @@ from modelry.cache import Cache
 from modelry.cache.buffers import lies_turned
 from modelry.inference.layer_step import Buffers, Moment, layer_step, norm_into
 from modelry.inference.parts import DecoderParts
-from modelry.nn.bag_attention import bags, takes_bags
+from modelry.nn.bag_attention import bags, is_dense, takes_bags
 from modelry.nn.masks import causal_mask
 from modelry.nn.product_attention import takes_products_by_one
 from modelry.nn.rope import Angles
@@ -60,8 +60,8 @@ class DecoderStep:
         """
         buffers, parts, seen = self._buffers, self._parts, cache.seen
         rows, kv_heads, sharing = self._form
-        whole = self._fused and attention_mask is None
-        turned = whole and takes_bags(sharing, rows * kv_heads * (seen + 1), buffers.x.dtype)
+        turned = self._fused and takes_bags(sharing, rows * kv_heads * (seen + 1), buffers.x.dtype)
+        turned = turned and (attention_mask is None or is_dense(attention_mask, buffers.x.dtype))
         places: list[tuple[Tensor, Tensor]] = []
         moments: dict[Seeing, Moment] = {}
         seeing: list[Seeing] = []
@@ -101,13 +101,15 @@ class DecoderStep:
         if window is not None:
             tail[..., : max(slot + 1 - window, 0)] = float("-inf")
         mask = None
-        if not by_bags and (attention_mask is not None or self.rows > 1):
+        if attention_mask is not None or (self.rows > 1 and not by_bags):
             said = {"new": 1, "seen": seen, "first": first, "width": width, "window": window}
             mask = causal_mask(attention_mask, **said, device=tail.device)  # type: ignore[arg-type]  # no weights in it
         dtype = self._buffers.x.dtype
         which = self._bags(width) if by_bags else None
         by_products = mask is None and takes_products_by_one(self._form[1], width, dtype)
-        added = tail[0].to(dtype) if by_bags or by_products else None
+        added = tail[0].to(dtype) if by_products or (by_bags and mask is None) else None
+        if by_bags and mask is not None:
+            added = mask.additive(dtype)
         return Moment(slot, cos, sin[..., :half], sin[..., half:], mask, tail, added, which)
 
 

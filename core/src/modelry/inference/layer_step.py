@@ -34,12 +34,13 @@ class Moment(NamedTuple):
     sin_of_second: Tensor
     """(R, 1, N / 2)."""
     mask: Mask | None
-    """None for one row without padding, and where there are bags: `tail` is there instead."""
+    """None for one row without padding, and for several that attend by sums of rows: `tail` is there instead."""
     tail: Tensor
     """(1, 1, 1, W): -inf in slots behind the new one and before a window, 0 elsewhere. float32, whatever the model is:
     a tenth of the attention's time less than in bfloat16."""
     added: Tensor | None
-    """(1, 1, W): the same in the model's dtype, where rows without padding attend by products or sums of rows."""
+    """(1, 1, W), or (R, 1, 1, W) with padding: the same in the model's dtype, where rows attend by sums of rows, or one
+    by products."""
     bags: Bags | None
     """Where they attend by sums of rows: keys lie as (R, K, E, W) then."""
 

@@ -21,6 +21,10 @@ MOST_SHARING = 8
 FEWEST_KEYS = 512
 """Of all rows and heads together, in float32: below it, the fused attention is faster."""
 
+DENSE = {torch.bfloat16: 0.25, torch.float32: 0.5}
+"""Share of a batch that is not padding: from here on it is better read as a whole (two cores of a Zen 4, 9 heads on 3,
+30 layers, prompts of 16 to 512 tokens, bfloat16: a step of 8 rows 60 to 49 milliseconds, of 32 rows 118 to 88)."""
+
 
 class Bags(NamedTuple):
     """Which rows are summed up, and where each sum begins. Sums are in the order of rows, heads and queries."""
@@ -71,6 +75,15 @@ def takes_bags(sharing: int, keys: int, dtype: torch.dtype) -> bool:
     least = 1 if dtype is torch.bfloat16 else FEWEST_KEYS
     known = dtype in (torch.bfloat16, torch.float32)
     return known and sharing < MOST_SHARING and keys >= least and has_bfloat16_lanes()
+
+
+def is_dense(attention_mask: Tensor, dtype: torch.dtype) -> bool:
+    """Whether padding is too little to be passed over, which only products can, that take longer for each position.
+
+    Args:
+        attention_mask: (R, W), 0 for padding.
+    """
+    return dtype in DENSE and bool(DENSE[dtype] * attention_mask.numel() <= attention_mask.sum())
 
 
 def tables(keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
