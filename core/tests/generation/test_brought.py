@@ -20,7 +20,9 @@ BAD = [
     ({"past_key_values": 3}, r"past_key_values is a int: give the Cache"),
     ({"negative_prompt_ids": [[29]]}, r"token id 29 \(row 0, position 0\) is not in the vocabulary"),
     ({"negative_prompt_ids": [[3], [4]]}, r"negative_prompt_ids has shape \(2, 1\), and there are 1 prompts"),
-    ({"negative_prompt_ids": [3]}, r"negative_prompt_ids has shape \(1,\)"),
+    ({"negative_prompt_ids": 3}, r"negative_prompt_ids has shape \(\); \(rows, positions\) is needed"),
+    ({"negative_prompt_ids": [["a"]]}, r"negative_prompt_ids is not a rectangle of numbers"),
+    ({"prefix_allowed_tokens_fn": 3}, r"prefix_allowed_tokens_fn holds 3, of type int: give functions"),
     (
         {"negative_prompt_ids": [[3]], "negative_prompt_attention_mask": [[1, 1]]},
         r"attention_mask has shape \(1, 2\), and negative_prompt_ids \(1, 1\)",

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from modelry.cache import LayerCache, StateLayerCache
 from modelry.errors import GenerationError
-from modelry.generation.prompt import check_ids, vocabulary_of
+from modelry.generation.prompt import check_ids, matrix_of_ids, vocabulary_of
 
 T = TypeVar("T")
 
@@ -118,9 +118,13 @@ def negative_prompt(ids: Any, mask: Any, model: Any, *, rows: int) -> tuple[Tens
     Raises:
         GenerationError: there are more or fewer rows, or ids that the model does not read.
     """
-    placed, hidden = (None if one is None else torch.as_tensor(one, device=model.device) for one in (ids, mask))
+    names = ("negative_prompt_ids", "negative_prompt_attention_mask")
+    placed, hidden = (
+        None if one is None else matrix_of_ids(one, name).to(model.device)
+        for one, name in zip((ids, mask), names, strict=True)
+    )
     if placed is not None:
-        if placed.dim() != 2 or placed.shape[0] != rows:
+        if placed.shape[0] != rows:
             raise GenerationError(
                 f"negative_prompt_ids has shape {tuple(placed.shape)}, and there are {rows} prompts: (rows, positions) "
                 "is needed, a row of each"

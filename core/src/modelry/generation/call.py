@@ -149,6 +149,7 @@ def generate(
         unwritten = prompt.width - start.shape[1] if decoder_only else 0
         refuse_unreachable(config, said, prompt=start.shape[1] + unwritten, room=limit - start.shape[1])
         criteria = functions("stopping_criteria", stopping_criteria)
+        functions("prefix_allowed_tokens_fn", prefix_allowed_tokens_fn)
         negative = negative_prompt(negative_prompt_ids, negative_prompt_attention_mask, model, rows=prompt.rows)
         processors = build_processors(
             config,
