@@ -45,6 +45,12 @@ class Assembled:
     regions: Mapping[int, Region]
     """Address of each tensor that is read from disk to where it lies in its file."""
 
+    def release(self, tensor: Tensor) -> None:
+        """Give back the memory of a tensor that lies on disk, after it was looked at."""
+        region = self.regions.get(tensor.data_ptr())
+        if region is not None:
+            region.release()
+
 
 @dataclass(frozen=True)
 class Packing:

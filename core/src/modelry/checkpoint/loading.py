@@ -137,6 +137,10 @@ def load_pretrained(
             ignore_mismatched=load.ignore_mismatched_sizes, divided=divided,
         )  # fmt: skip
     if packing is not None:
+        if packing.stored and divided is None:
+            from modelry.packed.damaged_scales import refuse_damaged_scales  # other loads need none of it
+
+            refuse_damaged_scales(model, where=source.name, after_each=assembled.release)
         with in_calling_thread():
             packing.quantizer.finish(model)
         model.hf_quantizer = packing.quantizer

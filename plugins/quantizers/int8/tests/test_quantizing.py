@@ -92,3 +92,13 @@ def test_files_whose_integers_lie_anywhere(folder: Path, tmp_path: Path) -> None
         again = AutoModelForCausalLM.from_pretrained(tmp_path)
         assert {part.weight.data_ptr() % 16 for part in again.modules() if isinstance(part, Int8Linear)} == {0}
         assert again(ids).logits.equal(packed(ids).logits)
+
+
+def test_scales_that_are_no_numbers(folder: Path, tmp_path: Path) -> None:
+    AutoModelForCausalLM.from_pretrained(folder, quantization="int8").save_pretrained(tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    tensors["model.layers.1.mlp.up_proj.weight_scale"][3] = float("nan")
+    save_file(tensors, tmp_path / "model.safetensors")
+    for device_map in (None, "disk"):
+        with pytest.raises(QuantizationError, match=r"layers\.1\.mlp\.up_proj\.weight_scale .* infinite or no number"):
+            AutoModelForCausalLM.from_pretrained(tmp_path, device_map=device_map, offload_folder=tmp_path / "disk")
