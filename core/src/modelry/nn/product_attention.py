@@ -19,7 +19,7 @@ FEWEST_QUERIES = 64
 FEWEST_KEYS, FEWEST_KEYS_OF_FEW, FEWEST_KEYS_OF_ONE = 1536, 8192, 2560
 """Of all heads together, for many queries, for up to FEW, and for one in a row of its own: below it, the operations
 cost more than the fused one."""
-FEW = 16
+FEW = 8
 
 
 def takes_products(q: Tensor, k: Tensor) -> bool:
