@@ -42,6 +42,10 @@ def test_every_unbuilt_field_is_refused_by_name() -> None:
         ({"fp16": True, "bf16": True}, "fp16 and bf16 are both True"),
         ({"fp16_full_eval": True, "bf16_full_eval": True}, "both True"),
         ({"max_steps": 0}, "max_steps is 0"),
+        ({"output_dir": 7}, "output_dir is 7: write the name of a folder"),
+        ({"seed": 2**64}, "seed is 18446744073709551616"),
+        ({"optim_args": "amsgrad"}, "optim_args is 'amsgrad': write names and their values"),
+        ({"fsdp": True, "fsdp_config": "nowhere"}, "fsdp_config is 'nowhere': there is no such file"),
         ({"learning_rate": -1}, "learning_rate is -1"),
         ({"logging_steps": 2.5}, "logging_steps is 2.5"),
         ({"load_best_model_at_end": True}, "load_best_model_at_end is True and needs evaluations"),
@@ -96,6 +100,8 @@ def test_a_name_of_a_package_that_is_not_installed() -> None:
 
 
 def test_what_follows_from_others() -> None:
+    told = TrainingArguments(optim_args="momentum = 0.9, nesterov=true, betas=(0.9, 0.99)").optimizer_parameters
+    assert told == {"momentum": 0.9, "nesterov": True, "betas": (0.9, 0.99)}
     args = TrainingArguments(
         "out", eval_strategy="steps", logging_steps=5, load_best_model_at_end=True, save_steps=10, warmup_steps=0.1
     )

@@ -222,6 +222,12 @@ def test_a_second_training_has_a_schedule_of_its_own(slope: nn.Module, points: l
     assert (first, rates()) == (pytest.approx([0.1, 0.2 / 3, 0.1 / 3]), pytest.approx([0.1, 0.05]))
 
 
+def test_an_optimizer_that_warms_up_itself_is_told(slope: nn.Module, points: list[Any], train: Make) -> None:
+    values = {"optim": "schedule_free_adamw", "lr_scheduler_type": "constant", "max_steps": 1}
+    trainer = train(slope, points, warmup_steps=5, **values)
+    assert trainer.optimizer.param_groups[0]["warmup_steps"] == 5
+
+
 def test_an_epoch_ends_at_once_where_an_evaluation_asks_for_it(
     slope: nn.Module, points: list[Any], train: Make
 ) -> None:

@@ -4,6 +4,7 @@ What may not stand together is in `contradictions`, what is named but not built 
 """
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -49,8 +50,8 @@ class TrainingArguments(ScriptArguments):
     gradient_accumulation_steps: int = Field(1, gt=0)
     num_train_epochs: float = Field(3.0, gt=0)
     max_steps: int = -1
-    seed: int = 42
-    data_seed: int | None = None
+    seed: int = Field(42, ge=-(2**63), lt=2**63)
+    data_seed: int | None = Field(None, ge=-(2**63), lt=2**63)
     full_determinism: bool = False
 
     # Optimizer and schedule
@@ -170,8 +171,10 @@ class TrainingArguments(ScriptArguments):
     def __init__(self, output_dir: str | Path | None = None, **values: Any) -> None:
         refuse_unknown(values, {*type(self).model_fields, *UNBUILT})
         refuse_unbuilt(values)
-        if output_dir is not None:
+        if isinstance(output_dir, str | Path):
             values["output_dir"] = str(Path(output_dir).expanduser())
+        elif output_dir is not None:
+            raise ArgumentsError(f"output_dir is {output_dir!r}: write the name of a folder")
         built = {name: value for name, value in values.items() if name not in UNBUILT}
         try:
             super().__init__(**built)
@@ -208,6 +211,13 @@ class TrainingArguments(ScriptArguments):
     @classmethod
     def _sizes(cls, value: object) -> object:
         return checked_config(value)
+
+    @field_validator("optim_args")
+    @classmethod
+    def _names_and_values(cls, value: Any) -> Any:
+        if isinstance(value, str) and not all(name and text for name, text in _pairs(value)):
+            raise ValueError(f"optim_args is {value!r}: write names and their values, as 'momentum=0.9, nesterov=true'")
+        return value
 
     @field_validator("lr_scheduler_kwargs", mode="before")
     @classmethod
@@ -269,11 +279,10 @@ class TrainingArguments(ScriptArguments):
 
     @property
     def optimizer_parameters(self) -> dict[str, Any]:
-        """`optim_args` as a mapping: it may be written "momentum=0.9, nesterov=true"."""
+        """`optim_args` as a mapping: it may be written "momentum=0.9, nesterov=true, betas=(0.9, 0.99)"."""
         if not isinstance(self.optim_args, str):
             return dict(self.optim_args or {})
-        pairs = (pair.split("=", 1) for pair in self.optim_args.replace(" ", "").split(",") if pair)
-        return {name: _number(value) for name, value in pairs}
+        return {name: _number(value) for name, value in _pairs(self.optim_args)}
 
     @property
     def adam_parameters(self) -> dict[str, Any]:
@@ -330,12 +339,18 @@ def round_up(part: float, whole: int) -> int:
     return -int(-part * whole // 1)
 
 
+def _pairs(text: str) -> list[tuple[str, str]]:
+    """Names and values of "momentum=0.9, betas=(0.9, 0.99)"."""
+    parts = (one.partition("=") for one in re.split(r",(?=\w+=)", text.replace(" ", "")) if one)
+    return [(name, value) for name, _, value in parts]
+
+
 def _number(text: str) -> object:
     try:
-        value: object = json.loads(text.lower())
+        value: object = json.loads(text.lower().replace("(", "[").replace(")", "]"))
     except ValueError:
         return text
-    return value
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _words(error: ValidationError) -> str:

@@ -111,7 +111,7 @@ class Loop:
                 place.epoch_is_over = False
             if not place.epoch_is_over:
                 self._epoch()
-            if trainer.control.should_training_stop:
+            if trainer.control.should_training_stop or trainer.state.global_step >= self.plan.max_steps:
                 return
             place.epoch, place.batch = place.epoch + 1, 0
             place.epoch_is_over, place.epoch_is_stopped, place.epoch_started = False, False, None

@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from modelry_trainer.errors import TrainingError
-from modelry_trainer.optimizers import adam_parameters, make_optimizer, parameter_groups
+from modelry_trainer.optimizers import adam_parameters, make_optimizer, parameter_groups, takes
 from modelry_trainer.schedules import make_schedule
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def new_optimizer(
         optimizer: Optimizer = made(plain, **options)
         return optimizer
     adam = adam_parameters(args.optim, betas=(args.adam_beta1, args.adam_beta2), eps=args.adam_epsilon)
+    if args.lr_scheduler_type == "constant" and args.warmup_steps >= 1 and takes(args.optim, "warmup_steps"):
+        adam["warmup_steps"] = int(args.warmup_steps)  # of an optimizer that warms up itself
     parameters = {**adam, **args.optimizer_parameters}
     return make_optimizer(args.optim, groups, learning_rate=args.learning_rate, parameters=parameters)
 

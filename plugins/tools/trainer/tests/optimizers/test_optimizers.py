@@ -191,6 +191,12 @@ def test_losses_fall(name: str, small: Callable, train: Callable) -> None:
         ("sgd", {"betas": (0.9, 0.9)}, "optimizer 'sgd' has no parameter 'betas': it takes momentum, dampening"),
         ("adafactor", {"warmup_init": True}, "give relative_step=True"),
         ("schedule_free_adamw", {"betas": (0.0, 0.9)}, r"within \(0, 1\)"),
+        ("adamw_torch", {"betas": (0.9,)}, "has betas"),
+        ("adamw_torch", {"eps": float("nan")}, "eps nan: write a number"),
+        ("sgd", {"nesterov": True}, "cannot be made with nesterov=True: Nesterov momentum requires a momentum"),
+        ("lion", {"betas": (2.0, 0.9)}, r"betas\[0\] is 2: write a number from 0 on, below 1"),
+        ("adafactor", {"decay_rate": 1.0}, "a power below 0"),
+        ("muon", {"ns_steps": 0}, "write a number from 1 on"),
     ],
 )
 def test_refusals(name: str, parameters: dict, words: str, small: Callable) -> None:

@@ -96,7 +96,10 @@ def _words(fsdp: bool | str | list[str] | None) -> list[str] | None:
 
 def _config(config: Mapping[str, Any] | str | None) -> dict[str, Any]:
     if isinstance(config, str):
-        config = json.loads(Path(config).expanduser().read_text(encoding="utf-8"))
+        file = Path(config).expanduser()
+        if not file.is_file():
+            raise ValueError(f"fsdp_config is {config!r}: there is no such file, and it is no mapping")
+        config = json.loads(file.read_text(encoding="utf-8"))
         if not isinstance(config, Mapping):
             raise ValueError("fsdp_config names a file that is no JSON object")
     return {name.removeprefix("fsdp_"): value for name, value in (config or {}).items()}

@@ -1,6 +1,6 @@
 """Optimizers: how weights follow their gradients, found by name through the registry."""
 
 from modelry_trainer.optimizers.groups import decayed_names, parameter_groups
-from modelry_trainer.optimizers.making import adam_parameters, make_optimizer
+from modelry_trainer.optimizers.making import adam_parameters, make_optimizer, takes
 
-__all__ = ["adam_parameters", "decayed_names", "make_optimizer", "parameter_groups"]
+__all__ = ["adam_parameters", "decayed_names", "make_optimizer", "parameter_groups", "takes"]

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from modelry.errors import ParameterError
+from modelry_trainer.parameters import within
 
 
 def adafactor(
@@ -29,6 +30,10 @@ def adafactor(
     """Adafactor with the learning rate of the schedule, unless `relative_step` asks for its own."""
     if warmup_init and not relative_step:
         raise ParameterError("warmup_init is how relative_step begins; give relative_step=True with it")
+    if not decay_rate < 0:
+        raise ParameterError(f"decay_rate is {decay_rate:g}: the part of the past that is forgotten is a power below 0")
+    within("beta1", beta1 or 0.0, 0.0, 1.0)
+    within("clip_threshold", clip_threshold, 1e-30, math.inf)
     return Adafactor(
         groups,
         {

@@ -6,11 +6,15 @@ from typing import Any, final
 import torch
 from torch.optim import Optimizer
 
+from modelry_trainer.parameters import within
+
 
 def lion(
     groups: Iterable[Mapping[str, Any]], *, learning_rate: float, betas: tuple[float, float] = (0.9, 0.99)
 ) -> "Lion":
     """Lion; its learning rate is a third to a tenth of AdamW's, and its weight decay as many times greater."""
+    for number, beta in enumerate(betas):
+        within(f"betas[{number}]", beta, 0.0, 1.0)
     return Lion(groups, {"lr": learning_rate, "betas": betas, "weight_decay": 0.0})
 
 

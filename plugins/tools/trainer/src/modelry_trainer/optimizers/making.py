@@ -1,13 +1,14 @@
 """From the name of an optimizer to the object that moves the weights."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 from torch.optim import Optimizer
 
 from modelry_registry import get_registry, resolve
 from modelry_trainer.optimizers.groups import MATRIX
-from modelry_trainer.parameters import accepted, check_parameters
+from modelry_trainer.parameters import accepted, check_parameters, made
 
 _OURS = frozenset({"learning_rate"})
 
@@ -36,7 +37,7 @@ def make_optimizer(
     given = dict(parameters or {})
     check_parameters(f"optimizer {name!r}", make, given, ours=_OURS)
     kept = [{key: value for key, value in group.items() if spec.matrices or key != MATRIX} for group in groups]
-    return make(kept, learning_rate=learning_rate, **given)
+    return made(f"optimizer {name!r}", partial(make, kept, learning_rate=learning_rate), given)
 
 
 def adam_parameters(name: str, *, betas: tuple[float, float], eps: float) -> dict[str, object]:
@@ -48,3 +49,9 @@ def adam_parameters(name: str, *, betas: tuple[float, float], eps: float) -> dic
     known = accepted(make, ours=_OURS)
     said: dict[str, object] = {"betas": betas, "eps": eps}
     return {key: value for key, value in said.items() if "betas" in known and key in known}
+
+
+def takes(name: str, parameter: str) -> bool:
+    """Whether an optimizer has a parameter of that name."""
+    make = cast("Callable[..., Optimizer]", resolve(get_registry().get("optimizers", name).make))
+    return parameter in accepted(make, ours=_OURS)

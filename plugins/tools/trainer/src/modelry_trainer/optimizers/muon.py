@@ -1,5 +1,6 @@
 """Muon for the matrices inside of a model, AdamW for the rest. Jordan 2024, https://kellerjordan.github.io/posts/muon/."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any, final
@@ -8,6 +9,7 @@ import torch
 from torch.optim import Optimizer
 
 from modelry_trainer.optimizers.groups import MATRIX
+from modelry_trainer.parameters import within
 
 
 def muon(
@@ -29,6 +31,8 @@ def muon(
             AdamW's by default, so that one learning rate serves both (Liu et al. 2025, arXiv:2502.16982).
         betas, eps: of AdamW.
     """
+    within("momentum", momentum, 0.0, 1.0)
+    within("ns_steps", ns_steps, 1, math.inf)
     shared = {"momentum": momentum, "nesterov": nesterov, "ns_steps": ns_steps, "adjust_lr_fn": adjust_lr_fn}
     # torch.optim.Muon and torch.optim.AdamW have an eps each; AdamW's is called as its other users call it.
     return MuonAndAdamW(groups, learning_rate=learning_rate, matrices=shared, rest={"betas": betas, "eps": eps})

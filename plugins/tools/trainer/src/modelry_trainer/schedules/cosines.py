@@ -98,9 +98,13 @@ def _above(lowest: float, share: float) -> float:
 
 
 def _lowest(optimizer: Optimizer, min_lr: float | None, min_lr_rate: float | None) -> float:
-    if min_lr is not None and min_lr_rate is None:
-        return min_lr / first_rate(optimizer)
-    if min_lr_rate is not None and min_lr is None:
-        return min_lr_rate
+    if (min_lr is None) != (min_lr_rate is None):
+        share = min_lr_rate if min_lr is None else min_lr / first_rate(optimizer)
+        assert share is not None
+        if not 0 <= share <= 1:
+            raise ParameterError(
+                f"the lowest rate is {share:g} times the learning rate of {first_rate(optimizer):g}; 0 to 1 can be"
+            )
+        return share
     found = "both were" if min_lr is not None else "neither was"
     raise ParameterError(f"give one of min_lr and min_lr_rate; {found} given")

@@ -1,13 +1,15 @@
 """From the name of a schedule to the object that sets an optimizer's learning rate."""
 
+import math
 from collections.abc import Callable, Mapping
-from typing import cast
+from typing import Any, cast
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from modelry.errors import ParameterError
 from modelry_registry import get_registry, resolve
-from modelry_trainer.parameters import check_parameters
+from modelry_trainer.parameters import check_parameters, made
 
 _OURS = frozenset({"warmup_steps", "total_steps"})
 
@@ -35,7 +37,16 @@ def make_schedule(
     make = cast("Callable[..., LRScheduler]", resolve(get_registry().get("schedules", name).make))
     given = dict(parameters or {})
     check_parameters(f"schedule {name!r}", make, given, ours=_OURS)
-    return make(optimizer, warmup_steps=warmup_steps, total_steps=total_steps, **given)
+
+    def begin(**given: Any) -> LRScheduler:
+        schedule = make(optimizer, warmup_steps=warmup_steps, total_steps=total_steps, **given)
+        for curve in getattr(schedule, "lr_lambdas", ()):  # now, and not in the middle of the training
+            for step in (0, warmup_steps, warmup_steps + 1, total_steps // 2, total_steps):
+                if not 0 <= curve(step) < math.inf:
+                    raise ParameterError(f"schedule {name!r}: step {step} has {curve(step):g} times the learning rate")
+        return schedule
+
+    return made(f"schedule {name!r}", begin, given)
 
 
 def follows_metric(name: str) -> bool:
