@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 from kernel_toys import NoteConfig, NoteForCausalLM, PackedLinear, ToyParameters, ToyQuantizer
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from modelry import AutoModelForCausalLM
 from modelry.checkpoint.safetensors_file import SafetensorsReader
 from modelry.checkpoint.weight_table import Rename, WeightTable
-from modelry.errors import CheckpointError, ConfigError, QuantizationError, UnknownName
+from modelry.errors import CheckpointError, ConfigError, ModelryWarning, QuantizationError, UnknownName
 from modelry.quantization import build_quantizer
 
 pytestmark = pytest.mark.usefixtures("registry")
@@ -50,6 +50,38 @@ def test_a_tied_head_of_an_embedding_that_files_call_otherwise(tmp_path: Path) -
     assert isinstance(packed.lm_head, PackedLinear)
     ids = torch.tensor([[1, 2, 3]])
     assert torch.allclose(plain(ids), packed(ids), atol=0.02)
+    packed.save_pretrained(tmp_path)
+    assert RenamedForCausalLM.from_pretrained(tmp_path)(ids).equal(packed(ids))
+
+
+def test_two_of_one_that_files_call_otherwise(tmp_path: Path) -> None:
+    RenamedForCausalLM.from_config(NoteConfig()).save_pretrained(tmp_path)
+    stored = load_file(tmp_path / "model.safetensors")
+    stored["lm_head.weight"] = stored["wte.weight"] * 2
+    save_file(stored, tmp_path / "model.safetensors")
+    with pytest.warns(ModelryWarning, match=r"keeps lm_head\.weight with values of its own: not tied"):
+        model = RenamedForCausalLM.from_pretrained(tmp_path)
+    assert model.lm_head.weight.equal(stored["lm_head.weight"])
+    assert model.model.embed_tokens.weight.equal(stored["wte.weight"])
+
+
+class TwoHeads(RenamedForCausalLM):
+    """Another tied one."""
+
+    tied_weights = dict.fromkeys(("lm_head.weight", "other.weight"), "model.embed_tokens.weight")  # noqa: RUF012
+
+    def __init__(self, config: NoteConfig) -> None:
+        super().__init__(config)
+        self.other = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+
+
+def test_one_of_three_apart(tmp_path: Path) -> None:
+    """The third, which is not stored, would be made anew."""
+    TwoHeads.from_config(NoteConfig()).save_pretrained(tmp_path)
+    stored = load_file(tmp_path / "model.safetensors")
+    save_file({**stored, "lm_head.weight": stored["wte.weight"] * 2}, tmp_path / "model.safetensors")
+    with pytest.raises(CheckpointError, match=r"keeps lm_head\.weight with values of its own, but no other\.weight"):
+        TwoHeads.from_pretrained(tmp_path)
 
 
 def test_packed_models_are_saved_and_loaded_bit_by_bit(folder: Path, tmp_path: Path) -> None:

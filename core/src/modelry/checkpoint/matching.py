@@ -72,15 +72,19 @@ def match(
     found.files_name = {name: stored for stored, name in fitted.items() if name is not None}
     found.unused = sorted(stored for stored, name in fitted.items() if name is None)
     computed, tied, unread = computed_names(model), tied_names(model), unread_names(model)
+    steps = table.reading(found.files_name, packed=packed_names(needed))
+    stored = {
+        step.ours[0]: found.files_name[step.stored[0]] for step in steps if len(step.stored) == len(step.ours) == 1
+    }
     if not untied:
-        tied = _untied_where_apart(model, checkpoint, found.files_name, tied)
-    for step in table.reading(found.files_name, packed=packed_names(needed)):
-        step = _to_the_tied(step, tied, found.files_name)
+        tied = _untied_where_apart(model, checkpoint, stored, tied)
+    for step in steps:
+        step = _to_the_tied(step, tied, stored)
         if not any(name in needed for name in step.ours):
             if step.ours and not set(step.ours) <= computed and not _needless(step, unread):
                 (found.unused if _of_a_head(model, step.ours[0]) else wrong.unexpected).extend(step.stored)
             continue
-        if all(name in tied and tied[name] in found.files_name for name in step.ours) and not untied:
+        if all(name in tied and tied[name] in stored for name in step.ours) and not untied:
             continue
         mis_shaped = list(_wrong_shapes(step, checkpoint, found.files_name, needed))
         if mis_shaped and ignore_mismatched and all(_of_a_head(model, name) for name in step.ours):
@@ -113,23 +117,36 @@ def _needless(step: Step, unread: tuple[str, ...]) -> bool:
 
 
 def _untied_where_apart(
-    model: "PreTrainedModel", checkpoint: Checkpoint, files_name: Mapping[str, str], tied: dict[str, str]
+    model: "PreTrainedModel", checkpoint: Checkpoint, stored: Mapping[str, str], tied: dict[str, str]
 ) -> dict[str, str]:
     """Believe the tensors where a checkpoint keeps both of two tied ones with different values, and warn.
 
     Its configuration says that they are one, as that of somebody who trained them apart may; dropping either would
     silently be another model. The configuration is set right.
+
+    Args:
+        stored: the model's tensors that the checkpoint has, each to its name there.
+
+    Raises:
+        CheckpointError: others that are tied to the same one have no values then.
     """
     apart = []
+    always = {name for name, _ in _always_one(model)}
     for name, source in tied.items():
-        if name in files_name and source in files_name:
-            one, other = files_name[name], files_name[source]
+        if name in stored and source in stored and name not in always:
+            one, other = stored[name], stored[source]
             if not checkpoint.read(one).equal(checkpoint.read(other)):
                 apart.append(name)
             checkpoint.release(one)
             checkpoint.release(other)
     if not apart:
         return tied
+    left = sorted(name for name in tied if name not in stored and name not in always)
+    if left:
+        raise CheckpointError(
+            f"{checkpoint.where} says tie_word_embeddings, and keeps {', '.join(apart)} with values of its own, but no "
+            f"{', '.join(left)}: it is neither tied nor complete"
+        )
     warnings.warn(
         f"{checkpoint.where} says tie_word_embeddings, and keeps {', '.join(apart)} with values of its own: not tied",
         ModelryWarning,
@@ -137,6 +154,16 @@ def _untied_where_apart(
     )
     untie(model)
     return {name: source for name, source in tied_names(model).items() if name not in apart}
+
+
+def _always_one(model: "PreTrainedModel") -> Iterator[tuple[str, str]]:
+    """Parameters that are one whatever the configuration says, and those that they are."""
+    from modelry.model import PreTrainedModel
+
+    for path, part in model.named_modules():
+        if isinstance(part, PreTrainedModel):
+            under = f"{path}." if path else ""
+            yield from ((under + name, under + source) for name, source in part.shared_weights.items())
 
 
 def _to_the_tied(step: Step, tied: Mapping[str, str], stored: Mapping[str, str]) -> Step:
