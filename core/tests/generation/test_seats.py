@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from modelry.errors import GenerationError
 from modelry.generation import LogitsProcessor, Session, generate
 from modelry.generation.streamers import BaseStreamer
 
@@ -129,3 +130,20 @@ def test_rows_stay_in_a_cache_of_the_callers(toy):
     cache = toy.make_cache()
     answer(toy, past_key_values=cache)
     assert cache.rows == len(PROMPTS)
+
+
+def test_an_error_names_rows_by_their_places_at_the_start(toy):
+    """Row 1 is the one that everything is ruled out for, when others have left."""
+
+    class Spoils(LogitsProcessor):
+        rows = torch.arange(5)
+
+        def __call__(self, ids, scores):
+            left = scores.shape[0] < 5
+            return scores.masked_fill((self.rows == 1)[:, None] & left, float("-inf"))
+
+        def keep(self, rows):
+            self.rows = self.rows[rows]
+
+    with pytest.raises(GenerationError, match=r"ruled out in rows \[1\] at"):
+        answer(toy, logits_processor=Spoils(), eos_token_id=[*ENDS, toy.greedy([3, 4, 5], 1)[-1]])

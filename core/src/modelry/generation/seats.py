@@ -40,3 +40,8 @@ class Seats:
     def mine(self, values: Tensor) -> Tensor:
         """(S, ...) to (R, ...): those of the rows that are here."""
         return values[self._numbers]
+
+    def names(self, rows: list[int]) -> list[int]:
+        """Rows that are here by their numbers at the start."""
+        found: list[int] = self._numbers[rows].tolist()
+        return found

@@ -370,7 +370,8 @@ class Session:
         wrong = [row for row, value in enumerate(values) if not (math.isfinite(value) or self._endings.over[row])]
         if not wrong:
             return
-        where, worst = f"in rows {wrong} at position {self._length}", values[wrong[0]]
+        rows = wrong if self._seats is None else self._seats.names(wrong)
+        where, worst = f"in rows {rows} at position {self._length}", values[wrong[0]]
         ruled_out = self._scored is not None and bool(self._scored[wrong[0]].isneginf().all())
         if worst == -math.inf or (self.settings.processors and ruled_out):
             raise GenerationError(f"every token is ruled out {where}: the logits processors contradict each other")
