@@ -68,7 +68,7 @@ def test_two_of_one_that_files_call_otherwise(tmp_path: Path) -> None:
 class TwoHeads(RenamedForCausalLM):
     """Another tied one."""
 
-    tied_weights = dict.fromkeys(("lm_head.weight", "other.weight"), "model.embed_tokens.weight")  # noqa: RUF012
+    tied_weights = dict.fromkeys(("lm_head.weight", "other.weight"), "model.embed_tokens.weight")
 
     def __init__(self, config: NoteConfig) -> None:
         super().__init__(config)
