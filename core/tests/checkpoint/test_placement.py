@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 import torch
 from kernel_toys import NoteConfig, NoteForCausalLM
+from torch import nn
 
 from modelry.checkpoint.filling import DISK
-from modelry.checkpoint.placement import Placement, place, room_of, size_in_bytes
+from modelry.checkpoint.placement import Placement, place, refuse_to_part, room_of, size_in_bytes
 from modelry.errors import PlacementError
 
 pytestmark = pytest.mark.usefixtures("registry")
@@ -75,6 +76,17 @@ def test_a_path_may_be_of_a_tensor_and_the_loose_ones_stay_in_memory() -> None:
     model, sizes = on_meta()
     placement = place(model, {"model": "disk", "lm_head.weight": "cpu"}, sizes)
     assert placement.places == {"model": DISK, "lm_head.weight": CPU, "model.angles": CPU}
+
+
+def test_a_module_s_own_tensors_stay_together() -> None:
+    """They are added up in its forward: on two devices that failed there."""
+    model, gpu, cpu = nn.Module(), torch.device("cuda:0"), torch.device("cpu")
+    model.first, model.second = nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(2))
+    model.layers = nn.ModuleList([nn.Linear(2, 2)])
+    refuse_to_part(model, Placement({"": gpu, "layers.0": cpu}, gpu))
+    refuse_to_part(model, Placement({"": gpu, "first": "disk"}, gpu))
+    with pytest.raises(PlacementError, match=r"sends first to cuda:0 and second to cpu, and Module computes with both"):
+        refuse_to_part(model, Placement({"": gpu, "second": cpu}, gpu))
 
 
 def test_memory_names_a_device_that_computes() -> None:

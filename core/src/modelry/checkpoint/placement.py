@@ -115,7 +115,9 @@ def place(
             raise PlacementError("device_map is empty: give '' a device for everything")
         places = {path: existing(device) for path, device in device_map.items()}
         _check(model, places, sizes, tied or {})
-        return _with_main(model, places)
+        placement = _with_main(model, places)
+        refuse_to_part(model, placement)
+        return placement
     for way in WAYS:
         if device_map == way:
             filled = fill(parts_of(model, sizes, tied), _room(max_memory), way)
@@ -256,4 +258,22 @@ def _check(model: nn.Module, places: Mapping[str, Place], sizes: Collection[str]
             raise PlacementError(
                 f"device_map sends {name} to {one} and {source} to {other}, and they are one tensor: "
                 "give them one place"
+            )
+
+
+def refuse_to_part(model: nn.Module, placement: Placement) -> None:
+    """Refuse that a module's own tensors lie apart: they meet in its forward, and nobody brings them together.
+
+    Raises:
+        PlacementError: some do; names two of them.
+    """
+    first: dict[str, str] = {}
+    for path, own in blocks(model):
+        above = path.rpartition(".")[0]
+        other = first.setdefault(above, path) if own else path
+        one, two = placement.computing_device(other), placement.computing_device(path)
+        if one != two:
+            raise PlacementError(
+                f"device_map sends {other} to {one} and {path} to {two}, and {above or type(model).__name__} computes "
+                "with both: give them one place"
             )
