@@ -124,6 +124,24 @@ def test_no_space_at_the_last_moment(model: NoteForCausalLM, tmp_path: Path, mon
     assert contents(tmp_path) == before
 
 
+def test_a_disk_that_says_late_that_it_is_full(
+    model: NoteForCausalLM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the second file is flushed: the first one may not have been renamed."""
+    model.save_pretrained(tmp_path)
+    before, flushed = contents(tmp_path), []
+
+    def full(handle: int) -> None:
+        flushed.append(handle)
+        if len(flushed) > 1:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        model.save_pretrained(tmp_path)
+    assert contents(tmp_path) == before
+
+
 @pytest.mark.parametrize("moment", ["os.fsync", "modelry.checkpoint.saving.config_text", "os.replace"])
 def test_a_killed_process_leaves_the_old_files_whole(
     model: NoteForCausalLM, tmp_path: Path, run_fresh: Callable[..., str], moment: str

@@ -4,6 +4,7 @@ All files are written aside, and renamed when the last one is complete: until th
 """
 
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -80,8 +81,11 @@ def _write(
             for name, tensors in files.items():
                 aside = until_all_are_written.enter_context(written_aside(folder / name))
                 write_safetensors(aside, tensors, fetch=fetch, after_each=after_each)
+                _flush(aside)
             for name, text in texts.items():
-                until_all_are_written.enter_context(written_aside(folder / name)).write_text(text, encoding="utf-8")
+                aside = until_all_are_written.enter_context(written_aside(folder / name))
+                aside.write_text(text, encoding="utf-8")
+                _flush(aside)
     except OSError as error:
         if error.errno is not None and error.filename is None:  # a full disk does not say which one
             error.filename = str(folder)
@@ -89,6 +93,12 @@ def _write(
     for path in folder.iterdir():  # of an older save with another number of shards
         if path.name not in {*files, *texts} and (path.name in (WEIGHTS, INDEX) or _SHARD.fullmatch(path.name)):
             path.unlink()
+
+
+def _flush(path: Path) -> None:
+    """Wait until the disk has a file: some say only then that they are full, and no file may have been renamed yet."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def stored_tensors(model: "PreTrainedModel") -> dict[str, Tensor]:
