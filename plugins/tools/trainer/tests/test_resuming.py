@@ -106,26 +106,25 @@ def test_what_a_callback_stopped_goes_on(
     assert [line["epoch"] for line in again.state.log_history[-2:]] == [2.0, 2.0]
 
 
+@pytest.mark.parametrize("which", [0, 1])
 def test_an_evaluation_that_failed_is_made_up_for(
-    make_toy: Any, texts: list[Any], train: Callable[..., Trainer], tmp_path: Path
+    which: int, make_toy: Any, texts: list[Any], train: Callable[..., Trainer], tmp_path: Path
 ) -> None:
-    """At the end of an epoch, where nothing but logs is left of the step, these are those of the uninterrupted one."""
-    fails = [False]
+    """The one before the first step too, and that at the end of an epoch, of which nothing else is left."""
+    coming: list[bool] = []
 
     def measure(given: Any) -> dict[str, float]:
-        if fails.pop():
+        if coming and coming.pop(0):
             raise ValueError("no such word")
-        fails.append(False)
         return {}
 
     values = {**VALUES, "logging_strategy": "epoch", "num_train_epochs": 1, "load_best_model_at_end": True}
-    values |= {"save_strategy": "epoch"}
+    values |= {"save_strategy": "epoch", "eval_on_start": True}
     more = {"eval_dataset": texts[:2], "compute_metrics": measure}
     whole = train(make_toy(), texts, more=more, **values, output_dir=tmp_path / "whole")
-    fails[0] = True
+    coming += [False] * which + [True]
     with pytest.raises(MetricFailed):
         train(make_toy(), texts, more=more, **values)
-    fails.append(False)
     again = train(make_toy(seed=9), texts, run=False, more=more, **values)
     again.train(resume_from_checkpoint=True)
     told = [[{**line, **dict.fromkeys(TIMES, 0)} for line in one.state.log_history] for one in (again, whole)]

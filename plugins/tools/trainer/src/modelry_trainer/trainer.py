@@ -178,7 +178,7 @@ class Trainer(Surroundings):
         self.tell("on_train_begin", train_dataloader=loader)
         started = time.monotonic()
         with noisy_embeddings(self.model, args.neftune_noise_alpha):
-            if args.eval_on_start and source is None:
+            if args.eval_on_start and not first:  # also where that failed, and its checkpoint is resumed
                 loop.evaluate(at_start=True)
             loop.run()
         return finished(self, place, first, time.monotonic() - started)
