@@ -121,6 +121,18 @@ def test_adapters_train(packed: Path) -> None:
     adapters_train(model, names(model), torch.tensor([[1, 5, 9, 20, 7, 3, 2, 8]]))
 
 
+def test_what_newer_files_have_none_of(packed: Path) -> None:
+    """compressed-tensors 0.20 writes a key that is younger than this."""
+    expected = AutoModelForCausalLM.from_pretrained(packed).state_dict()
+    said = json.loads((packed / "config.json").read_text())["quantization_config"]
+    edit_config(packed, quantization_config={**said, "moe_sparsity_config": None})
+    found = AutoModelForCausalLM.from_pretrained(packed).state_dict()
+    assert all(tensor.equal(expected[name]) for name, tensor in found.items())
+    edit_config(packed, quantization_config={**said, "moe_sparsity_config": {"a": 1}})
+    with pytest.raises(QuantizationError, match="moe_sparsity_config is .*not permitted"):
+        AutoModelForCausalLM.from_pretrained(packed)
+
+
 def test_files_and_configurations_that_contradict_each_other(packed: Path) -> None:
     up = "model.layers.0.mlp.up_proj"
     good, config = read_tensors(packed), json.loads((packed / "config.json").read_text())["quantization_config"]

@@ -125,6 +125,14 @@ class CompressedTensorsParameters(BaseModel):
     transform_config: dict[str, Any] | None = None
     version: str | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_what_is_not_used(cls, values: Any) -> Any:
+        """Newer files name things that are younger than this, and say None where they have none of it."""
+        if not isinstance(values, dict):
+            return values
+        return {name: value for name, value in values.items() if value is not None or name in cls.model_fields}
+
     @field_validator("ignore")
     @classmethod
     def _patterns(cls, value: list[str] | None) -> list[str] | None:
