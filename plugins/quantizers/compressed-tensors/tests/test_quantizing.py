@@ -129,7 +129,7 @@ def test_what_newer_files_have_none_of(packed: Path) -> None:
     found = AutoModelForCausalLM.from_pretrained(packed).state_dict()
     assert all(tensor.equal(expected[name]) for name, tensor in found.items())
     edit_config(packed, quantization_config={**said, "moe_sparsity_config": {"a": 1}})
-    with pytest.raises(QuantizationError, match="moe_sparsity_config is .*not permitted"):
+    with pytest.raises(QuantizationError, match=r"moe_sparsity_config is .*not permitted"):
         AutoModelForCausalLM.from_pretrained(packed)
 
 
