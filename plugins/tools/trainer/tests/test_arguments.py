@@ -43,6 +43,7 @@ def test_every_unbuilt_field_is_refused_by_name() -> None:
         ({"fp16_full_eval": True, "bf16_full_eval": True}, "both True"),
         ({"max_steps": 0}, "max_steps is 0"),
         ({"output_dir": 7}, "output_dir is 7: write the name of a folder"),
+        ({"lr_scheduler_kwargs": "x"}, "lr_scheduler_kwargs is 'x': write a mapping, or one as JSON"),
         ({"seed": 2**64}, "seed is 18446744073709551616"),
         ({"optim_args": "amsgrad"}, "optim_args is 'amsgrad': write names and their values"),
         ({"fsdp": True, "fsdp_config": "nowhere"}, "fsdp_config is 'nowhere': there is no such file"),

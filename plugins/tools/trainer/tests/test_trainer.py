@@ -15,6 +15,7 @@ from modelry.errors import ModelryWarning, OutOfMemory
 from modelry_trainer import EarlyStoppingCallback, Trainer, TrainerCallback, TrainerControl, TrainingArguments
 from modelry_trainer.callbacks.events import EVENTS
 from modelry_trainer.errors import ArgumentsError, BadRow, LossIsNaN, MetricFailed
+from modelry_trainer.neftune import noisy_embeddings
 
 Make = Callable[..., Trainer]
 
@@ -226,6 +227,19 @@ def test_an_optimizer_that_warms_up_itself_is_told(slope: nn.Module, points: lis
     values = {"optim": "schedule_free_adamw", "lr_scheduler_type": "constant", "max_steps": 1}
     trainer = train(slope, points, warmup_steps=5, **values)
     assert trainer.optimizer.param_groups[0]["warmup_steps"] == 5
+
+
+def test_noise_reaches_patches_too() -> None:
+    class Patches(nn.Module):
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, tuple[int, int]]:
+            return x, (2, 3)
+
+    patches = Patches()
+    patches.get_input_embeddings = lambda: patches  # type: ignore[assignment]  # as models have it
+    with noisy_embeddings(patches, 5.0):
+        found, divided = patches(torch.zeros(1, 6, 4))
+    assert divided == (2, 3)
+    assert 0 < found.abs().max() <= 5 / 24**0.5
 
 
 def test_an_epoch_ends_at_once_where_an_evaluation_asks_for_it(

@@ -222,7 +222,10 @@ class TrainingArguments(ScriptArguments):
     @field_validator("lr_scheduler_kwargs", mode="before")
     @classmethod
     def _from_json(cls, value: object) -> object:
-        return json.loads(value) if isinstance(value, str) else value
+        try:
+            return json.loads(value) if isinstance(value, str) else value
+        except ValueError:
+            raise ValueError(f"lr_scheduler_kwargs is {value!r}: write a mapping, or one as JSON") from None
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -27,9 +27,14 @@ def noisy_embeddings(model: nn.Module, alpha: float | None) -> Iterator[None]:
             f"neftune_noise_alpha is {alpha:g} and {type(model).__name__} has no get_input_embeddings: leave it out"
         )
 
-    def add_noise(module: nn.Module, inputs: Any, embedded: Tensor) -> Tensor:
+    def add_noise(module: nn.Module, inputs: Any, embedded: Any) -> Any:
         if not module.training:
             return embedded
+        if isinstance(embedded, tuple):  # patches, and into how many rows and columns an image was divided
+            return (noisy(embedded[0]), *embedded[1:])
+        return noisy(embedded)
+
+    def noisy(embedded: Tensor) -> Tensor:
         size = alpha / (embedded.shape[-2] * embedded.shape[-1]) ** 0.5
         return embedded + torch.empty_like(embedded).uniform_(-size, size)
 

@@ -46,6 +46,7 @@ def one_line(result: Any) -> str:
         ("task: chat\nmodel: x\ndata: none.jsonl\n", "Error: there is no file none.jsonl"),
         ("task: chat\nmodel: x\ndata: rows.xml\n", "Error: there is no file rows.xml"),
         ("task: chat\nmodel: x\ndata: {train: chats.jsonl, eval_fraction: 0.01}\n", "0.01 of the 8 rows of"),
+        ("task: chat\nmodel: x\ndata: {train: chats.jsonl, seed: -1}\n", "data.seed is -1: input should be greater"),
         ("task: chat\nmodel: nowhere/at all\ndata: chats.jsonl\ntraining: {output_dir: 7}\n", "nowhere/at all"),
         ("task: image-classification\nmodel: x\ndata: photos/cat\n", "photos/cat has no folders: pictures lie in one"),
     ],

@@ -55,7 +55,7 @@ class DataSettings(Section):
     eval_split: str | None = None
     columns: dict[str, str] = {}
     """What the kind of training calls a column to what the data call it."""
-    seed: int = 42
+    seed: int = Field(42, ge=0)
     max_train_rows: int | None = Field(None, gt=0)
     max_eval_rows: int | None = Field(None, gt=0)
 
