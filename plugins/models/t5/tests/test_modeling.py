@@ -46,6 +46,21 @@ def test_beams_are_theirs(pair: Any, options: dict[str, Any], use_cache: bool) -
     assert ours.generate(IDS, **wanted).tolist() == theirs.generate(IDS, **wanted).tolist()
 
 
+def test_attentions_behind_a_cache_are_theirs(pair: Any) -> None:
+    """Without the columns that a cache has room for."""
+    folder = pair[2]
+    ours = T5ForConditionalGeneration.from_pretrained(folder, attn_implementation="eager")
+    theirs = transformers.T5ForConditionalGeneration.from_pretrained(folder, attn_implementation="eager")
+    steps = []
+    for model in (ours, theirs):
+        first = model(IDS, attention_mask=MASK, decoder_input_ids=IDS[:, :2], use_cache=True)
+        more = {"decoder_input_ids": IDS[:, 2:3], "past_key_values": first.past_key_values, "output_attentions": True}
+        steps.append(model(encoder_outputs=(first.encoder_last_hidden_state,), attention_mask=MASK, **more))
+    assert len(steps[0].decoder_attentions) == len(steps[1].decoder_attentions)
+    for found, expected in zip(steps[0].decoder_attentions, steps[1].decoder_attentions, strict=True):
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+
+
 def test_left_padding_changes_nothing(pair: Any) -> None:
     ours, _, _ = pair
     alone = ours.generate(IDS[1:, :3], max_new_tokens=6)

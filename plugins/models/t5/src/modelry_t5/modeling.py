@@ -99,12 +99,13 @@ class T5Stack(PreTrainedModel):
             x, mask = block(x, mask, buckets, source, source_mask, held, held_cross)
         if cache is not None:
             cache.advance(x.shape[1])
+        end = x.shape[1] if cache is None else cache.seen  # behind it is the unused tail of a cache
         x = self.dropout(self.final_layer_norm(x))
         return BaseModelOutputWithPastAndCrossAttentions(
             last_hidden_state=x,
             past_key_values=cache,
             hidden_states=None if hidden is None else (*hidden, x),
-            attentions=None if weights is None else tuple(weights),
+            attentions=None if weights is None else tuple(one[..., :end] for one in weights),
             cross_attentions=None if looks is None else tuple(looks),
         )
 
