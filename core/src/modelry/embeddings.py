@@ -1,5 +1,6 @@
 """The two ends of a vocabulary: finding, replacing and resizing input embeddings and output projections."""
 
+import copy
 from typing import TYPE_CHECKING
 
 import torch
@@ -56,7 +57,8 @@ def resize(model: "PreTrainedModel", count: int | None, *, pad_to_multiple_of: i
         pad_to_multiple_of: round up to a multiple of it.
 
     Raises:
-        ConfigError: count is below 1, the embedding is none of plain rows, or it is spread over processes.
+        ConfigError: count is below 1, the embedding is none of plain rows or of no vocabulary, or it is spread over
+            processes.
         QuantizationError: the projection is packed; nothing has been changed.
     """
     old = input_embeddings(model)
@@ -80,16 +82,47 @@ def resize(model: "PreTrainedModel", count: int | None, *, pad_to_multiple_of: i
             f"{name} is a packed {type(head).__name__}, whose rows cannot be changed: resize the float model "
             f'and quantize it then, or quantize with modules_to_not_convert: ["{name}"]'
         )
-    padding = old.padding_idx if old.padding_idx is not None and old.padding_idx < rows else None
-    new = nn.Embedding(rows, old.embedding_dim, padding, device=old.weight.device, dtype=old.weight.dtype)
-    _fill(model, new, old.weight)
+    text = model.config.get_text_config()
+    if "vocab_size" not in type(text).model_fields:
+        raise ConfigError(f"{type(model).__name__} has no vocabulary: its configuration knows no vocab_size")
+    new = _resized(model, old, rows)
     if isinstance(head, nn.Linear):
         _resize_head(model, head, rows, tied_to=new.weight if head.weight is old.weight else None)
     set_input_embeddings(model, new)
-    model.config.get_text_config().vocab_size = rows
+    _resize_parts(model, new, before=old.num_embeddings)
+    text.vocab_size = rows
     if "vocab_size" in type(model.config).model_fields:
         model.config.vocab_size = rows
     return new
+
+
+def _resized(model: "PreTrainedModel", old: nn.Embedding, rows: int) -> nn.Embedding:
+    """The same kind of embedding, hooks included, with other rows: some scale what they look up."""
+    new = copy.copy(old)
+    new._parameters, new.num_embeddings = {}, rows
+    new.padding_idx = old.padding_idx if old.padding_idx is not None and old.padding_idx < rows else None
+    new.weight = nn.Parameter(torch.empty(rows, old.embedding_dim, device=old.weight.device, dtype=old.weight.dtype))
+    _fill(model, new, old.weight)
+    return new
+
+
+def _resize_parts(model: "PreTrainedModel", new: nn.Embedding, *, before: int) -> None:
+    """The embeddings of the same vocabulary that models inside have of their own."""
+    from modelry.model import PreTrainedModel
+
+    for part in model.modules():
+        if not isinstance(part, PreTrainedModel):
+            continue
+        try:
+            old = input_embeddings(part)
+        except ConfigError:
+            continue
+        if not isinstance(old, nn.Embedding) or old.num_embeddings != before or old is new:
+            continue
+        if old.weight is new.weight:
+            old.num_embeddings, old.padding_idx = new.num_embeddings, new.padding_idx
+        else:
+            set_input_embeddings(part, _resized(part, old, new.num_embeddings))
 
 
 def _resize_head(model: "PreTrainedModel", head: nn.Linear, rows: int, *, tied_to: Tensor | None) -> None:
@@ -106,8 +139,18 @@ def _resize_head(model: "PreTrainedModel", head: nn.Linear, rows: int, *, tied_t
     set_output_embeddings(model, new)
     for name, source in model.tied_weights.items():
         path, _, attribute = source.rpartition(".")
-        if name == f"{model.output_embeddings_name}.bias" and model.get_parameter(source) is old_bias:
-            model.get_submodule(path)._parameters[attribute] = new.bias
+        if name == f"{model.output_embeddings_name}.bias":
+            other = model.get_parameter(source)
+            model.get_submodule(path)._parameters[attribute] = new.bias if other is old_bias else _longer(other, rows)
+
+
+def _longer(bias: nn.Parameter, rows: int) -> nn.Parameter:
+    """The same with zeros behind, or cut."""
+    with torch.no_grad():
+        new = bias.new_zeros(rows)
+        kept = min(rows, len(bias))
+        new[:kept] = bias[:kept]
+    return nn.Parameter(new, requires_grad=bias.requires_grad)
 
 
 def _fill(model: "PreTrainedModel", new: nn.Embedding | nn.Linear, old: Tensor) -> None:

@@ -70,7 +70,9 @@ class Seq2SeqSequenceClassification(Seq2SeqHead):
         )
         hidden = out.last_hidden_state
         assert hidden is not None
-        logits = self.classification_head(hidden[torch.arange(hidden.shape[0], device=hidden.device), ends])
+        logits = self.classification_head(
+            hidden[torch.arange(len(hidden), device=hidden.device), ends.to(hidden.device)]
+        )
         loss = None
         if labels is not None:
             loss = classification_loss(logits, labels, problem_type=self.config.problem_type)

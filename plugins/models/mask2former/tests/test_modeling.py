@@ -1,6 +1,7 @@
 """What is special about Mask2Former: a backbone of any family, queries that look inside their masks, earlier
 predictions."""
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,12 @@ def test_the_backbone_comes_through_the_registry(values: dict[str, Any], images:
         assert out.class_queries_logits.shape == (2, 5, 3)
         assert [len(one) for one in (out.encoder_hidden_states, out.pixel_decoder_hidden_states)] == [4, 3]
         assert out.transformer_decoder_hidden_states[0].shape == (5, 2, 16)
+
+
+def test_it_can_be_pickled(values: dict[str, Any]) -> None:
+    model = Mask2FormerModel(Mask2FormerConfig(**values))
+    again = pickle.loads(pickle.dumps(model))
+    assert all(torch.equal(one, model.state_dict()[name]) for name, one in again.state_dict().items())
 
 
 def test_a_query_looks_inside_its_mask_and_everywhere_when_that_is_empty() -> None:

@@ -161,3 +161,14 @@ def test_a_new_model() -> None:
     assert 0 <= float(model.quantizer.codevectors.min()) < 0.05 < 0.95 < float(model.quantizer.codevectors.max()) <= 1
     assert float(model.wav2vec2.masked_spec_embed.detach().min()) >= 0
     assert abs(float(model.quantizer.weight_proj.weight.std()) - 1) < 0.1
+
+
+@torch.inference_mode()
+def test_codevectors_of_a_packed_model(tmp_path: Path) -> None:
+    """They are computed in the dtype of the model, whatever its weights are stored in."""
+    model = made(Wav2Vec2ForPreTraining)
+    model.save_pretrained(tmp_path)
+    packed = Wav2Vec2ForPreTraining.from_pretrained(tmp_path, quantization="int8")
+    sound = torch.randn(1, 900, generator=torch.Generator().manual_seed(0))
+    found, expected = (one(sound).projected_quantized_states for one in (packed, model))
+    assert (found - expected).norm() < 0.05 * expected.norm()

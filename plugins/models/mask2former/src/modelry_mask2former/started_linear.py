@@ -5,6 +5,7 @@ I, O widths of input and output
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import nn
@@ -47,14 +48,14 @@ def nothing(layer: nn.Linear) -> None:
 
 def outwards(heads: int, levels: int, points: int) -> Start:
     """Each head looks in a direction of its own, its points 1, 2, 3 … places away. https://arxiv.org/abs/2010.04159."""
+    return partial(_outwards, heads=heads, levels=levels, points=points)
 
-    def start(layer: nn.Linear) -> None:
-        nn.init.zeros_(layer.weight)
-        turns = torch.arange(heads) * (2 * math.pi / heads)
-        steps = torch.stack((turns.cos(), turns.sin()), dim=-1)
-        steps = steps / steps.abs().amax(-1, keepdim=True)  # (heads, 2), onto a square
-        far = torch.arange(1, points + 1)[None, None, :, None] * steps[:, None, None, :]
-        with torch.no_grad():
-            layer.bias.copy_(far.expand(heads, levels, points, 2).reshape(-1))
 
-    return start
+def _outwards(layer: nn.Linear, *, heads: int, levels: int, points: int) -> None:
+    nn.init.zeros_(layer.weight)
+    turns = torch.arange(heads) * (2 * math.pi / heads)
+    steps = torch.stack((turns.cos(), turns.sin()), dim=-1)
+    steps = steps / steps.abs().amax(-1, keepdim=True)  # (heads, 2), onto a square
+    far = torch.arange(1, points + 1)[None, None, :, None] * steps[:, None, None, :]
+    with torch.no_grad():
+        layer.bias.copy_(far.expand(heads, levels, points, 2).reshape(-1))

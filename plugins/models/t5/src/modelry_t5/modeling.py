@@ -228,6 +228,7 @@ class T5ForQuestionAnswering(Seq2SeqQuestionAnswering):
 
     base_class = T5Model
     base_model_prefix = ""
+    input_embeddings_name = "shared"
     optional_parts = ("qa_outputs.",)
     shared_weights: ClassVar[Mapping[str, str]] = BOTH_SHARE
     unread = T5Model.unread

@@ -107,7 +107,7 @@ class Wav2Vec2ForPreTraining(SpeechHead):
         )
         predicted = self.project_hid(out.last_hidden_state)  # (B, T, P)
         quantized, used = self.quantizer(self.dropout_features(out.extract_features), hidden)
-        quantized = self.project_q(quantized.to(self.project_q.weight.dtype))  # (B, T, P)
+        quantized = self.project_q(quantized.to(predicted.dtype))  # (B, T, P)
         contrastive = diversity = loss = None
         if sampled_negative_indices is not None:
             if hidden is None:
