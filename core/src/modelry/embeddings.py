@@ -83,7 +83,7 @@ def resize(model: "PreTrainedModel", count: int | None, *, pad_to_multiple_of: i
             f'and quantize it then, or quantize with modules_to_not_convert: ["{name}"]'
         )
     text = model.config.get_text_config()
-    if "vocab_size" not in type(text).model_fields:
+    if getattr(text, "vocab_size", None) is None:
         raise ConfigError(f"{type(model).__name__} has no vocabulary: its configuration knows no vocab_size")
     new = _resized(model, old, rows)
     if isinstance(head, nn.Linear):
