@@ -191,8 +191,10 @@ def test_rows_that_are_none(row: Any, words: str, slope: nn.Module, points: list
 
 def test_output_that_is_a_file(slope: nn.Module, points: list[Any], train: Make, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("mine")
-    with pytest.raises(SaveFailed, match="Name a folder that can be written in output_dir"):
+    before = [one.clone() for one in slope.parameters()]
+    with pytest.raises(SaveFailed, match=r"out cannot be written .*name another folder as output_dir"):
         train(slope, points, max_steps=1, save_strategy="steps", save_steps=1)
+    assert all(map(torch.equal, slope.parameters(), before)), "known before the first step"
     assert (tmp_path / "out").read_text() == "mine"
 
 

@@ -192,6 +192,26 @@ def test_the_best_is_loaded_and_the_oldest_go(slope: nn.Module, points: list[Any
     assert trainer.evaluate()["eval_loss"] == pytest.approx(trainer.state.best_metric)
 
 
+def test_what_was_saved_before_it_was_found_best_is_the_best_checkpoint(
+    slope: nn.Module, points: list[Any], train: Make, tmp_path: Path
+) -> None:
+    """Saves by steps, evaluations by epoch."""
+    trainer = train(
+        slope,
+        points,
+        num_train_epochs=2,
+        save_strategy="steps",
+        save_steps=1,
+        eval_strategy="epoch",
+        metric_for_best_model="loss",
+        greater_is_better=False,
+        more={"eval_dataset": points},
+    )
+    best = trainer.state.best_global_step
+    assert best == trainer.state.global_step
+    assert trainer.state.best_model_checkpoint == str(tmp_path / f"out/checkpoint-{best}")
+
+
 def test_the_start_is_not_the_best_and_what_was_best_stays(
     slope: nn.Module, points: list[Any], train: Make, tmp_path: Path
 ) -> None:

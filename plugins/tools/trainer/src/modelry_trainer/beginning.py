@@ -1,25 +1,40 @@
 """What a training does before its first step, whatever its model and data."""
 
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from modelry_trainer.checkpoints.folders import clear_strays
-from modelry_trainer.errors import ArgumentsError
+from modelry_trainer.errors import ArgumentsError, SaveFailed
 from modelry_trainer.resuming import chosen_checkpoint
 
 if TYPE_CHECKING:
     from modelry_trainer.arguments import TrainingArguments
 
 
-def begin_in(output: Path, asked: str | Path | bool | None) -> str | None:
+def begin_in(output: Path, asked: str | Path | bool | None, *, saves: bool) -> str | None:
     """Clear a folder of what a killed training left, and choose the checkpoint to go on from.
+
+    Args:
+        saves: checkpoints will be written there.
 
     Raises:
         CheckpointUnusable: one is asked for, and there is none.
+        SaveFailed: the folder cannot be written, which is better known before the first step than at the first save.
     """
+    if saves:
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=output):
+                pass
+        except OSError as error:
+            raise SaveFailed(
+                f"{output} cannot be written ({error}), and checkpoints shall go there: name another folder as "
+                "output_dir, or set save_strategy='no'"
+            ) from error
     clear_strays(output)
     source = chosen_checkpoint(asked, output)
     return None if source is None else str(source)

@@ -248,6 +248,8 @@ def is_best(trainer: "Trainer", metrics: Mapping[str, float]) -> bool:
     if best is not None and not (value > best if args.greater_is_better else value < best):
         return False
     state.best_metric, state.best_global_step = value, state.global_step
+    if trainer.checkpointed is not None and trainer.checkpointed[0] == state.global_step:  # saved just before
+        state.best_model_checkpoint = trainer.checkpointed[1]
     return True
 
 

@@ -110,6 +110,7 @@ class Trainer(Surroundings):
         self.optimizer, self.lr_scheduler = optimizers
         self._optimizers_given = optimizers
         self._schedule_made: Any = None
+        self.checkpointed: tuple[int, str] | None = None
         self.optimizer_cls_and_kwargs = optimizer_cls_and_kwargs
         self.schedule_follows_metric = False
         self.scaler: torch.amp.GradScaler | None = None
@@ -154,7 +155,7 @@ class Trainer(Surroundings):
     def _train(self, resume: str | Path | bool | None, ignore_keys_for_eval: Sequence[str] | None) -> TrainOutput:
         args, output, world = self.args, Path(self.args.output_dir), self.world
         asked = args.resume_from_checkpoint if resume is None else resume
-        source = world.told(lambda: begin_in(output, asked))
+        source = world.told(lambda: begin_in(output, asked, saves=args.save_strategy != "no"))
         precision.seed_everything(args)
         if self.model_init is not None:
             self.model = spread(self.call_model_init(), args, world)
@@ -172,6 +173,7 @@ class Trainer(Surroundings):
         self._schedule_made = self.lr_scheduler if given is None else None
         if world.data_rank and orders_rows(loader):  # a stream that draws must draw the same everywhere
             precision.seed_everything(args, shift=world.data_rank)
+        self.checkpointed = None
         place = Place() if source is None else read_training(self, Path(source))
         loop, first = Loop(self, loader, length, place), self.state.global_step
         self.model.zero_grad()
@@ -357,6 +359,7 @@ class Trainer(Surroundings):
         if self.state.best_global_step == self.state.global_step:
             self.state.best_model_checkpoint = str(folder)
         write_checkpoint(folder, lambda aside: write_training(self, place, aside), self.world)
+        self.checkpointed = self.state.global_step, str(folder)
         if self.world.leads:
             best = self.state.best_model_checkpoint
             rotate(output, keep=self.args.save_total_limit, best=best, newest=folder)
