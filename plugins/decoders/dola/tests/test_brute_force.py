@@ -6,6 +6,8 @@ import pytest
 import torch
 
 PROMPT = (3, 4, 2, 9)
+ROUNDING = 1e-7
+"""Two layers whose divergences are nearer to each other are equally far: threads decide which is the farther."""
 END = (1, 5)
 DEEP = {"num_hidden_layers": 6}
 
@@ -26,15 +28,18 @@ def divergence(one, other):
 
 
 def contrasted(model, text, layers):
-    """Scores of the next token (None where the last layer finds it too unlikely), and the logits of the last layer."""
+    """Scores of the next token (None where the last layer finds it too unlikely), and the logits of the last layer.
+
+    None where rounding decides which layer is the farthest.
+    """
     with torch.no_grad():
         output = model(torch.tensor([text]), use_cache=False, output_hidden_states=True)
         early = [model.lm_head(output.hidden_states[layer][0, -1]).tolist() for layer in layers]
     logits = output.logits[0, -1].tolist()
     last = shares(logits)
     *others, most = sorted((divergence(last, shares(one)), place) for place, one in enumerate(early))
-    if others and most[0] - others[-1][0] < 1e-6:
-        pytest.skip("two layers are equally far from the last: rounding decides")
+    if others and most[0] - others[-1][0] < ROUNDING:
+        return None
     farthest = shares(early[most[1]])
     kept = [share >= max(last) / 10 for share in last]
     scores = zip(kept, last, farthest, strict=True)
@@ -47,10 +52,13 @@ def penalised(scores, text, penalty):
 
 
 def greedy(model, prompt, layers, *, new, penalty=1.0):
-    """New tokens, all scores and all logits."""
+    """New tokens, all scores and all logits, as far as nothing is left to rounding; and whether that is all."""
     text, told, said = list(prompt), [], []
     for _ in range(new):
-        scores, logits = contrasted(model, text, layers)
+        found = contrasted(model, text, layers)
+        if found is None:
+            return text[len(prompt) :], told, said, False
+        scores, logits = found
         told.append(penalised(scores, text, penalty))
         said.append(logits)
         text.append(
@@ -58,7 +66,7 @@ def greedy(model, prompt, layers, *, new, penalty=1.0):
         )
         if text[-1] in END:
             break
-    return text[len(prompt) :], told, said
+    return text[len(prompt) :], told, said, True
 
 
 def check_scores(found, told):
@@ -84,15 +92,17 @@ def check_scores(found, told):
 @pytest.mark.parametrize("penalty", [1.0, 1.2])
 def test_same_texts_scores_and_logits(pair, seed, asked, tied, layers, penalty):
     ours, theirs = pair(seed, tie_word_embeddings=tied, **DEEP)
-    expected, told, said = greedy(theirs, PROMPT, layers, new=8, penalty=penalty)
+    expected, told, said, whole = greedy(theirs, PROMPT, layers, new=8, penalty=penalty)
     found = ours.generate(
         torch.tensor([PROMPT]), dola_layers=asked, max_new_tokens=8, eos_token_id=list(END), pad_token_id=0,
         repetition_penalty=penalty, return_dict_in_generate=True, output_scores=True, output_logits=True,
         use_cache=seed % 3 != 0,
     )  # fmt: skip
-    assert found.sequences[0, len(PROMPT) :].tolist() == expected
-    check_scores(torch.cat(found.scores), told)
-    torch.testing.assert_close(torch.cat(found.logits), torch.tensor(said), rtol=1e-4, atol=1e-4)
+    count = None if whole else len(expected)
+    assert found.sequences[0, len(PROMPT) :].tolist()[:count] == expected
+    if expected:
+        check_scores(torch.cat(found.scores)[:count], told)
+        torch.testing.assert_close(torch.cat(found.logits)[:count], torch.tensor(said), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -106,10 +116,10 @@ def test_left_padded_batches_choose_a_layer_for_each_row(pair, seed):
         repetition_penalty=1.2,
     )  # fmt: skip
     for row, prompt in enumerate(prompts):
-        expected, _, _ = greedy(theirs, prompt, (3, 5), new=10, penalty=1.2)
+        expected, _, _, whole = greedy(theirs, prompt, (3, 5), new=10, penalty=1.2)
         said = found[row, 5:].tolist()
         assert said[: len(expected)] == expected
-        assert set(said[len(expected) :]) <= {0}
+        assert not whole or set(said[len(expected) :]) <= {0}
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -124,7 +134,10 @@ def test_drawn_texts_were_drawn_from_the_contrast(pair, seed):
     for row, text in enumerate(found.sequences.tolist()):
         assert text[:4] == prompts[row // 3].tolist()
         for place in range(5):
-            scores, _ = contrasted(theirs, text[: 4 + place], (0, 2))
+            one_step = contrasted(theirs, text[: 4 + place], (0, 2))
+            if one_step is None:
+                continue
+            scores, _ = one_step
             warm = [None if one is None else one / 1.7 for one in scores]
             check_scores([found.scores[place][row]], [warm])
             assert scores[text[4 + place]] is not None
