@@ -6,7 +6,7 @@ from typing import Any
 from modelry.cache import Cache
 from modelry.cache.making import PUBLISHED
 from modelry.cache.static import roomy
-from modelry.errors import GenerationError, ModelryWarning
+from modelry.errors import ConfigError, GenerationError, ModelryWarning
 from modelry.generation.configuration import GenerationConfig
 from modelry.generation.prompt import Prompt
 
@@ -25,7 +25,7 @@ def new_cache(model: Any, config: GenerationConfig, *, positions: int, compiled:
         positions: of the prompt and the answer. A static cache has room for these, or for `max_cache_len`.
 
     Raises:
-        GenerationError: there is no such kind, an option of it is wrong, or it has too little room.
+        GenerationError: there is no such kind, an option of it is wrong, it has too little room, or the model has none.
     """
     asked = config.cache_implementation or ("static" if compiled else "dynamic")
     options = dict(config.cache_config or {})
@@ -41,6 +41,8 @@ def new_cache(model: Any, config: GenerationConfig, *, positions: int, compiled:
         )
     try:
         made: Cache = model.make_cache(kind=kind, **options)
+    except ConfigError as error:  # the model's own word, whatever the kind
+        raise GenerationError(str(error)) from error
     except (TypeError, ValueError) as error:
         raise GenerationError(f"cache_implementation={asked!r}: {error}") from error
     return made

@@ -9,9 +9,11 @@ from typing import Any
 import torch
 
 from modelry import generation
-from modelry.errors import GenerationError
+from modelry.auto import HEADS
+from modelry.errors import GenerationError, RegistryError
 from modelry.foreign_caches import own_cache
 from modelry.neighbours import replaced_inputs
+from modelry_registry import get_registry, resolve
 
 
 def enter(model: Any, inputs: Any, generation_config: Any, options: dict[str, Any]) -> Any:
@@ -22,13 +24,24 @@ def enter(model: Any, inputs: Any, generation_config: Any, options: dict[str, An
     """
     if not model.can_generate():
         raise GenerationError(
-            f"{type(model).__name__} does not score next tokens, so it cannot generate: "
-            "load the checkpoint with AutoModelForCausalLM"
+            f"{type(model).__name__} does not score next tokens, so it cannot generate: {_what_can(model)}"
         )
     prepare = replaced_inputs(model)
     if prepare is not None and not model.config.is_encoder_decoder:
         inputs, options = _after_learned(model, prepare, inputs, options)
     return generation.generate(model, inputs, generation_config, **options)
+
+
+def _what_can(model: Any) -> str:
+    """Which classes of the model's family generate, and what loads them."""
+    name = model.config.model_type
+    try:
+        heads = get_registry().get("models", name).heads
+    except RegistryError:  # a model made in this process has no plugin
+        return "load the checkpoint with a class that does (AutoModelForCausalLM, AutoModelForSeq2SeqLM)"
+    loads = {resolve(heads[head]): HEADS[head] for head in heads if head in HEADS}
+    found = [f"{auto.__name__} ({one.__name__})" for one, auto in loads.items() if one.can_generate()]
+    return f"load the checkpoint with {' or '.join(found)}" if found else f"nothing of the family {name} does"
 
 
 def _after_learned(

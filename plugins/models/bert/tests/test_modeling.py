@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from modelry.errors import GenerationError
 from modelry.nn.fuse import fuse_projections
 from modelry_bert import BertConfig, BertForMaskedLM, BertForMultipleChoice, BertLMHeadModel, BertModel
 
@@ -31,6 +32,19 @@ def test_an_encoder_takes_no_cache(config: Make) -> None:
     decoder = BertLMHeadModel.from_config(config(is_decoder=True))
     with pytest.raises(ValueError, match="this BERT is an encoder and has no cache: set is_decoder=True"):
         BertLMHeadModel.from_config(config())(IDS, past_key_values=decoder.make_cache())
+
+
+@pytest.mark.filterwarnings("ignore:.*goes beyond")
+def test_only_a_decoder_generates_with_a_cache(config: Make) -> None:
+    encoder = BertLMHeadModel.from_config(config()).eval()
+    with pytest.raises(GenerationError, match=r"^this BERT is an encoder .* set is_decoder=True .* use_cache=False"):
+        encoder.generate(IDS)
+    ids = IDS
+    for _ in range(2):
+        ids = torch.cat((ids, encoder(ids).logits[:, -1:].argmax(-1)), dim=1)
+    assert encoder.generate(IDS, use_cache=False, max_new_tokens=2, eos_token_id=None).tolist() == ids.tolist()
+    with pytest.raises(GenerationError, match=r"BertModel .* load .* with AutoModelForCausalLM \(BertLMHeadModel\)$"):
+        BertModel.from_config(config()).generate(IDS)
 
 
 def test_an_encoders_output_needs_cross_attention(config: Make) -> None:

@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from modelry.cache import Cache
 from modelry.checkpoint import Former, Ignore, WeightTable
+from modelry.errors import ConfigError
 from modelry.heads import (
     CausalLM,
     MaskedLM,
@@ -119,6 +121,19 @@ class BertLMHeadModel(CausalLM):
 
     def make_head(self, text: BertConfig) -> nn.Module:
         return BertVocabularyHead(text)
+
+    def make_cache(self, *, kind: str = "dynamic", **options: Any) -> Cache:
+        """An empty cache, of a decoder.
+
+        Raises:
+            ConfigError: an encoder's positions see those that come later, so what is said of one does not last.
+        """
+        if not self.config.is_decoder:
+            raise ConfigError(
+                "this BERT is an encoder and has no cache: set is_decoder=True in its configuration; or let it read "
+                "everything anew for each token, with use_cache=False"
+            )
+        return super().make_cache(kind=kind, **options)
 
 
 class BertForNextSentencePrediction(NextSentencePrediction):
