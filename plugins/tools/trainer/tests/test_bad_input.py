@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from modelry.errors import ModelryWarning, OutOfMemory
+from modelry.errors import ModelryWarning, OutOfMemory, ParameterError
 from modelry_trainer import Trainer, TrainingArguments
 from modelry_trainer.checkpoints import folders
 from modelry_trainer.errors import ArgumentsError, BadRow, LossIsNaN, MetricFailed, SaveFailed, TrainingError
@@ -245,6 +245,26 @@ def test_labels_none_of_which_counts(divides: bool, make_toy: Any, texts: list[A
     assert one["grad_norm"] == both["grad_norm"] > 0
 
 
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"optim_args": "momentums=0.9", "optim": "sgd"}, "no parameter 'momentums': did you mean momentum"),
+        ({"optim_args": {"amsgrad": "much"}}, "amsgrad 'much': input should be a valid boolean"),
+        ({"lr_scheduler_kwargs": {"power": 2}, "lr_scheduler_type": "cosine"}, "schedule 'cosine' has no parameter"),
+    ],
+)
+def test_what_an_optimizer_or_a_schedule_does_not_take_is_known_before_training(
+    values: dict[str, Any], words: str, slope: nn.Module, points: list[Any], train: Make
+) -> None:
+    class Own(Trainer):
+        def create_optimizer_and_scheduler(self, num_training_steps: int) -> None:
+            """Reads the words its own way."""
+
+    with pytest.raises(ParameterError, match=words):
+        train(slope, points, run=False, **values)
+    Own(slope, TrainingArguments("out", **values))
+
+
 def test_things_of_another_kind(slope: nn.Module, points: list[Any], train: Make) -> None:
     with pytest.raises(ArgumentsError, match=r"args is a dict: give Trainer a modelry.TrainingArguments"):
         Trainer(slope, {"output_dir": "out"})  # type: ignore[arg-type]
@@ -265,6 +285,41 @@ def test_labels_that_cannot_be_smoothed(labels: Any, make_toy: Any, texts: list[
     rows = [{"input_ids": row["input_ids"], **({} if labels is None else {"labels": labels})} for row in texts]
     with pytest.raises(ArgumentsError, match=r"label_smoothing_factor is 0.1, and .*leave it out"):
         train(make_toy(), rows, label_smoothing_factor=0.1)
+
+
+def test_scores_by_their_place_and_none(slope: nn.Module, points: list[Any], train: Make) -> None:
+    """A module of somebody else may return a tensor or a tuple, and may insist on labels."""
+    rows = [{"x": one["x"], "labels": (one["labels"] > 0).long()} for one in points]
+
+    class Named(type(slope)):  # type: ignore[misc]  # a class that conftest has
+        def forward(self, x: torch.Tensor, labels: torch.Tensor | None = None) -> Any:
+            return {"logits": torch.stack([x @ self.weight, x[:, 0]], -1)}
+
+    class Plain(Named):
+        def forward(self, x: torch.Tensor, labels: torch.Tensor | None = None) -> Any:
+            return super().forward(x)["logits"]
+
+    class First(Named):
+        def forward(self, x: torch.Tensor, labels: torch.Tensor | None = None) -> Any:
+            return (super().forward(x)["logits"],)
+
+    class Second(Named):
+        def forward(self, x: torch.Tensor, labels: torch.Tensor) -> Any:
+            return labels.sum() * self.weight.sum(), super().forward(x)["logits"]
+
+    class Nowhere(Named):
+        def forward(self, x: torch.Tensor, labels: torch.Tensor | None = None) -> Any:
+            return {"scores": super().forward(x)["logits"], "logits": None}
+
+    values = {"label_smoothing_factor": 0.1, "max_steps": 2, "learning_rate": 0.1}
+    named = train(Named(), rows, **values)
+    for kind in (Plain, First, Second):
+        other = train(kind(), rows, **values)
+        assert torch.equal(other.model.weight, named.model.weight)
+        assert (other.predict(rows).predictions == named.predict(rows).predictions).all()
+    assert train(First(), rows, run=False).predict([{"x": row["x"]} for row in rows]).predictions.shape == (24, 2)
+    with pytest.raises(ArgumentsError, match="returns a dict of scores, logits in which no tensor is 'logits'"):
+        train(Nowhere(), rows, **values)
 
 
 def test_a_model_without_a_head(make_toy: Any, texts: list[Any], train: Make) -> None:

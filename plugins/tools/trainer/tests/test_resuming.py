@@ -217,6 +217,28 @@ def test_what_cannot_be_resumed_from(
         train(make_toy(), texts, run=False, **values).train(resume_from_checkpoint=True)
 
 
+def test_an_optimizer_of_other_parameters(make_toy: Any, texts: list[Any], train: Callable[..., Trainer]) -> None:
+    """Its state goes by places: in the same number of groups and of the same shapes it would be another's."""
+    values = {**VALUES, "max_steps": 1, "eval_strategy": "no"}
+    train(make_toy(), texts, **values)
+
+    def optimizer(model: Any, change: Callable[[list[Any]], Any]) -> Any:
+        return torch.optim.SGD(change(list(model.parameters())), lr=0.1)
+
+    def refused(change: Callable[[list[Any]], Any], model: Any) -> str:
+        given = {"optimizers": (optimizer(model, change), None)} if change else {}
+        with pytest.raises(CheckpointUnusable) as found:
+            train(model, texts, run=False, more=given, **values).train(resume_from_checkpoint=True)
+        return str(found.value)
+
+    frozen = make_toy()
+    name, last = list(frozen.named_parameters())[-1]
+    last.requires_grad_(False)
+    assert f"; {name} was number" in refused(None, frozen)  # type: ignore[arg-type]  # as the arguments say
+    assert "was number 0 of group 0, of shape" in refused(lambda all_: [*reversed(all_)], make_toy())
+    assert "in 2 groups, and moves" in refused(lambda all_: [{"params": [one]} for one in all_], make_toy())
+
+
 def test_a_full_disk_leaves_the_checkpoint_before(
     make_toy: Any, texts: list[Any], train: Callable[..., Trainer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

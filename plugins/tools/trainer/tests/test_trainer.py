@@ -247,6 +247,13 @@ def test_an_optimizer_that_warms_up_itself_is_told(slope: nn.Module, points: lis
     values = {"optim": "schedule_free_adamw", "lr_scheduler_type": "constant", "max_steps": 1}
     trainer = train(slope, points, warmup_steps=5, **values)
     assert trainer.optimizer.param_groups[0]["warmup_steps"] == 5
+    trainer = train(slope, points, warmup_steps=0.3, **{**values, "max_steps": 4})
+    assert trainer.optimizer.param_groups[0]["warmup_steps"] == 2  # 1.2 of 4
+    trainer = train(slope, points, warmup_steps=0.3, run=False, **{**values, "max_steps": -1})
+    with pytest.raises(ArgumentsError, match="a part of all steps, and nobody knows yet how many"):
+        trainer.create_optimizer()
+    trainer.create_optimizer_and_scheduler(10)
+    assert trainer.optimizer.param_groups[0]["warmup_steps"] == 3
 
 
 def test_noise_reaches_patches_too() -> None:

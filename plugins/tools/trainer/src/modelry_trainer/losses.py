@@ -3,11 +3,36 @@
 N positions   C classes
 """
 
+from typing import Any
+
 from torch import Tensor
 from torch.nn import functional as F
 
 from modelry.heads.losses import IGNORED
 from modelry_trainer.errors import ArgumentsError
+
+
+def scores_of(outputs: Any, *, labelled: bool) -> Tensor:
+    """The scores of classes among what a model returned: named "logits", or by their place.
+
+    Args:
+        labelled: the model was given the labels, so that where it returns a tuple its own loss comes first.
+
+    Raises:
+        ArgumentsError: there are none.
+    """
+    found: Any = outputs
+    if hasattr(outputs, "keys"):
+        found = outputs["logits"] if "logits" in outputs.keys() else None  # noqa: SIM118  our outputs are no mappings
+    elif isinstance(outputs, tuple | list):
+        found = outputs[labelled] if len(outputs) > labelled else None
+    if isinstance(found, Tensor):
+        return found
+    names = f" of {', '.join(outputs.keys())}" if hasattr(outputs, "keys") else ""
+    raise ArgumentsError(
+        f"label_smoothing_factor is given, and the model returns a {type(outputs).__name__}{names} in which no tensor "
+        "is 'logits': it smooths one class for each score of classes; leave it out"
+    )
 
 
 def smoothed_cross_entropy(

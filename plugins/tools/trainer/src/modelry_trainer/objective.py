@@ -1,6 +1,7 @@
 """The loss of a batch: the model's own, one with smoothed labels, or a function of the user's."""
 
 from collections.abc import Callable, Mapping
+from inspect import Parameter
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 from modelry.model import PreTrainedModel
 from modelry_trainer import accumulation
 from modelry_trainer.errors import ArgumentsError, TrainingError
-from modelry_trainer.losses import smoothed_cross_entropy
+from modelry_trainer.losses import scores_of, smoothed_cross_entropy
 from modelry_trainer.unpadding import keeps_texts_apart, without_padding
 
 if TYPE_CHECKING:
@@ -62,19 +63,25 @@ def model_loss(
             f"label_smoothing_factor is {args.label_smoothing_factor:g}, and a batch has no 'labels' "
             f"({', '.join(inputs)}): leave it out, or make the loss yourself"
         )
-    if "decoder_input_ids" not in parameters or "decoder_input_ids" in given:  # which are made of the labels
+    if not _reads_labels(parameters, given):
         given.pop("labels", None)
     outputs = model(**given)
     if func is not None:
         return func(outputs, labels, num_items_in_batch=num_items_in_batch), outputs, whole
     loss = smoothed_cross_entropy(
-        outputs["logits"],
+        scores_of(outputs, labelled="labels" in given),
         labels,
         smoothing=args.label_smoothing_factor,
         shifted=accumulation.shifts_labels(model),
         num_items_in_batch=num_items_in_batch,
     )
     return loss, outputs, whole
+
+
+def _reads_labels(parameters: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+    """Whether a model does not run without labels though another makes the loss: it insists, or decodes them."""
+    insists = "labels" in parameters and parameters["labels"].default is Parameter.empty
+    return insists or ("decoder_input_ids" in parameters and "decoder_input_ids" not in given)
 
 
 def _makes_no_loss(model: nn.Module, parameters: Mapping[str, Any]) -> bool:

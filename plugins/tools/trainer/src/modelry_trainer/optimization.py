@@ -7,12 +7,40 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from modelry_trainer.errors import TrainingError
-from modelry_trainer.optimizers import adam_parameters, make_optimizer, parameter_groups, takes
-from modelry_trainer.schedules import make_schedule
+from modelry_trainer.errors import ArgumentsError, TrainingError
+from modelry_trainer.optimizers import (
+    adam_parameters,
+    check_optimizer_parameters,
+    make_optimizer,
+    parameter_groups,
+    takes,
+)
+from modelry_trainer.schedules import check_schedule_parameters, make_schedule
 
 if TYPE_CHECKING:
     from modelry_trainer.arguments import TrainingArguments
+    from modelry_trainer.trainer import Trainer
+
+
+def refuse_unknown_parameters(trainer: "Trainer", given: tuple[Any, Any]) -> None:
+    """Refuse what optim_args and lr_scheduler_kwargs say and nothing takes, when a trainer is made. Whose optimizer has
+    no such words is not imported.
+
+    Args:
+        given: an optimizer and a schedule of the user's.
+
+    Raises:
+        ParameterError: names it, and what is taken.
+    """
+    args = trainer.args
+    for name in ("create_optimizer", "create_optimizer_and_scheduler"):
+        if trainer.makes(name):  # and says what the words mean
+            return
+    chosen = given[0] is not None or trainer.optimizer_cls_and_kwargs is not None
+    if args.optimizer_parameters and not chosen and not hasattr(trainer, "get_optimizer_cls_and_kwargs"):
+        check_optimizer_parameters(args.optim, args.optimizer_parameters)
+    if args.lr_scheduler_kwargs and given[1] is None and not trainer.makes("create_scheduler"):
+        check_schedule_parameters(args.lr_scheduler_type, dict(args.lr_scheduler_kwargs))
 
 
 def new_optimizer(
@@ -21,14 +49,17 @@ def new_optimizer(
     *,
     given: tuple[type, dict[str, Any]] | None,
     decayed: Collection[str] | None = None,
+    steps: int = 0,
 ) -> Optimizer:
     """An optimizer of all parameters that require gradients.
 
     Args:
         given: a class and what it is given, in place of the arguments.
         decayed: names of parameters that decay; all but biases and norms when None.
+        steps: of the whole training; 0 where nobody knows.
 
     Raises:
+        ArgumentsError: the optimizer warms up itself, for a part of steps that nobody knows.
         TrainingError: no parameter requires a gradient.
     """
     groups = parameter_groups(model, weight_decay=args.weight_decay, decayed=decayed)
@@ -40,8 +71,13 @@ def new_optimizer(
         optimizer: Optimizer = made(plain, **options)
         return optimizer
     adam = adam_parameters(args.optim, betas=(args.adam_beta1, args.adam_beta2), eps=args.adam_epsilon)
-    if args.lr_scheduler_type == "constant" and args.warmup_steps >= 1 and takes(args.optim, "warmup_steps"):
-        adam["warmup_steps"] = int(args.warmup_steps)  # of an optimizer that warms up itself
+    if args.lr_scheduler_type == "constant" and args.warmup_steps and takes(args.optim, "warmup_steps"):
+        if not steps and args.warmup_steps < 1:
+            raise ArgumentsError(
+                f"warmup_steps is {args.warmup_steps:g}, a part of all steps, and nobody knows yet how many: call "
+                "create_optimizer_and_scheduler(num_training_steps), set max_steps, or write a number of steps"
+            )
+        adam["warmup_steps"] = args.get_warmup_steps(steps)  # of an optimizer that warms up itself
     parameters = {**adam, **args.optimizer_parameters}
     return make_optimizer(args.optim, groups, learning_rate=args.learning_rate, parameters=parameters)
 

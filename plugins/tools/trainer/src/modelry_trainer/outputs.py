@@ -20,8 +20,9 @@ def predictions_of(outputs: Any, model: nn.Module, ignored: Sequence[str] | None
         config = getattr(unwrapped(model), "config", None)
         left_out = {"loss", *(getattr(config, "keys_to_ignore_at_inference", _STATE) if ignored is None else ignored)}
         kept = tuple(outputs[name] for name in outputs.keys() if name not in left_out)  # noqa: SIM118  no mapping
-    else:
-        kept = tuple(outputs[1:])
+    else:  # a loss, which is one number, comes first where the model made one
+        first = outputs[0] if len(outputs) else None
+        kept = tuple(outputs[first is None or (isinstance(first, Tensor) and first.dim() == 0) :])
     return kept[0] if len(kept) == 1 else kept or None
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 STATE = "trainer_state.json"
 _ARGUMENTS = "training_args.json"
-_ROWS, _LENGTH = "rows_of_batch", "rows_of_data"
+_ROWS, _LENGTH, _MOVED = "rows_of_batch", "rows_of_data", "parameters"
 
 
 def write_training(trainer: "Trainer", place: Place, folder: Path) -> None:
@@ -56,7 +56,8 @@ def write_training(trainer: "Trainer", place: Place, folder: Path) -> None:
             write_tree(folder, "scaler", None if trainer.scaler is None else trainer.scaler.state_dict())
             write_tree(folder, "random", random_states())
             kept = {one.name: getattr(place, one.name) for one in dataclasses.fields(place)}
-            write_tree(folder, "place", {**kept, _ROWS: rows_of_batch(trainer), _LENGTH: _length(trainer)})
+            kept |= {_ROWS: rows_of_batch(trainer), _LENGTH: _length(trainer), _MOVED: _moved(trainer)}
+            write_tree(folder, "place", kept)
     if world.leads:
         (folder / STATE).write_text(json.dumps(trainer.state.to_dict(), indent=2), encoding="utf-8")
         (folder / _ARGUMENTS).write_text(trainer.args.to_json_string(), encoding="utf-8")
@@ -124,6 +125,7 @@ def read_training(trainer: "Trainer", folder: Path) -> Place:
     rows = kept.pop(_ROWS, trainer.args.per_device_train_batch_size)
     before, now = kept.pop(_LENGTH, None), _length(trainer)
     _refuse_another(trainer, folder, rows)
+    _refuse_other_groups(kept.pop(_MOVED), _moved(trainer), folder)
     if before is not None and before != now:
         warnings.warn(
             f"{folder} was written in a training on {before} rows, and train_dataset has {now or 'no known number'}: "
@@ -179,6 +181,46 @@ def _divisions(optimizer: Any) -> Callable[[str], Any]:
         return parameters[int(number)] if number.isdecimal() and int(number) < len(parameters) else None
 
     return like
+
+
+def _moved(trainer: "Trainer") -> list[list[list[Any]]]:
+    """Of each group of the optimizer the names and shapes of what it moves: its state goes by their places."""
+    names = {id(parameter): name for name, parameter in trainer.model.named_parameters()}
+    return [
+        [[names.get(id(one), "(not of the model)"), list(one.shape)] for one in group["params"]]
+        for group in trainer.optimizer.param_groups
+    ]
+
+
+def _refuse_other_groups(before: list[list[list[Any]]], now: list[list[list[Any]]], folder: Path) -> None:
+    """What the optimizer remembers of one parameter is not another's.
+
+    Raises:
+        CheckpointUnusable: names the first one that has another place, or shape.
+    """
+    places, others = (
+        {name: (number, place, tuple(shape)) for number, group in enumerate(groups) for place, (name, shape) in group}
+        for groups in ([list(enumerate(group)) for group in groups] for groups in (before, now))
+    )
+    if before == now:
+        return
+    said = f"it moved {len(places)} parameters in {len(before)} groups, and moves {len(others)} in {len(now)}"
+    for name in (*places, *others):
+        was, is_ = places.get(name), others.get(name)
+        if was != is_:
+            said += f"; {name} {_where(was, 'was')} and {_where(is_, 'is')}"
+            break
+    raise CheckpointUnusable(
+        f"{folder} has the state of an optimizer of other parameters: {said}. Freeze and group them as before, or load "
+        "the model from it with from_pretrained and begin a new training"
+    )
+
+
+def _where(place: tuple[int, int, tuple[int, ...]] | None, verb: str) -> str:
+    if place is None:
+        return f"{verb} in none"
+    group, number, shape = place
+    return f"{verb} number {number} of group {group}, of shape {shape}"
 
 
 _SAME = ("seed", "data_seed", "train_sampling_strategy", "optim")

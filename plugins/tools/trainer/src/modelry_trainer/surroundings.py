@@ -18,7 +18,7 @@ from modelry_trainer.checkpoints.folders import checkpoints
 from modelry_trainer.columns import label_columns
 from modelry_trainer.given import opened
 from modelry_trainer.loaders import save_preprocessor
-from modelry_trainer.losses import smoothed_cross_entropy
+from modelry_trainer.losses import scores_of, smoothed_cross_entropy
 from modelry_trainer.optimizers import decayed_names
 from modelry_trainer.outputs import to_device
 from modelry_trainer.resuming import STATE
@@ -289,7 +289,7 @@ class Surroundings:
         def smoothed(
             outputs: Any, labels: Tensor, shift_labels: bool = False, num_items_in_batch: Any = None
         ) -> Tensor:
-            logits = outputs["logits"]
+            logits = scores_of(outputs, labelled=False)
             return smoothed_cross_entropy(
                 logits, labels, smoothing=smoothing, shifted=shift_labels, num_items_in_batch=num_items_in_batch
             )

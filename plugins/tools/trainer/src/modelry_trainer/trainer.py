@@ -33,7 +33,7 @@ from modelry_trainer.loaders import chosen_rows, default_collator, evaluation_lo
 from modelry_trainer.loop import Loop, new_state, plan
 from modelry_trainer.neftune import noisy_embeddings
 from modelry_trainer.objective import model_loss
-from modelry_trainer.optimization import new_optimizer, new_schedule
+from modelry_trainer.optimization import new_optimizer, new_schedule, refuse_unknown_parameters
 from modelry_trainer.outputs import predictions_of
 from modelry_trainer.results import PredictionOutput, TrainOutput, plain_value
 from modelry_trainer.resuming import read_training, write_training
@@ -125,10 +125,11 @@ class Trainer(Surroundings):
         self.ignored_in_evaluation: Sequence[str] | None = None
         standard = standard_callbacks(self.args, self.world)
         self.callback_handler = CallbackHandler([*standard, *(callbacks or ())], about=self._about)
-        if self.args.eval_strategy != "no" and eval_dataset is None and not self._makes("get_eval_dataloader"):
+        if self.args.eval_strategy != "no" and eval_dataset is None and not self.makes("get_eval_dataloader"):
             raise ArgumentsError(f"eval_strategy is {self.args.eval_strategy!r} and there is no eval_dataset: give one")
-        if not self._makes("evaluate"):
+        if not self.makes("evaluate"):
             refuse_unmeasured(self.args, eval_dataset)
+        refuse_unknown_parameters(self, optimizers)
         self.begin_uploads()
         self.tell("on_init_end")
 
@@ -191,7 +192,7 @@ class Trainer(Surroundings):
         inputs = self._prepare_inputs(inputs)
         self._divided = False
         count = num_items_in_batch
-        if self._makes("compute_loss"):
+        if self.makes("compute_loss"):
             count = ItemCount.of(count)
         with precision.autocast(self.args, self.device):
             loss: Tensor = self.compute_loss(model, inputs, num_items_in_batch=count)
@@ -232,6 +233,7 @@ class Trainer(Surroundings):
 
     def create_optimizer_and_scheduler(self, num_training_steps: int) -> None:
         """Make what is not there yet."""
+        self.state.max_steps = self.state.max_steps or num_training_steps
         self.create_optimizer()
         self.create_scheduler(num_training_steps)
         self.scaler = precision.gradient_scaler(self.args, self.device)
@@ -243,7 +245,8 @@ class Trainer(Surroundings):
             choose = getattr(self, "get_optimizer_cls_and_kwargs", None)  # which subclasses of the ecosystem have
             if given is None and choose is not None:
                 given = choose(self.args, self.model)
-            self.optimizer = new_optimizer(self.model, self.args, given=given, decayed=decayed)
+            steps = self.state.max_steps or max(self.args.max_steps, 0)
+            self.optimizer = new_optimizer(self.model, self.args, given=given, decayed=decayed, steps=steps)
             one_by_one(self.optimizer)
         return self.optimizer
 
@@ -380,14 +383,13 @@ class Trainer(Surroundings):
         """Tell all listeners of an event."""
         self.control = self.callback_handler.call_event(event, self.args, self.state, self.control, **more)
 
-    # Inside
-
     def _about(self) -> dict[str, Any]:
         """What listeners are told of at every event."""
         names = ("model", "processing_class", "optimizer", "lr_scheduler")
         return {name: getattr(self, name) for name in names}
 
-    def _makes(self, name: str) -> bool:
+    def makes(self, name: str) -> bool:
+        """Whether a subclass has a method of its own in the place of this one."""
         return getattr(type(self), name) is not getattr(Trainer, name)
 
     def _stating(self, state: TrainerState) -> TrainerState:

@@ -1,6 +1,13 @@
 """Optimizers: how weights follow their gradients, found by name through the registry."""
 
 from modelry_trainer.optimizers.groups import decayed_names, parameter_groups
-from modelry_trainer.optimizers.making import adam_parameters, make_optimizer, takes
+from modelry_trainer.optimizers.making import adam_parameters, check_optimizer_parameters, make_optimizer, takes
 
-__all__ = ["adam_parameters", "decayed_names", "make_optimizer", "parameter_groups", "takes"]
+__all__ = [
+    "adam_parameters",
+    "check_optimizer_parameters",
+    "decayed_names",
+    "make_optimizer",
+    "parameter_groups",
+    "takes",
+]

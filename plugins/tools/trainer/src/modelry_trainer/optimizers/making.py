@@ -33,11 +33,20 @@ def make_optimizer(
         ParameterError: the optimizer has no such parameter, needs another, or a value is impossible.
     """
     spec = get_registry().get("optimizers", name)
-    make = cast("Callable[..., Optimizer]", resolve(spec.make))
-    given = dict(parameters or {})
-    check_parameters(f"optimizer {name!r}", make, given, ours=_OURS)
+    make, given = _maker(name), dict(parameters or {})
+    check_optimizer_parameters(name, given)
     kept = [{key: value for key, value in group.items() if spec.matrices or key != MATRIX} for group in groups]
     return made(f"optimizer {name!r}", partial(make, kept, learning_rate=learning_rate), given)
+
+
+def check_optimizer_parameters(name: str, given: Mapping[str, object]) -> None:
+    """Refuse what `make_optimizer` would refuse of its parameters, without making anything.
+
+    Raises:
+        UnknownName, MissingPlugin, ...: nobody provides the name.
+        ParameterError: the optimizer has no such parameter, needs another, or a value is of another kind.
+    """
+    check_parameters(f"optimizer {name!r}", _maker(name), given, ours=_OURS)
 
 
 def adam_parameters(name: str, *, betas: tuple[float, float], eps: float) -> dict[str, object]:
@@ -45,13 +54,15 @@ def adam_parameters(name: str, *, betas: tuple[float, float], eps: float) -> dic
 
     An optimizer without betas gets no eps either: its own then means something else.
     """
-    make = cast("Callable[..., Optimizer]", resolve(get_registry().get("optimizers", name).make))
-    known = accepted(make, ours=_OURS)
+    known = accepted(_maker(name), ours=_OURS)
     said: dict[str, object] = {"betas": betas, "eps": eps}
     return {key: value for key, value in said.items() if "betas" in known and key in known}
 
 
 def takes(name: str, parameter: str) -> bool:
     """Whether an optimizer has a parameter of that name."""
-    make = cast("Callable[..., Optimizer]", resolve(get_registry().get("optimizers", name).make))
-    return parameter in accepted(make, ours=_OURS)
+    return parameter in accepted(_maker(name), ours=_OURS)
+
+
+def _maker(name: str) -> Callable[..., Optimizer]:
+    return cast("Callable[..., Optimizer]", resolve(get_registry().get("optimizers", name).make))

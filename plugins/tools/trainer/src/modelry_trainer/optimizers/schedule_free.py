@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from modelry.errors import ParameterError
+from modelry_trainer.parameters import within
 
 
 def schedule_free_adamw(
@@ -31,6 +32,9 @@ def schedule_free_adamw(
         r: power of the step in the weight of the average.
         weight_lr_power: power of the highest rate so far in it.
     """
+    if warmup_steps != int(warmup_steps) or warmup_steps < 0:
+        raise ParameterError(f"warmup_steps is {warmup_steps:g}: write a whole number of steps, from 0 on")
+    within("betas[1]", betas[1], 0.0, 1.0)
     if not 0 < betas[0] < 1:
         raise ParameterError(f"betas[0] is {betas[0]}: schedule-free AdamW mixes two sequences by it, within (0, 1)")
     return ScheduleFreeAdamW(

@@ -34,9 +34,8 @@ def make_schedule(
         UnknownName, MissingPlugin, ...: nobody provides the name (see `modelry_registry.Registry.get`).
         ParameterError: the schedule has no such parameter, needs another, or a value is impossible.
     """
-    make = cast("Callable[..., LRScheduler]", resolve(get_registry().get("schedules", name).make))
-    given = dict(parameters or {})
-    check_parameters(f"schedule {name!r}", make, given, ours=_OURS)
+    make, given = _maker(name), dict(parameters or {})
+    check_schedule_parameters(name, given)
 
     def begin(**given: Any) -> LRScheduler:
         schedule = make(optimizer, warmup_steps=warmup_steps, total_steps=total_steps, **given)
@@ -49,6 +48,20 @@ def make_schedule(
     return made(f"schedule {name!r}", begin, given)
 
 
+def check_schedule_parameters(name: str, given: Mapping[str, object]) -> None:
+    """Refuse what `make_schedule` would refuse of its parameters, without making anything.
+
+    Raises:
+        UnknownName, MissingPlugin, ...: nobody provides the name.
+        ParameterError: the schedule has no such parameter, needs another, or a value is of another kind.
+    """
+    check_parameters(f"schedule {name!r}", _maker(name), given, ours=_OURS)
+
+
 def follows_metric(name: str) -> bool:
     """Whether a schedule's `step` is called with a metric after each evaluation, and not after each step."""
     return get_registry().get("schedules", name).follows_metric
+
+
+def _maker(name: str) -> Callable[..., LRScheduler]:
+    return cast("Callable[..., LRScheduler]", resolve(get_registry().get("schedules", name).make))
