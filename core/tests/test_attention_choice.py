@@ -9,7 +9,7 @@ import pytest
 from kernel_toys import CompositeConfig, CompositeModel, NoteConfig, NoteForCausalLM, NoteModel
 
 from modelry import AutoConfig, AutoModelForCausalLM
-from modelry.errors import ConfigError, MissingPlugin, UnknownName
+from modelry.errors import ConfigError, MissingPlugin, ModelryWarning, UnknownName
 from modelry.nn.eager import eager_attention
 from modelry.nn.sdpa import sdpa_attention
 from modelry_registry import AttentionBackend, Registry, use_registry
@@ -108,3 +108,14 @@ def test_a_model_says_what_it_cannot_do_without() -> None:
         model.set_attn_implementation("plain")
     assert attends(model) == {sdpa_attention}
     NoteModel.from_config(NoteConfig()).set_attn_implementation("plain")
+
+
+def test_attentions_that_a_configuration_asks_for(tmp_path: Path) -> None:
+    NoteForCausalLM.from_config(NoteConfig()).save_pretrained(tmp_path)
+    with pytest.warns(ModelryWarning, match=r"says output_attentions, which sdpa does not give: eager attends"):
+        model = AutoModelForCausalLM.from_pretrained(tmp_path, output_attentions=True)
+    assert (model.attn_implementation, attends(model.model)) == ("eager", {eager_attention})
+    with pytest.raises(ConfigError, match=r"which sdpa does not give: choose eager.*, or say output_attentions=False"):
+        model.set_attn_implementation("sdpa")
+    model.config.output_attentions = False
+    model.set_attn_implementation("sdpa")

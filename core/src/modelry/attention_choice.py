@@ -1,12 +1,13 @@
 """Which attention function the layers of a model use: one for all, or one for each model inside it."""
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from modelry.configuration import ModelConfig
-from modelry.errors import ConfigError, MissingPlugin, RegistryError
+from modelry.errors import ConfigError, MissingPlugin, ModelryWarning, RegistryError
 from modelry_registry import AttentionBackend, get_registry, resolve
 
 if TYPE_CHECKING:
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 Choice = str | Mapping[str, str]
 """A backend's name; or names by the part of the configuration that a model inside has ("text_config"), "" for what is
 in none of them. Models inside that are not named keep theirs."""
+
+
+WITH_WEIGHTS = "eager"
+"""The kernel's own that gives attention weights."""
 
 
 def names_of(choice: Choice) -> list[str]:
@@ -50,6 +55,19 @@ def _that_run() -> list[AttentionBackend]:
     return [one for one in found if _runs(one)]
 
 
+def choose_usual_attention(model: "PreTrainedModel", name: str) -> None:
+    """What attends where nobody has chosen; `WITH_WEIGHTS` where a configuration asks for what `name` does not give."""
+    asked = any(_asks_for_weights(part) for part in _models(model)) and not backend(name).weights
+    if asked:
+        warnings.warn(
+            f"the configuration of {type(model).__name__} says output_attentions, which {name} does not give: "
+            f"{WITH_WEIGHTS} attends, which takes longer. Where nobody reads them, load with output_attentions=False",
+            ModelryWarning,
+            stacklevel=5,
+        )
+    choose_attention(model, WITH_WEIGHTS if asked else name, config=False)
+
+
 def choose_attention(model: "PreTrainedModel", choice: Choice, *, config: bool = True) -> None:
     """Give every layer that attends its function; nothing changes where any of them is refused.
 
@@ -70,11 +88,33 @@ def choose_attention(model: "PreTrainedModel", choice: Choice, *, config: bool =
         if config:
             part.config._attn_implementation = name
         for module in _own_modules(part):
-            if "attend" in module.__dict__ or hasattr(type(module), "attend"):
+            if _attends(module):
                 object.__setattr__(module, "attend", functions[name])
 
 
+def _attends(module: Any) -> bool:
+    return "attend" in module.__dict__ or hasattr(type(module), "attend")
+
+
+def _asks_for_weights(model: "PreTrainedModel") -> bool:
+    """Whether every pass is to give them, because the configuration says so."""
+    return model.config.output_attentions and any(_attends(module) for module in model.modules())
+
+
+def _models(model: "PreTrainedModel") -> "Iterator[PreTrainedModel]":
+    """The model and those inside it."""
+    from modelry.model import PreTrainedModel
+
+    return (one for one in model.modules() if isinstance(one, PreTrainedModel))
+
+
 def _refuse_unfit(model: "PreTrainedModel", one: AttentionBackend) -> None:
+    if _asks_for_weights(model) and not one.weights:
+        fit = [other.name for other in _that_run() if other.weights]
+        raise ConfigError(
+            f"the configuration of {type(model).__name__} says output_attentions, which {one.name} does not give: "
+            f"choose {' or '.join(fit)}, or say output_attentions=False"
+        )
     why = {
         "biases": (one.biases, "adds relative positions to the scores of attention"),
         "patterns": (one.patterns, "says who sees whom by patterns of its own"),
@@ -94,7 +134,7 @@ def _chosen(model: "PreTrainedModel", choice: Choice) -> "Iterator[tuple[PreTrai
     from modelry.model import PreTrainedModel
 
     if not isinstance(choice, Mapping):
-        yield from ((one, choice) for one in model.modules() if isinstance(one, PreTrainedModel))
+        yield from ((one, choice) for one in _models(model))
         return
     config: ModelConfig = model.config
     inner = {key: value for key, value in config.__dict__.items() if isinstance(value, ModelConfig)}

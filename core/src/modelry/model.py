@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from modelry import counting, embeddings, float32_parameters
 from modelry import gradient_checkpointing as recomputing
 from modelry.allocation import keep_freed_memory
-from modelry.attention_choice import Choice, choose_attention
+from modelry.attention_choice import Choice, choose_attention, choose_usual_attention
 from modelry.checkpoint.dtypes import DtypeLike, as_dtype
 from modelry.checkpoint.parts import layer_classes
 from modelry.checkpoint.refusal import refuse_to_move
@@ -185,7 +185,7 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
     def finish_construction(self) -> None:
         """Initialise and tie the weights and set the attention function; called once, by the constructor."""
         let_torch_know()
-        choose_attention(self, DEFAULT_ATTENTION, config=False)
+        choose_usual_attention(self, DEFAULT_ATTENTION)
         if self.config._attn_implementation is not None:
             choose_attention(self, self.config._attn_implementation)
         if not any(parameter.is_meta for parameter in self.parameters()):
