@@ -18,6 +18,7 @@ from modelry.cli.quantize import quantize
 from modelry.errors import QuantizationError
 from modelry.packed.stored_linear import StoredLinear
 from modelry_bitsandbytes.four_bits import FourBitLinear
+from modelry_testing.random_models import save_random
 
 NF4 = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
 KINDS = {
@@ -112,6 +113,21 @@ def test_moving_and_casting_keep_the_bits(folder: Path, kind: dict[str, Any]) ->
     other = AutoModelForCausalLM.from_pretrained(folder, quantization=kind)
     other.load_state_dict(model.state_dict())
     assert all(torch.equal(tensor, after[name]) for name, tensor in other.state_dict().items() if name in before)
+
+
+@pytest.mark.parametrize("inputs", [32, 96, 33])
+def test_blocks_that_go_from_one_row_into_the_next(tmp_path: Path, inputs: int) -> None:
+    """Weights that 4 bits hold exactly, each block with a scale of its own; the package's CPU kernels mix those up."""
+    folder = save_random(tmp_path, "llama", hidden_size=64, intermediate_size=inputs)
+    stored = load_file(folder / "model.safetensors")
+    name = "model.layers.0.mlp.down_proj.weight"
+    exact = torch.tensor([-1.0, 0.0, 1.0, 1.0]).repeat(64 * inputs // 4).view(-1, 64)
+    exact = (exact * torch.arange(1, len(exact) + 1)[:, None]).view(64, inputs)
+    save_file({**stored, name: exact}, folder / "model.safetensors")
+    layer = AutoModelForCausalLM.from_pretrained(folder, quantization=NF4).get_submodule(name.removesuffix(".weight"))
+    assert torch.equal(layer.dequantized(), exact)
+    x = torch.randn(3, inputs, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(layer(x), x @ exact.t())
 
 
 def test_gradients_reach_what_stands_below(folder: Path, kind: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 I input width   O output width   N weights: I times O
 """
 
+import copy
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +12,7 @@ import bitsandbytes
 import torch
 from bitsandbytes import functional as kernels
 from torch import Tensor
+from torch.nn import functional as F
 
 from modelry.errors import QuantizationError
 from modelry.packed.stored_linear import StoredLinear, StoredTensors
@@ -79,6 +81,8 @@ class FourBitLinear(StoredLinear):
 
     def multiply(self, x: Tensor) -> Tensor:
         compute = x.to(self.compute_dtype or x.dtype)
+        if self._blocks_cross_rows():
+            return F.linear(compute, self.dequantized(compute.dtype)).to(x.dtype)
         y: Tensor = on_its_device(
             x.device,
             lambda: bitsandbytes.matmul_4bit(compute, self.integers.t(), quant_state=self.state()),  # type: ignore[attr-defined]  # it has no __all__
@@ -87,10 +91,17 @@ class FourBitLinear(StoredLinear):
 
     def dequantized(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """(O, I) float weight."""
-        weight: Tensor = on_its_device(
-            self.integers.device, lambda: kernels.dequantize_4bit(self.integers, self.state())
-        )
-        return weight.to(dtype)
+        state = self.state()
+        if self._blocks_cross_rows():
+            state = copy.copy(state)
+            state.shape = torch.Size((1, self.out_features * self.in_features))
+        weight: Tensor = on_its_device(self.integers.device, lambda: kernels.dequantize_4bit(self.integers, state))
+        return weight.reshape(self.out_features, self.in_features).to(dtype)
+
+    def _blocks_cross_rows(self) -> bool:
+        """Whether the package's CPU kernels would read wrong scales: they begin a block anew in each row, which neither
+        its packing nor its other kernels do (seen in bitsandbytes 0.50.2)."""
+        return self.integers.device.type == "cpu" and self.in_features % self.state().blocksize != 0
 
     def state(self) -> Any:
         """bitsandbytes' QuantState, made of the tensors when it is first asked for.
