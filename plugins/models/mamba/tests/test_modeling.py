@@ -73,6 +73,18 @@ def test_what_would_roll_back_is_refused() -> None:
         tiny().generate(ids(1, 9), prompt_lookup_num_tokens=2, max_new_tokens=4)
 
 
+@torch.inference_mode()
+@pytest.mark.parametrize("other", [{"state_size": 1}, {"conv_kernel": 3}, {"hidden_size": 48}])
+def test_the_cache_of_a_mamba_of_other_sizes(other: dict[str, int]) -> None:
+    one, two = tiny(**other), tiny()
+    cache = one.make_cache()
+    one(ids(1, 4), past_key_values=cache)
+    with pytest.raises(ValueError, match=r"the cache holds states of the shapes .* it is another model's"):
+        two.generate(ids(1, 5), past_key_values=cache, max_new_tokens=2)
+    assert cache.seen == 4
+    assert one(ids(1, 1), past_key_values=cache).logits.isfinite().all()
+
+
 def test_static_rooms_and_weights_to_see_are_refused() -> None:
     with pytest.raises(GenerationError, match="none of recurrent layers"):
         tiny().generate(ids(1, 4), cache_implementation="static", max_new_tokens=2)

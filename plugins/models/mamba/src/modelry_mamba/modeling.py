@@ -59,7 +59,7 @@ class MambaMixer(nn.Module):
 
     def forward(self, x: Tensor, real: Tensor | None, cache: StateLayerCache | None) -> Tensor:
         """(B, T, D) to (B, T, D). What stands at padding, where `real` (B, T, 1) is 0, enters no state."""
-        before, state = (None, None) if cache is None else (cache.read(x.shape[0]) or (None, None))
+        before, state = (None, None) if cache is None else self._remembered(cache, x.shape[0])
         x = x if real is None else x * real
         inputs, gate = self.in_proj(x).chunk(2, dim=-1)  # (B, T, I) each
         filtered, last = self.conv1d(inputs.transpose(1, 2), before)
@@ -73,6 +73,26 @@ class MambaMixer(nn.Module):
         mixed = (found + u * self.D).to(x.dtype) * F.silu(gate)
         out: Tensor = self.out_proj(mixed)
         return out
+
+    def _remembered(self, cache: StateLayerCache, rows: int) -> tuple[Tensor | None, Tensor | None]:
+        """Inputs of the last positions, (B, I, K - 1), and the state, (B, I, N); None before the first.
+
+        Raises:
+            ValueError: the cache is of another number of rows, or of a Mamba of other sizes.
+        """
+        held = cache.read(rows)
+        if held is None:
+            return None, None
+        found = [tuple(one.shape[1:]) for one in held]
+        inner, _, positions = self.conv1d.weight.shape
+        needed = [(inner, positions - 1), tuple(self.A_log.shape)]
+        if found != needed:
+            raise ValueError(
+                f"the cache holds states of the shapes {found} for each row, and this Mamba's are {needed}: it is "
+                "another model's. Start a new one"
+            )
+        before, state = held
+        return before, state
 
 
 class MambaBlock(nn.Module):
