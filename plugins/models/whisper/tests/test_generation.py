@@ -84,6 +84,10 @@ def test_record_and_own_start(folder: Path, features: torch.Tensor) -> None:
         model.generate(features, language="de", **call)
     own = model.generate(input_features=features, decoder_input_ids=torch.tensor([[3, 21, 25, 59]] * 3), **call)
     assert own[:, 4:].tolist() == record.sequences.tolist()
+    other = model.generate(input_features=features, decoder_input_ids=torch.tensor([[4, 21, 25, 59]] * 3), **call)
+    said = model.generate(features, {"decoder_start_token_id": 3}, language="de", decoder_start_token_id=4, **call)
+    assert other.tolist() != own.tolist()
+    assert said.tolist() == other[:, 4:].tolist()
 
 
 @pytest.mark.parametrize(

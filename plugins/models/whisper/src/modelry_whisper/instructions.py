@@ -5,6 +5,7 @@ B rows   M mel bins   L frames   P tokens of the start   V vocabulary
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Self
 
 import torch
@@ -17,6 +18,8 @@ from modelry_whisper.languages import CODES
 from modelry_whisper.timestamps import TimestampRules
 
 TASKS = ("transcribe", "translate")
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_SAID_IN_CALLS = ("decoder_start_token_id", "eos_token_id")
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,19 @@ class Instructions:
     timestamps: bool = False
 
     @classmethod
-    def of(cls, model: Any, config: GenerationConfig | None) -> Self:
-        """The instructions of a model, by the configuration of the call or its own."""
+    def of(cls, model: Any, config: GenerationConfig | None, call: Mapping[str, Any] = _NOTHING) -> Self:
+        """The instructions of a model, by the configuration of the call or its own.
+
+        Args:
+            call: its other arguments, which count before the configurations.
+
+        Raises:
+            GenerationError: texts are to begin with several tokens, or a value is impossible.
+        """
         used = config or model.generation_config
+        used = used.updated(**{name: call[name] for name in _SAID_IN_CALLS if call.get(name) is not None})
         own = model.generation_config
-        values = {**(own.model_extra or {}), **((used.model_extra or {}) if used is not own else {})}
+        values = {**(own.model_extra or {}), **(used.model_extra or {})}
         start = next(
             (one for one in (used.decoder_start_token_id, own.decoder_start_token_id) if one is not None),
             model.config.decoder_start_token_id,

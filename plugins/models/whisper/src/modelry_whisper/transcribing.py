@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from modelry.cache import Cache
 from modelry.errors import GenerationError
 from modelry.generation import GenerationConfig
+from modelry.generation.precedence import understood
 from modelry.heads.losses import cross_entropy
 from modelry.heads.seq2seq_model import beside_states
 from modelry.heads.shifting import shift_right
@@ -151,7 +152,8 @@ class WhisperForConditionalGeneration(PreTrainedModel):
         if not isinstance(features, Tensor) or options.get("decoder_input_ids") is not None:
             plain_options = options if temperature is None else {**options, "temperature": temperature}
             return super().generate(features, generation_config, **plain_options)
-        told = Instructions.of(self, generation_config)
+        generation_config = understood(generation_config)
+        told = Instructions.of(self, generation_config, options)
         heard = detect_languages(self, features, told) if told.listens and language is None else None
         start = told.start(
             features.shape[0], language, task, timestamps=return_timestamps, prompt=prompt_ids, heard=heard
