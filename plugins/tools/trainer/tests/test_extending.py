@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from modelry.errors import ModelryWarning
 from modelry_trainer import Trainer, TrainingArguments
+from modelry_trainer.errors import ArgumentsError
 
 Make = Callable[..., Trainer]
 ACCUMULATED: dict[str, Any] = {"max_steps": 2, "optim": "sgd", "learning_rate": 0.5, "max_grad_norm": 0}
@@ -250,3 +251,16 @@ def test_every_row_of_a_stream_is_evaluated(slope: nn.Module, points: list[Any],
     trainer = train(slope, points, run=False, dataloader_drop_last=True)
     wanted = trainer.evaluate(points[:11])["eval_loss"]
     assert trainer.evaluate(iter(points[:11]))["eval_loss"] == pytest.approx(wanted)
+
+
+def test_an_optimizer_that_warms_up_itself_is_told(slope: nn.Module, points: list[Any], train: Make) -> None:
+    values = {"optim": "schedule_free_adamw", "lr_scheduler_type": "constant", "max_steps": 1}
+    trainer = train(slope, points, warmup_steps=5, **values)
+    assert trainer.optimizer.param_groups[0]["warmup_steps"] == 5
+    trainer = train(slope, points, warmup_steps=0.3, **{**values, "max_steps": 4})
+    assert trainer.optimizer.param_groups[0]["warmup_steps"] == 2  # 1.2 of 4
+    trainer = train(slope, points, warmup_steps=0.3, run=False, **{**values, "max_steps": -1})
+    with pytest.raises(ArgumentsError, match="a part of all steps, and nobody knows yet how many"):
+        trainer.create_optimizer()
+    trainer.create_optimizer_and_scheduler(10)
+    assert trainer.optimizer.param_groups[0]["warmup_steps"] == 3

@@ -186,6 +186,15 @@ def test_a_corrupt_checkpoint_is_passed_over(
         broken.write_bytes(content)
 
 
+def test_what_the_optimizer_remembers_is_told(make_toy: Any, texts: list[Any], train: Callable[..., Trainer]) -> None:
+    values = {**VALUES, "max_steps": 1, "eval_strategy": "no"}
+    train(make_toy(), texts, **values)
+    again = train(make_toy(), texts, run=False, **{**values, "max_steps": 2, "learning_rate": 0.5})
+    with pytest.warns(ModelryWarning, match=r"checkpoint-1 has it, with learning_rate 0\.01 \(now 0\.5\): for other"):
+        again.train(resume_from_checkpoint=True)
+    assert again.get_learning_rate() < 0.01
+
+
 def test_other_data_is_told(make_toy: Any, texts: list[Any], train: Callable[..., Trainer]) -> None:
     values = {**VALUES, "max_steps": 1, "eval_strategy": "no"}
     train(make_toy(), texts, **values)

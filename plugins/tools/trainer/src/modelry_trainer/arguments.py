@@ -47,6 +47,8 @@ class TrainingArguments(ScriptArguments):
     per_device_train_batch_size: int = Field(8, gt=0)
     per_device_eval_batch_size: int = Field(8, gt=0)
     auto_find_batch_size: bool = False
+    """Where memory runs out, the step is done again in parts of its batch, and later ones as well: the same rows in the
+    same order and number of steps, as with so many gradient_accumulation_steps. A checkpoint keeps the parts."""
     gradient_accumulation_steps: int = Field(1, gt=0)
     num_train_epochs: float = Field(3.0, gt=0)
     max_steps: int = -1

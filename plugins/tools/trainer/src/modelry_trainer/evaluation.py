@@ -15,7 +15,6 @@ from torch import nn
 
 from modelry import PreTrainedModel
 from modelry.errors import ModelryWarning, OutOfMemory
-from modelry.generation.failing import is_out_of_memory
 from modelry_trainer.accumulation import rows_of
 from modelry_trainer.blaming import blame
 from modelry_trainer.distributed.loaders_of_users import batches_of
@@ -23,6 +22,7 @@ from modelry_trainer.distributed.spreading import let_go
 from modelry_trainer.distributed.world import World
 from modelry_trainer.errors import MetricFailed
 from modelry_trainer.feeding import BatchLoader, Fed
+from modelry_trainer.memory import ran_out
 from modelry_trainer.outputs import to_device
 from modelry_trainer.results import Collected, EvalPrediction, plain_value
 
@@ -159,7 +159,7 @@ def _named(trainer: "Trainer", fed: Fed, loader: Any) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if is_out_of_memory(error):
+        if ran_out(error):
             raise OutOfMemory(
                 f"memory ran out on a batch of {rows_of(fed.batch)} rows in an evaluation: a smaller "
                 "per_device_eval_batch_size, eval_accumulation_steps or preprocess_logits_for_metrics take less "

@@ -12,14 +12,13 @@ import torch
 from torch import Tensor
 
 from modelry.errors import ModelryWarning, OutOfMemory
-from modelry.generation.failing import is_out_of_memory
 from modelry_trainer.accumulation import counted, divided, rows_of, shifts_labels
 from modelry_trainer.blaming import blame
 from modelry_trainer.checkpoints.randomness import random_states, set_random_states
 from modelry_trainer.distributed.spreading import add_up_scalars, holding_gradients
 from modelry_trainer.errors import TrainingError
 from modelry_trainer.feeding import Fed
-from modelry_trainer.memory import release
+from modelry_trainer.memory import ran_out, release
 from modelry_trainer.state import Place
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ class Gradients:
                 loss = self._accumulated(group)
                 break
             except Exception as error:
-                if not (isinstance(error, OutOfMemory) or is_out_of_memory(error)):
+                if not ran_out(error):
                     self._blame(group, error)
                     raise
                 rows = max(rows_of(fed.batch) for fed in group)

@@ -6,6 +6,11 @@ import sys
 import torch
 
 from modelry import accelerators
+from modelry.errors import OutOfMemory
+from modelry.generation.failing import is_out_of_memory
+
+_ONEDNN = ("could not create a primitive", "could not execute a primitive")
+"""All that PyTorch's library for CPUs says where it finds no room for a product or for the code of one."""
 
 
 def peak_bytes(device: torch.device) -> int:
@@ -17,6 +22,11 @@ def peak_bytes(device: torch.device) -> int:
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def ran_out(error: Exception) -> bool:
+    """Whether an error of a step says that there was no memory for it."""
+    return isinstance(error, OutOfMemory) or is_out_of_memory(error) or str(error) in _ONEDNN
 
 
 def release(device: torch.device) -> None:

@@ -125,6 +125,7 @@ def read_training(trainer: "Trainer", folder: Path) -> Place:
     rows = kept.pop(_ROWS, trainer.args.per_device_train_batch_size)
     before, now = kept.pop(_LENGTH, None), _length(trainer)
     _refuse_another(trainer, folder, rows)
+    _tell_what_stays(trainer, folder)
     _refuse_other_groups(kept.pop(_MOVED), _moved(trainer), folder)
     if before is not None and before != now:
         warnings.warn(
@@ -221,6 +222,23 @@ def _where(place: tuple[int, int, tuple[int, ...]] | None, verb: str) -> str:
         return f"{verb} in none"
     group, number, shape = place
     return f"{verb} number {number} of group {group}, of shape {shape}"
+
+
+_REMEMBERED = ("learning_rate", "weight_decay", "adam_beta1", "adam_beta2", "adam_epsilon", "optim_args")
+
+
+def _tell_what_stays(trainer: "Trainer", folder: Path) -> None:
+    """Warn of what is said of an optimizer and has no effect: its state brings its own."""
+    before, now = json.loads((folder / _ARGUMENTS).read_text(encoding="utf-8")), trainer.args.to_dict()
+    changed = [
+        f"{name} {before.get(name)!r} (now {now[name]!r})" for name in _REMEMBERED if before.get(name) != now[name]
+    ]
+    if changed:
+        warnings.warn(
+            f"the optimizer goes on as {folder} has it, with {', '.join(changed)}: for others begin a new training",
+            ModelryWarning,
+            stacklevel=5,
+        )
 
 
 _SAME = ("seed", "data_seed", "train_sampling_strategy", "optim")
