@@ -157,6 +157,8 @@ def test_what_is_packed_lies_as_its_layer_has_it() -> None:
         (("layers.0.q.weight",), ("layers.0.q.weight",)),
         (("h.0.fc.weight",), ("layers.0.up.weight",)),
     ]
+    beside = TABLE.writing(["layers.0.q.weight", "layers.0.k.qweight"], packed={"layers.0.k.qweight"})
+    assert [step.stored for step in beside] == [("layers.0.k.qweight",), ("layers.0.q.weight",)]
     weight = torch.randn(3, 1)
     for step in (steps[1], steps[3], TABLE.reading(["h.0.fc.weight"], packed={"layers.0.up.weight"})[0]):
         assert step.row.read([weight])[0] is step.row.write([weight])[0] is weight

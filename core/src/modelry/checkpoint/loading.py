@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from modelry.allocation import keep_freed_memory
 from modelry.attention_choice import Choice
 from modelry.checkpoint.activations import move_activations
-from modelry.checkpoint.assembly import Packing, assemble
+from modelry.checkpoint.assembly import assemble
 from modelry.checkpoint.dtypes import DtypeLike, dtype_name
 from modelry.checkpoint.filling import DISK
 from modelry.checkpoint.formats import carries_config, format_of, locate
 from modelry.checkpoint.matching import Match
 from modelry.checkpoint.offloading import Offloaded
 from modelry.checkpoint.placement import DeviceMap
+from modelry.checkpoint.preparing import Packing
 from modelry.checkpoint.shards import open_checkpoint
 from modelry.checkpoint.skeleton import without_values
 from modelry.config_file import read_config_file, read_json_object, warn_of_other_provider

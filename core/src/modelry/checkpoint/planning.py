@@ -8,13 +8,13 @@ import torch
 from torch import nn
 
 from modelry.cache.sizing import cache_bytes, state_bytes
-from modelry.checkpoint.assembly import Packing, prepare
 from modelry.checkpoint.dtypes import DtypeLike, dtype_name
 from modelry.checkpoint.filling import Filled, Place, Way, fill
 from modelry.checkpoint.formats import locate
 from modelry.checkpoint.loading import stored_quantization, with_config
 from modelry.checkpoint.parts import Part, blocks, parts_of
 from modelry.checkpoint.placement import room_here, room_of
+from modelry.checkpoint.preparing import Packing, prepare
 from modelry.checkpoint.shards import INDEX, WEIGHTS, Checkpoint, open_checkpoint
 from modelry.checkpoint.skeleton import without_values
 from modelry.config_file import read_config_file

@@ -315,7 +315,8 @@ class WeightTable:
             row, numbers = found
             ours = tuple(_filled(one, numbers) for one in row.ours)
             stored = tuple(_filled(one, numbers) for one in row.stored)
-            if row.arranges and not packed.isdisjoint(ours):
+            packed_beside = side == "ours" and _has_packed(ours, present, packed)
+            if row.arranges and (packed_beside or not packed.isdisjoint(ours)):
                 if len(ours) == 1:
                     row = Rename(stored[0], ours[0])
                 elif side == "ours":  # as several tensors, where float ones are stored as one
@@ -347,6 +348,12 @@ class WeightTable:
                 found = match.groupdict().items()
                 return row, {letter: text if letter == _REST else int(text) for letter, text in found}
         return None
+
+
+def _has_packed(ours: Collection[str], present: Collection[str], packed: Collection[str]) -> bool:
+    """Whether one of several tensors is missing since its layer is packed under other names ("q_proj.qweight")."""
+    layers = tuple(f"{name.rpartition('.')[0]}." for name in ours if name not in present)
+    return bool(layers) and any(name.startswith(layers) for name in packed)
 
 
 def _patterns(names: list[tuple[str, Row]]) -> list[tuple[re.Pattern[str], Row]]:

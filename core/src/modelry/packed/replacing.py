@@ -3,10 +3,11 @@
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from torch import nn
 
+from modelry.checkpoint.naming import names_in
 from modelry.errors import ModelryWarning, QuantizationError
 from modelry.model import PreTrainedModel
 
@@ -46,6 +47,28 @@ def outside_base_model(model: nn.Module) -> list[str]:
     """Names of the linear layers that stay where nobody says which: written down, other readers leave the same ones."""
     packed = {name for name, _ in found_layers(model, None)}
     return [name for name, part in model.named_modules() if isinstance(part, nn.Linear) and name not in packed]
+
+
+def packed_in_file(model: nn.Module, stored: Collection[str], *, marks: tuple[str, ...], method: str) -> set[str]:
+    """The layers that a checkpoint has packed, by their names in the model; none where a float model is to be packed.
+
+    Args:
+        stored: names of the checkpoint's tensors; none where only its configuration is known.
+        marks: last parts of the names of tensors that packed layers alone have.
+
+    Raises:
+        QuantizationError: config.json says that it is packed, and no layer is.
+    """
+    if not isinstance(model, PreTrainedModel):
+        return set()
+    names = (name.rpartition(".") for name in names_in(model, stored).values())
+    found = {layer for layer, _, part in names if part in marks}
+    if not found and stored and (model.config.quantization_config or {}).get("quant_method") == method:
+        raise QuantizationError(
+            f"config.json says quant_method {method}, and no layer of {type(model).__name__} has a "
+            f"{' or '.join(marks)} in the checkpoint"
+        )
+    return found
 
 
 def refuse_packed(model: nn.Module, method: str, keep: list[str] | None) -> None:

@@ -99,15 +99,18 @@ def test_groups_that_fit_no_layer(folder: Path) -> None:
 
 def test_a_config_that_lies(folder: Path, tmp_path: Path) -> None:
     edit_config(folder, quantization_config=INT4)
-    with pytest.raises(CheckpointError, match="weight_scale_and_zero"):
+    with pytest.raises(QuantizationError, match=r"and no layer of .* has a weight_scale_and_zero"):
         AutoModelForCausalLM.from_pretrained(folder)
     edit_config(folder, quantization_config=None)
     config = AutoConfig.from_pretrained(folder)
     assert config.quantization_config is None
     AutoModelForCausalLM.from_pretrained(folder, quantization="int4").save_pretrained(tmp_path / "packed")
-    edit_config(
-        tmp_path / "packed", quantization_config={**INT4, "group_size": 64, "modules_to_not_convert": ["down_proj"]}
-    )
+    edit_config(tmp_path / "packed", quantization_config={**INT4, "group_size": 64})
+    with pytest.raises(QuantizationError, match=r"down_proj is packed .* 96 inputs are no multiple of .* 64"):
+        AutoModelForCausalLM.from_pretrained(tmp_path / "packed")
+    some = {**INT4, "modules_to_not_convert": ["down_proj", "lm_head"]}
+    AutoModelForCausalLM.from_pretrained(folder, quantization=some).save_pretrained(tmp_path / "packed")
+    edit_config(tmp_path / "packed", quantization_config={**some, "group_size": 64})
     with pytest.raises(CheckpointError, match=r"\(2, 64, 2\) in the checkpoint, \(1, 64, 2\) in the model"):
         AutoModelForCausalLM.from_pretrained(tmp_path / "packed")
     edit_config(tmp_path / "packed", quantization_config=None)

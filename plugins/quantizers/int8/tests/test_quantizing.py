@@ -65,7 +65,7 @@ def test_what_is_quantized_is_not_quantized_again(folder: Path, tmp_path: Path) 
 
 def test_a_config_that_lies(folder: Path, tmp_path: Path) -> None:
     edit_config(folder, quantization_config=INT8)
-    with pytest.raises(CheckpointError, match="weight_scale"):
+    with pytest.raises(QuantizationError, match=r"says quant_method int8, and no layer of .* has a weight_scale"):
         AutoModelForCausalLM.from_pretrained(folder)
     edit_config(folder, quantization_config={**INT8, "bits": 4})
     with pytest.raises(QuantizationError, match="bits is 4"):

@@ -5,7 +5,7 @@ A saved model says in its quantization_config which layer is of which type, so t
 
 import warnings
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -15,12 +15,14 @@ from modelry.checkpoint.shards import Checkpoint
 from modelry.errors import ModelryWarning, QuantizationError
 from modelry.model import PreTrainedModel
 from modelry.packed import GroupedInt8Linear, Int4Linear, found_layers
-from modelry.packed.replacing import in_short, refuse_packed
+from modelry.packed.replacing import in_short, packed_in_file, refuse_packed
 from modelry.quantization import Quantizer
 from modelry_gguf.blocks import packed_type, stored_bytes
 from modelry_gguf.parameters import GgufParameters, PackedType
 from modelry_gguf.reader import GgufReader
 from modelry_gguf.repacking import BLOCK, repacked
+
+MARKS = ("weight_scale", "weight_scale_and_zero")
 
 
 class GgufQuantizer(Quantizer):
@@ -34,6 +36,7 @@ class GgufQuantizer(Quantizer):
         self._given = parameters
         self._where = "the checkpoint"
         self._scale_dtype = torch.float32
+        self._stored: Collection[str] = ()
         self._file_types: dict[str, str] | None = None
         """Stored tensor to type, where a .gguf file is loaded."""
         self._types: dict[str, PackedType] = {}
@@ -47,6 +50,7 @@ class GgufQuantizer(Quantizer):
         """
         self.parameters = self._given
         self._where, self._scale_dtype, self._types = checkpoint.where, dtype, {}
+        self._stored = checkpoint.names()
         readers = {name: checkpoint.reader(name) for name in checkpoint.names()}
         types = {name: one.type_name(name) for name, one in readers.items() if isinstance(one, GgufReader)}
         self._file_types = types or None
@@ -92,9 +96,12 @@ class GgufQuantizer(Quantizer):
         usual = self.parameters.weight_type
         assert usual is not None
         others = self.parameters.other_types
+        packed = packed_in_file(model, self._stored, marks=MARKS, method=self.method)
         types: dict[str, PackedType] = {}
         unfit = []
-        for name, layer in found_layers(model, self.parameters.modules_to_not_convert):
+        for name, layer in found_layers(model, [] if packed else self.parameters.modules_to_not_convert):
+            if packed and name not in packed:
+                continue
             if layer.in_features % BLOCK:
                 unfit.append(name)
             else:

@@ -1,19 +1,24 @@
 """The int4 scheme: which layers it replaces, and how their tensors are packed."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
 
-from torch import Tensor, nn
+from torch import Tensor, dtype, nn
 
 from modelry.errors import ModelryWarning, QuantizationError
 from modelry.packed.int4_linear import Int4Linear
 from modelry.packed.int4_packing import pack_groups
-from modelry.packed.replacing import found_layers, in_short, refuse_packed
+from modelry.packed.replacing import found_layers, in_short, packed_in_file, refuse_packed
 from modelry.quantization import Quantizer
 from modelry_int4.parameters import Int4Parameters
 
+if TYPE_CHECKING:
+    from modelry.checkpoint.shards import Checkpoint
+
 SMALLEST = 32
 """Inputs of a group."""
+MARKS = ("weight_scale_and_zero",)
 
 
 class Int4Quantizer(Quantizer):
@@ -21,6 +26,12 @@ class Int4Quantizer(Quantizer):
 
     method = "int4"
     parameters: Int4Parameters
+
+    _stored: Collection[str] = ()
+
+    def begin(self, checkpoint: "Checkpoint", dtype: dtype) -> None:
+        """Remember names: a packed file says itself which layers it has packed."""
+        self._stored = checkpoint.names()
 
     def check(self, model: nn.Module) -> None:
         """Refuse a model that is packed another way, and one without a layer that fits.
@@ -42,13 +53,26 @@ class Int4Quantizer(Quantizer):
         return layer.in_features % self.parameters.group_size == 0
 
     def swap(self, model: nn.Module) -> None:
-        """Replace linear layers by packed ones; one warning names those that do not fit."""
+        """Replace linear layers by packed ones: those that the file has packed, or all that are not kept; one warning
+        names those that do not fit.
+
+        Raises:
+            QuantizationError: the file has a layer packed whose inputs are no multiple of group_size.
+        """
         size = self.parameters.group_size
-        unfit = []
-        for name, layer in found_layers(model, self.parameters.modules_to_not_convert):
-            if not self._fits(layer):
-                unfit.append(name)
+        in_file = packed_in_file(model, self._stored, marks=MARKS, method=self.method)
+        layers = dict(found_layers(model, self.parameters.modules_to_not_convert))
+        unfit = [name for name, layer in layers.items() if not self._fits(layer) and name not in in_file]
+        if in_file:
+            layers = {name: layer for name, layer in found_layers(model, []) if name in in_file}
+        for name, layer in layers.items():
+            if name in unfit:
                 continue
+            if not self._fits(layer):
+                raise QuantizationError(
+                    f"{name} is packed in the checkpoint, and its {layer.in_features} inputs are no multiple of the "
+                    f"group_size {size} that quantization_config says"
+                )
             packed = Int4Linear(layer.in_features, layer.out_features, group_size=size, bias=layer.bias)
             model.set_submodule(name, packed)
         if unfit:

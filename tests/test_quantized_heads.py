@@ -1,0 +1,39 @@
+"""A checkpoint is packed or read into a model that has a part more: that is made anew, and not packed."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from modelry import AutoConfig, AutoModel, AutoModelForMaskedLM
+from modelry.packed import PackedLinear
+from modelry_testing.quantizing.keeping import same_bits
+from modelry_testing.random_models import SMALL
+
+SCHEMES: list[dict[str, Any]] = [
+    {"quant_method": "int8"},
+    {"quant_method": "int4"},
+    {"quant_method": "gguf", "weight_type": "Q8_0"},
+    {"quant_method": "fp8"},
+    {"quant_method": "gptq", "group_size": 32},
+    {"quant_method": "awq", "group_size": 32},
+]
+
+
+@pytest.mark.filterwarnings("ignore::modelry.errors.ModelryWarning")  # of what is made anew, and that fp8 is not fast
+@pytest.mark.parametrize("scheme", SCHEMES, ids=lambda one: one["quant_method"])
+def test_a_pooler_that_the_file_lacks(scheme: dict[str, Any], tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    config = AutoConfig.for_model("bert", **SMALL | {"num_hidden_layers": 1})
+    AutoModelForMaskedLM.from_config(config).save_pretrained(tmp_path / "float")
+    packed = AutoModelForMaskedLM.from_pretrained(tmp_path / "float", quantization=scheme)
+    packed.save_pretrained(tmp_path / "packed")
+    made = AutoModel.from_pretrained(tmp_path / "float", quantization=scheme)
+    read = AutoModel.from_pretrained(tmp_path / "packed")
+    for model in (made, read):
+        assert model.pooler.dense.weight.dtype == torch.float32
+        assert model.pooler.dense.weight.std() > 0
+        assert sum(isinstance(part, PackedLinear) for part in model.modules()) == 6
+        model.save_pretrained(tmp_path / "again")
+        same_bits(model, AutoModel.from_pretrained(tmp_path / "again"))
