@@ -104,7 +104,7 @@ def test_compiled_steps_are_recorded_and_ask_nothing_about_the_model(llama: Path
         options = compile_options(GenerationConfig(compile=True), model)
         CompiledSteps.of(model).function(model, 64, options)
     asked = made[0]["options"].pop("guard_filter_fn")
-    assert made == [{"options": {"triton.cudagraphs": True, "size_asserts": False, "cpp_wrapper": False}}]
+    assert made == [{"options": {"triton.cudagraphs": True, "size_asserts": False}}]
     assert asked([SimpleNamespace(name="model.layers[0].weight"), SimpleNamespace(name="ids")]) == [False, True]
 
 

@@ -34,6 +34,26 @@ def test_nothing_moves() -> None:
 
 
 @torch.inference_mode()
+def test_keys_that_a_caller_wants_turned_stay_so() -> None:
+    cache = StaticLayerCache(96)
+    extend(cache, 5)
+    assert cache.reserve(1, turned=True) is not None
+    assert cache.keys is not None
+    assert cache.keys.transpose(2, 3).is_contiguous()
+    before = addresses(cache)
+    extend(cache, 2)
+    assert cache.reserve(1, turned=True) is not None
+    assert addresses(cache) == before
+    assert cache.keys[0, 0, :7, 0].tolist() == [5.0] * 5 + [2.0] * 2
+    cache.keep(torch.tensor([1, 0]))
+    assert addresses(cache) == before
+    plain = cache.reserve(1)
+    assert plain is not None
+    assert plain[0].is_contiguous()
+    assert plain[0][1, 0, :7, 0].tolist() == [5.0] * 5 + [2.0] * 2
+
+
+@torch.inference_mode()
 def test_more_than_it_has_room_for_makes_room() -> None:
     cache = StaticLayerCache(10)
     extend(cache, 8)

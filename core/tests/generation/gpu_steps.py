@@ -12,7 +12,7 @@ from modelry_testing.gpu_programs import prepare
 CHANGES = {
     "modelry.generation.compiling": [
         ('self._model.device.type != "cpu"', "True"),
-        ('"cpp_wrapper": model.device.type == "cpu"', '"cpp_wrapper": False'),
+        ('if model.device.type == "cpu" else usual', "if False else usual"),
     ]
 }
 SIZES: dict[str, Any] = {

@@ -8,7 +8,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from modelry.cache.buffers import BLOCK, new_buffer, whole_blocks, write_behind
+from modelry.cache.buffers import BLOCK, lies_turned, new_buffer, whole_blocks, write_behind
 from modelry.cache.layer import LayerCache
 
 
@@ -71,9 +71,10 @@ class StaticLayerCache(LayerCache):
         if self.length == 0 or self.keys is None or self.values is None:
             return None
         capacity = self._capacity_for(self.length + new)
-        if capacity != self.keys.shape[2] or self.keys.is_inference() != torch.is_inference_mode_enabled():
+        moves = capacity != self.keys.shape[2] or lies_turned(self.keys) != turned
+        if moves or self.keys.is_inference() != torch.is_inference_mode_enabled():
             nothing = self.keys[:, :, :0]
-            self.keys = write_behind(self.keys, nothing, drop=0, held=self.length, width=capacity)
+            self.keys = write_behind(self.keys, nothing, drop=0, held=self.length, width=capacity, turn=turned)
             self.values = write_behind(self.values, nothing, drop=0, held=self.length, width=capacity)
             self.capacity = capacity
         return self.keys, self.values

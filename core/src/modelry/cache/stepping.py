@@ -1,6 +1,6 @@
 """One step of a static cache as a compiled function sees it: tensors that stay, and the slot as a tensor too.
 
-R rows   K key/value heads   C capacity   E head width
+R rows   K key/value heads   C capacity   E head width   N positions in a piece
 """
 
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ class SteppingLayerCache(LayerCache):
     """Writes one new position at a slot that no number of Python names, so that every step is the same program.
 
     Args:
-        keys: (R, K, C, E), written to.
-        values: (R, K, C, E), written to.
+        keys: (R, K, C, E), or keys that lie turned in pieces, (R, K, E, C/N, N); written to.
+        values: (R, K, C, E), or (R, K, C/N, N, E); written to.
         slot: (1,) int64.
     """
 
@@ -27,14 +27,20 @@ class SteppingLayerCache(LayerCache):
 
     def width_after(self, new: int) -> int:
         assert self.keys is not None
-        return self.keys.shape[2]
+        return self.keys.shape[2] if self.keys.dim() == 4 else self.keys.shape[3] * self.keys.shape[4]
 
     def extend(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         assert self.keys is not None
         assert self.values is not None
-        self.keys.index_copy_(2, self._slot, keys)
-        self.values.index_copy_(2, self._slot, values)
-        return self.keys, self.values
+        if self.keys.dim() == 4:
+            self.keys.index_copy_(2, self._slot, keys)
+            self.values.index_copy_(2, self._slot, values)
+            return self.keys, self.values
+        size = self.keys.shape[4]
+        piece, place = self._slot // size, self._slot % size
+        self.keys[:, :, :, piece, place] = keys.transpose(2, 3)
+        self.values[:, :, piece, place] = values
+        return self.keys.flatten(3).transpose(2, 3), self.values.flatten(2, 3)
 
 
 def stepping_cache(keys: Sequence[Tensor], values: Sequence[Tensor], slot: Tensor) -> Cache:
@@ -44,5 +50,5 @@ def stepping_cache(keys: Sequence[Tensor], values: Sequence[Tensor], slot: Tenso
     pattern (R, 1, 1, C) that the pass is given as its attention mask.
     """
     cache = Cache([SteppingLayerCache(*pair, slot) for pair in zip(keys, values, strict=True)])
-    cache.seen = keys[0].shape[2] - 1
+    cache.seen = cache.layers[0].width_after(1) - 1
     return cache

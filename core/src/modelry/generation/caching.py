@@ -9,6 +9,7 @@ from modelry.cache.static import roomy
 from modelry.errors import ConfigError, GenerationError, ModelryWarning
 from modelry.generation.configuration import GenerationConfig
 from modelry.generation.prompt import Prompt
+from modelry.nn.loop_attention import PIECE
 
 CHUNK = 1024
 """Prompt positions fed at once, so that what a pass needs for its activations does not grow with the prompt: 67 MB
@@ -32,7 +33,8 @@ def new_cache(model: Any, config: GenerationConfig, *, positions: int, compiled:
     kind = PUBLISHED.get(asked, asked)
     if kind in _ROOM_AT_ONCE:
         room = _room(config, options.get("max_cache_len"), positions)
-        options["max_cache_len"] = roomy(positions) if room is None else room
+        unused = PIECE if compiled and model.device.type == "cpu" else 0  # compiled steps leave the last piece free
+        options["max_cache_len"] = roomy(positions + unused) if room is None else room
     elif config.max_cache_len is not None:
         warnings.warn(
             f"max_cache_len={config.max_cache_len} acts only with cache='static', and this cache is {asked!r}",

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from modelry.nn.exporting import is_exporting
+from modelry.nn.loop_attention import attended_by_loops, takes_loops
 from modelry.nn.masks import Mask
 from modelry.nn.parts import Part
 from modelry.nn.product_attention import attended, takes_products
@@ -47,6 +48,8 @@ def sdpa_attention(
     plain = q.is_cpu and size == v.shape[3] and not dropout and not torch.is_grad_enabled()
     if plain and takes_products(q, k):
         return _by_products(q, k, v, mask, scale=scale)
+    if plain and takes_loops(q, k):
+        return attended_by_loops(q, k, v, mask.folded(q.dtype, heads // k.shape[1]), scale=scale)
     if plain and k.stride(3) != 1 and not torch.compiler.is_compiling():
         k = k.contiguous()  # turned keys, of a cache whose single steps read them so; the fused function is slow then
     if plain and mask.earlier and new > FEW_ROWS:
