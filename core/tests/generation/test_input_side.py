@@ -25,11 +25,35 @@ def test_the_smallest_length_counts_them(make_toy):
     assert embedded.tolist() == from_ids[:, 3:].tolist()
 
 
-@pytest.mark.parametrize("given", ["ids", "embeddings", "the rest of a conversation"])
-def test_padding_is_no_repetition(toy, given):
+@pytest.mark.parametrize("new_alone", [False, True])
+def test_a_cache_holds_the_beginning_of_embeddings_as_of_ids(toy, new_alone):
+    """With a mask over what is old and what is new, they are the new part alone."""
+    cache, embeds = toy.make_cache(), toy.tokens(PROMPT).detach()
+    toy(PROMPT[:, :2], position_ids=torch.arange(2)[None], past_key_values=cache)
+    given = (
+        {"inputs_embeds": embeds[:, 2:], "attention_mask": torch.ones(1, 3)} if new_alone else {"inputs_embeds": embeds}
+    )
+    found = generate(toy, **given, past_key_values=cache, strategy="toy-strategy", max_new_tokens=6)
+    assert found.tolist() == [toy.greedy([3, 4, 5], 6)[3:]]
+    assert cache.seen == 8
+
+
+AGAINST = [{"repetition_penalty": 5.0}, {"no_repeat_ngram_size": 1}]
+BY_INPUT = [{"encoder_repetition_penalty": 0.2}, {"encoder_no_repeat_ngram_size": 1}]
+
+
+@pytest.mark.parametrize(
+    ("given", "against"),
+    [
+        *((given, one) for given in ("ids", "embeddings", "the rest of a conversation") for one in AGAINST),
+        *(("ids", one) for one in BY_INPUT),
+    ],
+    ids=str,
+)
+def test_padding_is_no_repetition(toy, given, against):
     """The padding is the token that comes first, were it not made unlikely."""
     first = toy.greedy([3, 4, 5], 1)[-1]
-    options = {"strategy": "toy-strategy", "max_new_tokens": 6, "pad_token_id": first, "repetition_penalty": 5.0}
+    options = {"strategy": "toy-strategy", "max_new_tokens": 6, "pad_token_id": first, **against}
     found = []
     for padding in (0, 2):
         ids = torch.cat((torch.full((1, padding), first), PROMPT), dim=1)

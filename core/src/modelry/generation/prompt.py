@@ -100,7 +100,7 @@ def read_prompt(
     check_ids(tokens, vocabulary_of(model))
     continued = not model.config.is_encoder_decoder
     read = _mask(mask, tokens, config, device, leading_only=continued)
-    cached = 0 if embeds is not None or (read is not None and read.shape[1] > prompt.width) else remembered
+    cached = 0 if read is not None and read.shape[1] > prompt.width else remembered
     if cached >= prompt.width:
         raise GenerationError(
             f"past_key_values holds {cached} positions and the prompt has {prompt.width}: give the whole conversation, "
