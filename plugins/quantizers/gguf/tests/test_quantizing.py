@@ -16,6 +16,7 @@ from modelry.checkpoint.planning import make_plan
 from modelry.errors import CheckpointError, ModelryWarning, PlacementError, QuantizationError
 from modelry.packed import GroupedInt8Linear, Int4Linear
 from modelry_gguf import GgufParameters, GgufQuantizer
+from modelry_testing.quantizing.keeping import same_bits
 
 IDS = torch.randint(0, 320, (2, 9), generator=torch.Generator().manual_seed(1))
 
@@ -120,6 +121,20 @@ def test_a_file_with_nothing_to_keep_packed(tmp_path: Path, write_model: Callabl
         QuantizationError, match=rf"no layer of type Q4_0, Q4_1 or Q8_0.* it has {kind.name} \(15 times"
     ):
         AutoModelForCausalLM.from_pretrained(path, quantization="gguf")
+
+
+def test_layers_of_other_types_under_other_heads(tmp_path: Path, write_model: Callable[..., Any]) -> None:
+    """The base model inside, whose names are shorter and which has no lm_head."""
+    write_model(tmp_path / "tiny.gguf", kind=Type.F32)
+    others = {"lm_head": "Q8_0", "model.layers.1.mlp.up_proj": "Q8_0"}
+    wanted = {"quant_method": "gguf", "weight_type": "Q4_0", "other_types": others, "modules_to_not_convert": []}
+    AutoModelForCausalLM.from_pretrained(tmp_path / "tiny.gguf").save_pretrained(tmp_path / "float")
+    whole = AutoModelForCausalLM.from_pretrained(tmp_path / "float", quantization=wanted)
+    whole.save_pretrained(tmp_path / "packed")
+    inside = AutoModel.from_pretrained(tmp_path / "packed")
+    same_bits(whole.model, inside)
+    inside.save_pretrained(tmp_path / "inside")
+    same_bits(inside, AutoModel.from_pretrained(tmp_path / "inside"))
 
 
 def test_what_contradicts_the_file(tmp_path: Path, write_model: Callable[..., Any]) -> None:

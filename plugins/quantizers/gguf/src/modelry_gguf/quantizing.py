@@ -50,7 +50,7 @@ class GgufQuantizer(Quantizer):
         """
         self.parameters = self._given
         self._where, self._scale_dtype, self._types = checkpoint.where, dtype, {}
-        self._stored = checkpoint.names()
+        self._stored = tuple(checkpoint.names())
         readers = {name: checkpoint.reader(name) for name in checkpoint.names()}
         types = {name: one.type_name(name) for name, one in readers.items() if isinstance(one, GgufReader)}
         self._file_types = types or None
@@ -97,11 +97,12 @@ class GgufQuantizer(Quantizer):
         assert usual is not None
         others = self.parameters.other_types
         packed = packed_in_file(model, self._stored, marks=MARKS, method=self.method)
+        self._stored = ()
+        if packed:
+            return self._types_of_packed(model, packed, usual)
         types: dict[str, PackedType] = {}
         unfit = []
-        for name, layer in found_layers(model, [] if packed else self.parameters.modules_to_not_convert):
-            if packed and name not in packed:
-                continue
+        for name, layer in found_layers(model, self.parameters.modules_to_not_convert):
             if layer.in_features % BLOCK:
                 unfit.append(name)
             else:
@@ -117,6 +118,21 @@ class GgufQuantizer(Quantizer):
                 ModelryWarning,
                 stacklevel=2,
             )
+        return types
+
+    def _types_of_packed(self, model: nn.Module, packed: Collection[str], usual: PackedType) -> dict[str, PackedType]:
+        """Of the layers that a saved file has packed. It may be of another head: names are told by their ends."""
+        types: dict[str, PackedType] = {}
+        for name, layer in found_layers(model, []):
+            if name not in packed:
+                continue
+            if layer.in_features % BLOCK:
+                raise QuantizationError(
+                    f"{name} is packed in the checkpoint, and its {layer.in_features} inputs are no multiple of {BLOCK}"
+                )
+            said = self.parameters.other_types.items()
+            alike = (kind for one, kind in said if f".{one}".endswith(f".{name}") or f".{name}".endswith(f".{one}"))
+            types[name] = self.parameters.other_types.get(name) or next(alike, usual)
         return types
 
     def _types_of_file(self, model: nn.Module, stored: Mapping[str, str]) -> dict[str, PackedType]:

@@ -31,7 +31,7 @@ class Int4Quantizer(Quantizer):
 
     def begin(self, checkpoint: "Checkpoint", dtype: dtype) -> None:
         """Remember names: a packed file says itself which layers it has packed."""
-        self._stored = checkpoint.names()
+        self._stored = tuple(checkpoint.names())
 
     def check(self, model: nn.Module) -> None:
         """Refuse a model that is packed another way, and one without a layer that fits.
@@ -61,6 +61,7 @@ class Int4Quantizer(Quantizer):
         """
         size = self.parameters.group_size
         in_file = packed_in_file(model, self._stored, marks=MARKS, method=self.method)
+        self._stored = ()
         layers = dict(found_layers(model, self.parameters.modules_to_not_convert))
         unfit = [name for name, layer in layers.items() if not self._fits(layer) and name not in in_file]
         if in_file:

@@ -27,7 +27,7 @@ class Int8Quantizer(Quantizer):
 
     def begin(self, checkpoint: "Checkpoint", dtype: dtype) -> None:
         """Remember names: a packed file says itself which layers it has packed."""
-        self._stored = checkpoint.names()
+        self._stored = tuple(checkpoint.names())
 
     def check(self, model: nn.Module) -> None:
         """Refuse a model that is packed another way.
@@ -40,6 +40,7 @@ class Int8Quantizer(Quantizer):
     def swap(self, model: nn.Module) -> None:
         """Replace linear layers by packed ones: those that the file has packed, or all that are not kept."""
         packed = packed_in_file(model, self._stored, marks=MARKS, method=self.method)
+        self._stored = ()
         for name, layer in found_layers(model, [] if packed else self.parameters.modules_to_not_convert):
             if packed and name not in packed:
                 continue
