@@ -43,3 +43,11 @@ def test_a_head_made_from_another_learns_as_that_does() -> None:
     assert shifts_labels(model)
     assert label_columns(model) == ["labels"]
     assert {"pixel_values", "input_ids", "attention_mask", "labels"} <= (read_columns(model, ["labels"]) or set())
+
+
+def test_a_decoder_that_stands_alone_is_given_what_it_writes() -> None:
+    """Its labels are not shifted, and so all of them count."""
+    family = get_registry().get("models", "bart")
+    with torch.device("meta"):
+        model = resolve(family.heads["causal-lm"])(resolve(family.config)(**family.tiny))
+    assert not shifts_labels(model)

@@ -1,7 +1,9 @@
 """What users replace: the loss, the optimizer, the data; adapters, workers, metrics."""
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -91,6 +93,38 @@ def test_an_order_of_ones_own(slope: nn.Module, points: list[Any], tmp_path: Pat
     loader = Backwards(slope, arguments, train_dataset=points).get_train_dataloader()
     assert loader.multiprocessing_context.get_start_method() == "spawn"
     assert (loader.num_workers, loader.prefetch_factor, loader.persistent_workers) == (1, 3, True)
+
+
+@pytest.mark.parametrize("kind", ["mean", "sum", "pixels"])
+def test_losses_that_count_something_else_are_accumulated_exactly(kind: str, train: Make) -> None:
+    """CTC: of rows, however many labels each has; classes of pixels: all but those of one class."""
+
+    class LinesForCTC(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.line = nn.Linear(3, 3)
+            said = {"semantic_loss_ignore_index": 7} if kind == "pixels" else {"ctc_loss_reduction": kind}
+            self.config = SimpleNamespace(**said)
+
+        def forward(self, x: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
+            found = self.line(x)
+            if kind == "pixels":
+                return {"loss": F.cross_entropy(found.mT, labels, ignore_index=7)}
+            rows = F.cross_entropy(found.mT, labels, reduction="none").sum(-1) / (labels != -100).sum(-1)
+            return {"loss": rows.sum() if kind == "sum" else rows.mean()}
+
+    LinesForCTC.__name__ = "Pixels" if kind == "pixels" else "LinesForCTC"
+    generator, rows = torch.Generator().manual_seed(0), []
+    for number in range(6):
+        labels = torch.randint(0, 3, (4,), generator=generator)
+        labels[1 + number % 3 :] = 7 if kind == "pixels" else -100
+        rows.append({"x": torch.randn(4, 3, generator=generator), "labels": labels})
+    torch.manual_seed(0)
+    whole = LinesForCTC()
+    parts = copy.deepcopy(whole)
+    train(whole, rows, per_device_train_batch_size=6, **ACCUMULATED)
+    train(parts, rows, per_device_train_batch_size=2, gradient_accumulation_steps=3, **ACCUMULATED)
+    torch.testing.assert_close(whole.line.weight, parts.line.weight, atol=1e-6, rtol=0)
 
 
 def test_a_loader_and_an_optimizer_of_ones_own(slope: nn.Module, points: list[Any], tmp_path: Path) -> None:

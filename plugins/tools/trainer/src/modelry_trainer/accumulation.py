@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils._pytree import tree_map
 
+from modelry.heads.decoder_lm import DecoderLM
 from modelry.heads.losses import IGNORED
 from modelry.model import PreTrainedModel
 
@@ -44,16 +46,43 @@ def takes_item_count(model: nn.Module) -> bool:
 def shifts_labels(model: nn.Module) -> bool:
     """Whether the loss compares each position with the next one's label, so that the first label never counts."""
     parameters = forward_names(model)
-    return "logits_to_keep" in parameters and "decoder_input_ids" not in parameters
+    decodes_alone = isinstance(unwrapped(model), DecoderLM)  # to whom labels are given as they are to be written
+    return "logits_to_keep" in parameters and "decoder_input_ids" not in parameters and not decodes_alone
 
 
-def counted(batch: Mapping[str, Any], *, shifted: bool, name: str = "labels") -> Tensor | int:
+@dataclass(frozen=True)
+class Weighing:
+    """What the loss of a batch is the mean, or the sum, of.
+
+    Args:
+        shifted: see `shifts_labels`.
+        ignored: the label that does not count.
+        rows: a mean over rows, however many labels each has (CTC).
+        added: a sum over rows.
+    """
+
+    shifted: bool = False
+    ignored: int = IGNORED
+    rows: bool = False
+    added: bool = False
+
+
+def weighing_of(model: nn.Module) -> Weighing:
+    """By what a model's own loss counts."""
+    inner = unwrapped(model)
+    config: Any = getattr(inner, "config", None)
+    reduction = getattr(config, "ctc_loss_reduction", None) if type(inner).__name__.endswith("ForCTC") else None
+    ignored = getattr(config, "semantic_loss_ignore_index", IGNORED)
+    return Weighing(shifts_labels(model), ignored, rows=reduction is not None, added=reduction == "sum")
+
+
+def counted(batch: Mapping[str, Any], weighing: Weighing, *, name: str = "labels") -> Tensor | int:
     """Labels that count in the loss of a batch; of a batch without a tensor of labels, its rows."""
     labels = batch.get(name)
-    if isinstance(labels, Tensor) and labels.dim() > 0:
+    if isinstance(labels, Tensor) and labels.dim() > 0 and not weighing.rows:
         if labels.is_floating_point():
             return labels.numel()
-        return (labels[..., 1:] if shifted and labels.dim() > 1 else labels).ne(IGNORED).sum()
+        return (labels[..., 1:] if weighing.shifted and labels.dim() > 1 else labels).ne(weighing.ignored).sum()
     return rows_of(batch)
 
 

@@ -4,6 +4,7 @@ Where memory runs out and smaller batches are asked for (auto_find_batch_size), 
 the same gradients. An error in the middle of a batch is brought home to its row.
 """
 
+import dataclasses
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from modelry.errors import ModelryWarning, OutOfMemory
-from modelry_trainer.accumulation import counted, divided, rows_of, shifts_labels
+from modelry_trainer.accumulation import counted, divided, rows_of, weighing_of
 from modelry_trainer.blaming import blame
 from modelry_trainer.checkpoints.randomness import random_states, set_random_states
 from modelry_trainer.distributed.spreading import add_up_scalars, holding_gradients
@@ -30,7 +31,9 @@ class Gradients:
 
     def __init__(self, trainer: "Trainer", place: Place, loader: Any) -> None:
         self.trainer, self.place, self.loader = trainer, place, loader
-        self._shifted = shifts_labels(trainer.model)
+        self._weighing = weighing_of(trainer.model)
+        if trainer.compute_loss_func is not None:  # which is told how many labels count
+            self._weighing = dataclasses.replace(self._weighing, rows=False, added=False)
         self._labels = next(iter(trainer.label_names), "labels")
         self.items = 0
         """Labels that counted in the step."""
@@ -84,12 +87,14 @@ class Gradients:
             (one, counts) for _, batch, counts in group for one in (divided(batch, parts) if parts > 1 else [batch])
         ]
         trainer.current_gradient_accumulation_steps = len(pieces)
-        counts = [counted(one, shifted=self._shifted, name=self._labels) if counts else 0 for one, counts in pieces]
+        counts = [counted(one, self._weighing, name=self._labels) if counts else 0 for one, counts in pieces]
         total = self._of_all(sum(counts))
         self.items = whole = int(total)
         total_loss: Tensor | float = 0.0
         for number, ((piece, _), count) in enumerate(zip(pieces, counts, strict=True)):
             trainer.part_of_batch = int(count) / whole if whole else 1 / (len(pieces) * trainer.world.data_size)
+            if self._weighing.added and count:
+                trainer.part_of_batch = 1.0
             with holding_gradients(trainer.model_wrapped, last=number + 1 == len(pieces)):
                 total_loss = total_loss + trainer.training_step(trainer.model_wrapped, piece, num_items_in_batch=total)
             if number + 1 < len(pieces):

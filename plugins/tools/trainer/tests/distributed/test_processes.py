@@ -107,6 +107,7 @@ def one(alone: Callable[[list[dict[str, Any]]], Path]) -> Path:
             job("eight", 8, config=ODD, optim="sgd"),
             {**job("scaled", 4), "scaled": True},
             job("mixture", 4, config=MIXTURE),
+            job("scarce", 4, config=MIXTURE, optim="adafactor", optim_args="beta1=0.9"),
         ]
     )
 
@@ -210,6 +211,8 @@ def test_four_are_as_one(one: Path, two: Launched, killed: Path, tmp_path: Path)
             job("fsdp-tp", 2, config=ODD, **accumulated, **SHARDED, **TENSOR),
             job("ddp-tp", 2, **TENSOR),
             job("stream", 1, stream=True, **SHARDED),
+            job("scarce", 1, config=MIXTURE, optim="adafactor", optim_args="beta1=0.9", **SHARDED),
+            job("muon", 1, config=MIXTURE, optim="muon", **SHARDED),
             {**job("resumed", 2, **SAVED, **SHARDED, **TENSOR), **AGAIN},
             {**job("mixture", 1, config=MIXTURE, **SAVED, **SHARDED), **AGAIN},
             {**job("mixture-tp", 2, config=MIXTURE, **SAVED, **SHARDED, **TENSOR), **AGAIN},
@@ -220,5 +223,6 @@ def test_four_are_as_one(one: Path, two: Launched, killed: Path, tmp_path: Path)
         assert difference(one / "four", tmp_path / name) < 1e-5, name
     for name in ("mixture", "mixture-tp"):
         assert difference(one / "mixture", tmp_path / name) < 1e-5, name
+    assert difference(one / "scarce", tmp_path / "scarce") < 1e-5
     for name in ("ddp", "fsdp", "fsdp-tp"):
         assert difference(one / "eight", tmp_path / name) < 1e-5, name

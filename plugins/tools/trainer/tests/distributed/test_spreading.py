@@ -9,14 +9,17 @@ import torch
 import torch.distributed as dist
 from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.tensor import Shard, distribute_tensor
 
 from modelry import AutoConfig, AutoModelForSeq2SeqLM
 from modelry_trainer.arguments import TrainingArguments
 from modelry_trainer.distributed.options import Sharding
+from modelry_trainer.distributed.pieces import is_scarce
 from modelry_trainer.distributed.sizes import Sizes
 from modelry_trainer.distributed.spreading import one_by_one, spread, units, wrapped
 from modelry_trainer.distributed.world import Processes
 from modelry_trainer.errors import ArgumentsError
+from modelry_trainer.optimizers.muon import move_whole
 from modelry_trainer.seq2seq import Seq2SeqTrainingArguments
 
 
@@ -109,6 +112,34 @@ def test_gradients_of_copies_lie_where_they_are_summed(world: Processes, tmp_pat
         model.zero_grad()
         copies(torch.ones(1, 3)).sum().backward()
         assert len({one.grad.untyped_storage().data_ptr() for one in model.parameters() if one.grad is not None}) == 1
+
+
+@pytest.mark.parametrize(("options", "looked_for"), [({}, True), ({"use_reentrant": True}, False)])
+def test_copies_with_parts_that_no_row_needs(
+    options: dict[str, Any], looked_for: bool, world: Processes, tmp_path: Path
+) -> None:
+    """They are looked for also where activations are recomputed, in the way that can be looked through."""
+    values = {"gradient_checkpointing": True, "gradient_checkpointing_kwargs": options}
+    copies: Any = wrapped(nn.Linear(3, 4), TrainingArguments(str(tmp_path), use_cpu=True, **values), world)
+    assert copies.find_unused_parameters == looked_for
+
+
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_a_matrix_of_fewer_rows_than_processes_moves_as_a_whole_one(nesterov: bool, world: Processes) -> None:
+    torch.manual_seed(0)
+    whole = nn.Parameter(torch.randn(3, 5))
+    piece: Any = nn.Parameter(distribute_tensor(whole.detach().clone(), world.mesh["tp"], [Shard(0)]))
+    group = {"lr": 0.1, "momentum": 0.9, "nesterov": nesterov, "weight_decay": 0.1, "ns_steps": 5}
+    optimizer, state = torch.optim.Muon([whole], **group), dict[str, Any]()  # type: ignore[arg-type]  # of one kind each
+    for _ in range(3):
+        whole.grad = torch.randn(3, 5)
+        grad = distribute_tensor(whole.grad.clone(), world.mesh["tp"], [Shard(0)])
+        optimizer.step()
+        with torch.no_grad():
+            move_whole(piece, grad, state, optimizer.param_groups[0])
+    torch.testing.assert_close(piece.full_tensor(), whole)
+    assert not is_scarce(piece)
+    assert not is_scarce(whole)
 
 
 def test_parameters_of_one_kind_move_together(model: Any) -> None:

@@ -13,7 +13,7 @@ from modelry.atomic import written_aside
 from modelry.checkpoint.safetensors_writing import write_safetensors
 from modelry_trainer.checkpoints.tree import read_tree, write_tree
 from modelry_trainer.distributed.gathering import is_divided, plain_class, whole_model, whole_state
-from modelry_trainer.distributed.pieces import Box, boxes_of, is_piece
+from modelry_trainer.distributed.pieces import alongside, is_piece
 from modelry_trainer.distributed.world import Processes, World
 from modelry_trainer.errors import CheckpointUnusable
 
@@ -142,8 +142,8 @@ def _fill(model: nn.Module, stored: Mapping[str, torch.Tensor], *, whole: bool =
             if target.shape != value.shape:
                 raise ValueError(f"{name} is {tuple(value.shape)} there and {tuple(target.shape)} here")
             if is_piece(target) and not is_piece(value):
-                for where, box in boxes_of(target):
-                    target.to_local()[where].copy_(value[box.inside(Box((0,) * value.dim(), tuple(value.shape)))])
+                for here, there in alongside(target, value):
+                    here.copy_(there)
             else:
                 target.copy_(value)
 

@@ -5,8 +5,9 @@ of any other, and each process reads only what it needs. The files are safetenso
 keep their index as a pickle, and pickles are never loaded here.
 """
 
+import math
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple, final
@@ -74,6 +75,34 @@ def boxes_of(tensor: Any) -> list[tuple[tuple[slice, ...], Box]]:
             for here, start, length in axis
         ]
     return found
+
+
+def is_scarce(tensor: Any) -> bool:
+    """Whether a tensor is divided among more processes than it has rows, or columns, to give."""
+    if not is_piece(tensor):
+        return False
+    shards = [
+        (one.dim, tensor.device_mesh.size(number)) for number, one in enumerate(tensor.placements) if one.is_shard()
+    ]
+    return any(math.prod(size for dim, size in shards if dim == axis) > tensor.shape[axis] for axis, _ in shards)
+
+
+def alongside(piece: Any, whole: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Views of each block of a divided tensor that is here, and of the same block of a whole one."""
+    everything, local = Box((0,) * whole.dim(), tuple(whole.shape)), piece.to_local()
+    for where, box in boxes_of(piece):
+        yield local[where], whole[box.inside(everything)]
+
+
+def put(value: Tensor, target: Tensor) -> None:
+    """Copy a value into a tensor, divided as that is. Of a tensor that not every process has some of, torch leaves
+    what is calculated whole, and refuses to copy it back."""
+    if not is_piece(target) or value.placements == target.placements:  # type: ignore[attr-defined]  # a DTensor's
+        target.copy_(value)
+        return
+    whole: Any = value
+    for here, there in alongside(target, whole.full_tensor()):
+        here.copy_(there)
 
 
 def _chunk(runs: list[tuple[int, int, int]], rank: int, count: int, pieces: int) -> list[tuple[int, int, int]]:

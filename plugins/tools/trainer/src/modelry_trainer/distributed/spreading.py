@@ -54,8 +54,9 @@ def wrapped(model: nn.Module, args: "TrainingArguments", world: World) -> nn.Mod
     if not isinstance(world, Processes) or args.sharding is not None or world.sizes.tensor > 1:
         return model
     unused = args.ddp_find_unused_parameters
-    if unused is None:  # as published trainers decide
-        unused = not args.checkpoints_activations and not args.ddp_static_graph
+    if unused is None:  # layers that are recomputed within the backward pass cannot be looked for beforehand
+        within = args.checkpoints_activations and args.checkpointing_options.get("use_reentrant", False)
+        unused = not within and not args.ddp_static_graph
     buffers: dict[str, Any] = (
         {} if args.ddp_broadcast_buffers is None else {"broadcast_buffers": args.ddp_broadcast_buffers}
     )

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from modelry.errors import ParameterError
+from modelry_trainer.distributed.pieces import put
 from modelry_trainer.parameters import within
 
 
@@ -89,10 +90,11 @@ class Adafactor(Optimizer):
         update.div_((_rms(update) / group["clip_threshold"]).clamp_(min=1.0))
         update.mul_(rate)
         if group["beta1"] is not None:
-            update = state["exp_avg"].mul_(group["beta1"]).add_(update, alpha=1 - group["beta1"])
+            put(state["exp_avg"].mul(group["beta1"]).add(update, alpha=1 - group["beta1"]), state["exp_avg"])
+            update = state["exp_avg"]
         if group["weight_decay"]:
             wide = wide.add(wide * rate, alpha=-group["weight_decay"])
-        parameter.copy_(wide - update)
+        put(wide - update, parameter)
 
 
 def _fresh(grad: Tensor, *, first_moment: bool) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any, final
 import torch
 from torch.optim import Optimizer
 
+from modelry_trainer.distributed.pieces import alongside, is_scarce, put
 from modelry_trainer.optimizers.groups import MATRIX
 from modelry_trainer.parameters import within
 
@@ -68,11 +69,38 @@ class MuonAndAdamW(Optimizer):
             if inner is not None:
                 # Loading a state dict makes new groups and states; the inner ones are to be the same objects.
                 inner.param_groups, inner.state = self._of(kind), self.state
+                if kind:
+                    inner.param_groups = [self._without_scarce(group) for group in inner.param_groups]
                 inner.step()
         return loss
 
+    def _without_scarce(self, group: dict[str, Any]) -> dict[str, Any]:
+        """Move the matrices of a group that not every process has some of, and return the group without them."""
+        scarce = [one for one in group["params"] if is_scarce(one)]
+        for parameter in scarce:
+            if parameter.grad is not None:
+                move_whole(parameter, parameter.grad, self.state[parameter], group)
+        return {**group, "params": [one for one in group["params"] if not is_scarce(one)]} if scarce else group
+
     def _of(self, kind: bool) -> list[dict[str, Any]]:
         return [group for group in self.param_groups if group[MATRIX] is kind]
+
+
+def move_whole(parameter: Any, grad: Any, state: dict[str, Any], group: Mapping[str, Any]) -> None:
+    """Every process computes the whole step, with torch's own Muon, of which the momentum has been taken before; torch
+    has no way to add what is whole to what is divided so."""
+    if "momentum_buffer" not in state:
+        state["momentum_buffer"] = torch.zeros_like(grad)
+    average: Any = state["momentum_buffer"]
+    put(average.lerp(grad, 1 - group["momentum"]), average)
+    update: Any = grad.lerp(average, group["momentum"]) if group["nesterov"] else average
+    step = torch.zeros(parameter.shape, dtype=parameter.dtype, device=parameter.device, requires_grad=True)
+    step.grad = update.full_tensor()
+    said = {key: group[key] for key in ("lr", "ns_coefficients", "eps", "ns_steps", "adjust_lr_fn")}
+    torch.optim.Muon([step], momentum=0.0, nesterov=False, weight_decay=0.0, **said).step()
+    parameter.mul_(1 - group["lr"] * group["weight_decay"])
+    for here, there in alongside(parameter, step.detach()):
+        here.add_(there)
 
 
 def _divided(group: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
