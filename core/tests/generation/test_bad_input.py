@@ -16,7 +16,7 @@ MASK = torch.tensor([[0, 0, 1, 1, 1], [1, 1, 1, 1, 1]])
 
 
 def run(model, *inputs, **options):
-    return generate(model, *inputs, strategy="toy-strategy", **options)
+    return generate(model, *inputs, **{"strategy": "toy-strategy", **options})
 
 
 BAD = [
@@ -37,6 +37,12 @@ BAD = [
     ({"inputs": PROMPTS, "attention_mask": [[1, 1, 1, 1, 1], [0, 0, 0, 0, 0]]}, r"empty in rows \[1\]"),
     ({"inputs": PROMPTS, "attention_mask": [[1, 1, 1, 1, 0], [1, 1, 1, 1, 1]]}, r"rows \[0\] are padded on the right"),
     ({"inputs": PROMPT, "max_new_tokens": -1}, "max_new_tokens=-1"),
+    ({"inputs": PROMPT, "max_new_tokens": True}, "max_new_tokens=True: it is a number, which cannot be switched on"),
+    ({"inputs": PROMPT, "guidance_scale": torch.tensor(False)}, "guidance_scale=False: it is a number"),
+    ({"inputs": PROMPT, "suppress_tokens": [3, True]}, "suppress_tokens=True: it is a number"),
+    ({"inputs": PROMPT, "pad_token_id": 10**30}, "pad_token_id=10{30}: "),
+    ({"inputs": PROMPT, "max_new_tokens": 2, "max_length": "long"}, "max_length='long'"),
+    ({"inputs": PROMPT, "cache_implementation": ""}, "cache_implementation=''"),
     ({"inputs": PROMPT, "temprature": 1}, r"'temprature' \(did you mean temperature\?\)"),
     ({"inputs": PROMPT, "pixel_values": 1}, "no keyword 'pixel_values'"),
     ({"inputs": PROMPT, "bad_words_ids": [[3], [3, 99]]}, r"bad_words_ids names \[99\], .* vocabulary has 29 tokens"),
@@ -55,6 +61,7 @@ BAD = [
         "min_length=9 asks for [0-9]+ new tokens, .* room for 2",
     ),
     ({"inputs": PROMPT, "min_new_tokens": 21}, "min_new_tokens=21 asks for 21 new tokens, and there is room for 20"),
+    ({"inputs": PROMPT, "strategy": ["toy-strategy"]}, r"strategy=\['toy-strategy'\]: .* string"),
     ({"inputs": PROMPT, "custom_generate": "a/b"}, "custom_generate='a/b': no code comes from a repository"),
     ({"inputs": PROMPT, "max_time": 0.0}, "max_time=0.0"),
     ({"inputs": PROMPT > 3}, "input_ids is torch.bool"),

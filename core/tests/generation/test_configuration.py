@@ -68,6 +68,7 @@ def test_numbers_of_arrays_are_numbers():
 
 
 def test_absent_tokens():
+    assert GenerationConfig(forced_eos_token_id=[]).forced_eos_token_id is None
     assert GenerationConfig(pad_token_id=-1, eos_token_id=[-1, 4, 4]).set_fields() == {
         "pad_token_id": None,
         "eos_token_id": [4, 4],

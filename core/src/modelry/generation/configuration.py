@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from modelry.atomic import write_text
 from modelry.errors import GenerationError, ModelryWarning
@@ -15,13 +15,24 @@ from modelry.generation.refusal import refusal
 from modelry.hub import Reference, resolve_reference, split_hub_options
 from modelry.uploading import push_saved
 
-TokenId = Annotated[int, Field(ge=0)]
+
+def _no_switch(value: Any) -> Any:
+    """To Python True is 1, and no_repeat_ngram_size=True would forbid every token to come twice."""
+    if isinstance(value, bool):
+        raise ValueError("it is a number, which cannot be switched on or off: None leaves it out")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_no_switch)]
+Number = Annotated[float, BeforeValidator(_no_switch)]
+SomeToken = Annotated[Whole, Field(lt=2**63)]
+TokenId = Annotated[SomeToken, Field(ge=0)]
 TokenIds = TokenId | list[TokenId]
-Count = Annotated[int, Field(ge=0)]
-Positive = Annotated[int, Field(gt=0)]
-Real = Annotated[float, Field(allow_inf_nan=False)]
-Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Factor = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[Whole, Field(ge=0)]
+Positive = Annotated[Whole, Field(gt=0)]
+Real = Annotated[Number, Field(allow_inf_nan=False)]
+Fraction = Annotated[Number, Field(ge=0, le=1, allow_inf_nan=False)]
+Factor = Annotated[Number, Field(gt=0, allow_inf_nan=False)]
 
 
 _ONCE_IN_CONFIG = (
@@ -87,11 +98,15 @@ class GenerationConfig(BaseModel):
     regex: str | None = Field(None, description="what matches the whole answer")
     grammar: str | None = Field(None, description="context-free, of the answer")
     choices: list[str] | None = Field(None, description="texts, one of which is the answer")
-    seed: int | None = Field(None, ge=-(2**63), lt=2**64, description="unset: draws come from torch's global generator")
+    seed: Whole | None = Field(
+        None, ge=-(2**63), lt=2**64, description="unset: draws come from torch's global generator"
+    )
 
     # Cache
     use_cache: bool | None = True
-    cache_implementation: str | None = Field(None, description="kind of the cache; generate's cache=... is the same")
+    cache_implementation: str | None = Field(
+        None, min_length=1, description="kind of the cache; generate's cache=... is the same"
+    )
     cache_config: dict[str, Any] | None = Field(None, description="options of that kind")
     max_cache_len: Positive | None = Field(None, description="positions of a static cache; unset: as many as needed")
     prefill_chunk_size: Positive | None = Field(None, description="prompt tokens fed at once; unset: 1,024")
@@ -102,14 +117,14 @@ class GenerationConfig(BaseModel):
     disable_compile: bool | None = None
 
     # Scores
-    temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = 1.0
+    temperature: Annotated[Number, Field(ge=0, allow_inf_nan=False)] | None = 1.0
     top_k: Count | None = Field(50, description="0: off")
     top_p: Fraction | None = 1.0
     min_p: Fraction | None = None
-    top_h: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
-    typical_p: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = 1.0
-    epsilon_cutoff: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] | None = 0.0
-    eta_cutoff: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] | None = 0.0
+    top_h: Annotated[Number, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
+    typical_p: Annotated[Number, Field(gt=0, le=1, allow_inf_nan=False)] | None = 1.0
+    epsilon_cutoff: Annotated[Number, Field(ge=0, lt=1, allow_inf_nan=False)] | None = 0.0
+    eta_cutoff: Annotated[Number, Field(ge=0, lt=1, allow_inf_nan=False)] | None = 0.0
     repetition_penalty: Factor | None = 1.0
     frequency_penalty: Real | None = Field(0.0, description="subtracted once for each time a token was generated")
     presence_penalty: Real | None = Field(0.0, description="subtracted once where a token was generated")
@@ -118,7 +133,7 @@ class GenerationConfig(BaseModel):
     no_repeat_ngram_size: Count | None = 0
     encoder_no_repeat_ngram_size: Count | None = 0
     bad_words_ids: list[Annotated[list[TokenId], Field(min_length=1)]] | None = None
-    sequence_bias: dict[tuple[TokenId, ...], float] | list[tuple[list[TokenId], float]] | None = None
+    sequence_bias: dict[tuple[TokenId, ...], Number] | list[tuple[list[TokenId], Number]] | None = None
     renormalize_logits: bool | None = None
     remove_invalid_values: bool | None = False
     exponential_decay_length_penalty: tuple[Count, Factor] | None = None
@@ -130,10 +145,10 @@ class GenerationConfig(BaseModel):
     watermarking_config: dict[str, Any] | None = None
 
     # Special tokens
-    pad_token_id: int | None = None
-    bos_token_id: int | None = None
-    eos_token_id: int | list[int] | None = None
-    decoder_start_token_id: int | list[int] | None = None
+    pad_token_id: SomeToken | None = None
+    bos_token_id: SomeToken | None = None
+    eos_token_id: SomeToken | list[SomeToken] | None = None
+    decoder_start_token_id: SomeToken | list[SomeToken] | None = None
 
     # What comes back
     num_return_sequences: Positive | None = 1
@@ -151,7 +166,7 @@ class GenerationConfig(BaseModel):
     assistant_early_exit: Positive | None = None
     assistant_lookbehind: Positive | None = 10
     target_lookbehind: Positive | None = 10
-    assistant_ensemble_weight: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] | None = None
+    assistant_ensemble_weight: Annotated[Number, Field(gt=0, lt=1, allow_inf_nan=False)] | None = None
     prompt_lookup_num_tokens: Positive | None = None
     max_matching_ngram_size: Positive | None = None
     speculation_type: str | None = None
@@ -204,10 +219,10 @@ class GenerationConfig(BaseModel):
             raise ValueError("an empty stop string would stop everything at once")
         return value
 
-    @field_validator("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id")
+    @field_validator("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id", "forced_eos_token_id")
     @classmethod
     def _absent_token(cls, value: int | list[int] | None) -> int | list[int] | None:
-        """Published files write -1 for "there is none"."""
+        """Published files write -1 for "there is none", or an empty list."""
         if isinstance(value, list):
             return [one for one in value if one >= 0] or None
         return None if value is not None and value < 0 else value

@@ -71,6 +71,7 @@ def _lay_over(values: dict[str, Any], layer: Mapping[str, Any], beside: Mapping[
         values.pop(field, None)
     for one, other in _RIVALS:
         if layer.get(one) is not None and layer.get(other) is not None:
+            GenerationConfig(**{one: layer[one]})  # refused if it cannot be, whether it counts or not
             warnings.warn(
                 f"both {one}={layer[one]} and {other}={layer[other]} are given; {other} counts",
                 ModelryWarning,

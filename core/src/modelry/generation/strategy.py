@@ -85,6 +85,8 @@ def silenced(layer: Mapping[str, Any]) -> frozenset[str]:
     strategy that is not in the table: it may read any field.
     """
     named = layer.get("strategy")
+    if not isinstance(named, str | None):
+        return frozenset()  # the configuration refuses it
     asked = {named} if named is not None else {row.strategy for row in STRATEGIES if row.asked_by(layer)}
     if not asked or not asked <= _IN_THE_TABLE:
         return frozenset()
