@@ -12,6 +12,7 @@ from modelry.packed import PackedLinear
 from modelry_testing.quantizing.keeping import same_bits
 from modelry_testing.random_models import SMALL
 
+GROUPS = {"num_bits": 4, "group_size": 32}
 SCHEMES: list[dict[str, Any]] = [
     {"quant_method": "int8"},
     {"quant_method": "int4"},
@@ -19,6 +20,7 @@ SCHEMES: list[dict[str, Any]] = [
     {"quant_method": "fp8"},
     {"quant_method": "gptq", "group_size": 32},
     {"quant_method": "awq", "group_size": 32},
+    {"quant_method": "compressed-tensors", "config_groups": {"group_0": {"targets": ["Linear"], "weights": GROUPS}}},
 ]
 
 
@@ -36,5 +38,6 @@ def test_a_pooler_that_the_file_lacks(scheme: dict[str, Any], tmp_path: Path) ->
         assert model.pooler.dense.weight.dtype == torch.float32
         assert model.pooler.dense.weight.std() > 0
         assert sum(isinstance(part, PackedLinear) for part in model.modules()) == 6
+        assert model(torch.tensor([[1, 2]])).pooler_output.isfinite().all()
         deepcopy(model).save_pretrained(tmp_path / "again")
         same_bits(model, AutoModel.from_pretrained(tmp_path / "again"))

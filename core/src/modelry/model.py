@@ -226,27 +226,28 @@ class PreTrainedModel(nn.Module, metaclass=_Finished):
     # Saving
 
     def save_pretrained(
-        self, folder: str | Path, *, max_shard_size: str | int = "10GB", push_to_hub: bool = False, **hub: Any
+        self, folder: str | Path, *, max_shard_size: str | int = "10GB", push_to_hub: bool = False, **options: Any
     ) -> None:
         """Write config.json, generation_config.json and the tensors. What was there stays whole until the end.
 
         Args:
             folder: made when missing.
             max_shard_size: bytes, or with KB, MB, GB, KiB, MiB, GiB.
+            options: those of `modelry.checkpoint.saving.SaveOptions` (state_dict, variant …), and of pushing.
         """
-        from modelry.checkpoint.saving import save_model
+        from modelry.checkpoint.saving import save_model, split_save_options
 
-        save_model(self, Path(folder), max_shard_size=max_shard_size)
-        if push_to_hub:
-            self.push_to_hub(hub.pop("repo_id", Path(folder).name), max_shard_size=max_shard_size, **hub)
+        saving, hub = split_save_options(options | {"max_shard_size": max_shard_size})
+        save_model(self, Path(folder), **saving)
+        if push_to_hub and saving.get("is_main_process", True):
+            self.push_to_hub(hub.pop("repo_id", Path(folder).name), **saving, **hub)
 
     def push_to_hub(self, repo_id: str, *, max_shard_size: str | int = "10GB", **options: Any) -> str:
         """Write the model into a hub repository, created when missing; returns the address of the commit."""
+        from modelry.checkpoint.saving import split_save_options
 
-        def save(folder: Path) -> None:
-            self.save_pretrained(folder, max_shard_size=max_shard_size)
-
-        return push_saved(save, repo_id, message="Upload model", **options)
+        saving, hub = split_save_options(options | {"max_shard_size": max_shard_size})
+        return push_saved(lambda one: self.save_pretrained(one, **saving), repo_id, message="Upload model", **hub)
 
     # What it is
 

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from kernel_toys import NoteConfig, NoteForCausalLM, NoteForSequenceClassification, PackedLinear
+from kernel_toys import (
+    LegacyConfig,
+    LegacyForCausalLM,
+    NoteConfig,
+    NoteForCausalLM,
+    NoteForSequenceClassification,
+    PackedLinear,
+)
 from torch import nn
 
 from modelry.errors import ModelryWarning
@@ -26,3 +33,18 @@ def test_a_new_head_is_made_and_not_packed(packed: bool, tmp_path: Path) -> None
     assert type(model.score) is nn.Linear
     assert model.score.weight.std() > 0
     assert model(torch.tensor([[1, 2, 3]])).isfinite().all()
+
+
+def test_biases_of_packed_layers_that_files_keep_as_one(tmp_path: Path) -> None:
+    """From disk they have the dtype that they are stored in."""
+    LegacyForCausalLM.from_config(LegacyConfig()).half().save_pretrained(tmp_path)
+    packed = LegacyForCausalLM.from_pretrained(tmp_path, quantization="toy8")
+    packed.save_pretrained(tmp_path / "packed")
+    from_disk = LegacyForCausalLM.from_pretrained(
+        tmp_path / "packed", device_map="disk", offload_folder=tmp_path / "disk"
+    )
+    assert isinstance(from_disk.body.layers[0].q, PackedLinear)
+    found = from_disk.state_dict()
+    for name, one in packed.state_dict().items():
+        assert found[name].dtype == one.dtype, name
+        assert torch.equal(found[name], one), name

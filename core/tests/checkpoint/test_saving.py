@@ -68,6 +68,51 @@ def test_files_of_an_older_save_go_away(model: NoteForCausalLM, tmp_path: Path) 
     assert "model.safetensors" not in contents(tmp_path)
 
 
+@pytest.mark.parametrize("tied", [True, False])
+def test_tensors_that_somebody_else_has_gathered(tied: bool, tmp_path: Path) -> None:
+    """As launchers hand them over that keep a model in parts: {"state_dict": …, "is_main_process": …}."""
+    model = NoteForCausalLM.from_config(NoteConfig(tie_word_embeddings=tied))
+    given = {name: one + 1 for name, one in model.state_dict().items()}
+    model.save_pretrained(tmp_path / "other", is_main_process=False, state_dict={})
+    assert not (tmp_path / "other").exists()
+    model.save_pretrained(tmp_path, is_main_process=True, state_dict=given, save_function=print)
+    again = NoteForCausalLM.from_pretrained(tmp_path).state_dict()
+    assert all(torch.equal(one, again[name]) for name, one in given.items())
+    for wrong, message in (
+        ({**given, "more": torch.ones(1)}, r"has, and the model has not, more$"),
+        ({"model.norm.bias": given["model.norm.bias"]}, r"lacks .*, .* and \d more$"),
+        ({**given, "model.norm.bias": torch.ones(3)}, r"has in another shape model\.norm\.bias$"),
+    ):
+        with pytest.raises(CheckpointError, match=message):
+            model.save_pretrained(tmp_path, state_dict=wrong)
+    again = NoteForCausalLM.from_pretrained(tmp_path).state_dict()
+    assert all(torch.equal(one, again[name]) for name, one in given.items())
+
+
+@pytest.mark.parametrize("size", ["1GB", 300])
+def test_a_variant_is_written_beside_what_is_there(model: NoteForCausalLM, tmp_path: Path, size: str | int) -> None:
+    model.save_pretrained(tmp_path)
+    before = contents(tmp_path)
+    for again in (500, size):
+        model.half().save_pretrained(tmp_path, variant="fp16", max_shard_size=again)
+    found = contents(tmp_path)
+    assert found["model.safetensors"] == before["model.safetensors"]
+    shards = {name for name in found if re.fullmatch(r"model\.fp16-\d{5}-of-\d{5}\.safetensors", name)}
+    listed = {"model.fp16.safetensors"} if size == "1GB" else {"model.safetensors.index.fp16.json", *shards}
+    assert found.keys() - before.keys() == listed
+    assert NoteForCausalLM.from_pretrained(tmp_path, variant="fp16").dtype == torch.float16
+
+
+def test_what_saving_does_not_know(model: NoteForCausalLM, tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match=r"cannot be saved with state_dicts: is_main_process, max_shard_size"):
+        model.save_pretrained(tmp_path / "new", state_dicts={})
+    with pytest.raises(CheckpointError, match=r"safe_serialization=False asks for a pickled file"):
+        model.save_pretrained(tmp_path / "new", safe_serialization=False)
+    with pytest.raises(CheckpointError, match=r"variant '\.\./x' cannot be read back"):
+        model.save_pretrained(tmp_path / "new", variant="../x")
+    assert not (tmp_path / "new").exists()
+
+
 def test_no_folder_and_no_values(model: NoteForCausalLM, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CheckpointError, match="is a file"):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from modelry.checkpoint.separate_rows import separated
-from modelry.checkpoint.weight_table import Row, WeightTable
+from modelry.checkpoint.weight_table import Row, Step, WeightTable
 
 if TYPE_CHECKING:
     from modelry.model import PreTrainedModel
@@ -42,10 +42,20 @@ def packed_names(tensors: Mapping[str, Tensor]) -> set[str]:
 
 def names_in(model: "PreTrainedModel", stored: Collection[str]) -> dict[str, str]:
     """What stored tensors are called in this model, of those that are one tensor in either."""
+    fitted, steps = _steps(model, stored)
+    return {fitted[step.stored[0]]: step.ours[0] for step in steps if len(step.stored) == len(step.ours) == 1}
+
+
+def sources_in(model: "PreTrainedModel", stored: Collection[str]) -> dict[str, str]:
+    """The first of the stored tensors that each tensor of this model is read from."""
+    fitted, steps = _steps(model, stored)
+    return {name: fitted[step.stored[0]] for step in steps for name in step.ours}
+
+
+def _steps(model: "PreTrainedModel", stored: Collection[str]) -> tuple[dict[str, str], list[Step]]:
     table = table_of(model)
     fitted = {name: stored for stored, name in fit_names(stored, model, table).items() if name is not None}
-    steps = table.reading(fitted)
-    return {fitted[step.stored[0]]: step.ours[0] for step in steps if len(step.stored) == len(step.ours) == 1}
+    return fitted, table.reading(fitted)
 
 
 def fit_names(stored: Collection[str], model: "PreTrainedModel", table: WeightTable) -> dict[str, str | None]:

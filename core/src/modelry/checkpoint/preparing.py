@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from modelry.checkpoint.dtypes import DtypeLike, as_dtype, as_float_dtype
 from modelry.checkpoint.matching import Match
-from modelry.checkpoint.naming import names_in
+from modelry.checkpoint.naming import sources_in
 from modelry.checkpoint.shards import Checkpoint
 from modelry.checkpoint.skeleton import without_values
 from modelry.errors import QuantizationError
@@ -137,7 +137,7 @@ def _in_stored_dtypes(
     """A model's tensors, without values. Those of packed layers stay as they are stored: scales may be of any floating
     dtype, and room for them on disk is to hold their bits."""
     found = dict(expected)
-    for stored, name in names_in(model, checkpoint.names()).items():
+    for name, stored in sources_in(model, checkpoint.names()).items():
         dtype: torch.dtype = getattr(torch, checkpoint.info(stored).dtype)
         ours = found.get(name) if name.startswith(packed) else None
         if ours is not None and all(one.is_floating_point and one.itemsize > 1 for one in (dtype, ours.dtype)):

@@ -81,7 +81,7 @@ def open_checkpoint(source: Source, *, variant: str | None = None) -> Checkpoint
         reader = open_reader(source.single)
         return Checkpoint(dict.fromkeys(reader.names(), reader), source.name)
     names = source.names()
-    weights, listed = (WEIGHTS, INDEX) if variant is None else (_named(WEIGHTS, variant), _named(INDEX, variant))
+    weights, listed = named_variant(WEIGHTS, variant), named_variant(INDEX, variant)
     if weights in names:
         path = source.file(weights)
         assert path is not None
@@ -92,10 +92,10 @@ def open_checkpoint(source: Source, *, variant: str | None = None) -> Checkpoint
     raise _none_found(source, names, weights, listed)
 
 
-def _named(file: str, variant: str) -> str:
-    """ "model.fp16.safetensors" of "model.safetensors"."""
+def named_variant(file: str, variant: str | None) -> str:
+    """ "model.fp16.safetensors" of "model.safetensors"; the same where there is no variant."""
     stem, _, suffix = file.rpartition(".")
-    return f"{stem}.{variant}.{suffix}"
+    return file if variant is None else f"{stem}.{variant}.{suffix}"
 
 
 def _open_shards(source: Source, listed: str) -> Checkpoint:

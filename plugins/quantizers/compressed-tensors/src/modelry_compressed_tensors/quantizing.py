@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from modelry.checkpoint.naming import names_in
 from modelry.errors import ModelryWarning, QuantizationError
 from modelry.model import PreTrainedModel
+from modelry.packed.packed_linear import PackedLinear
 from modelry.packed.replacing import in_short, refuse_packed
 from modelry.packed.scaled_linear import ScaledLinear
 from modelry.packed.scaled_packing import E4M3, refuse_no_numbers
@@ -61,9 +62,11 @@ class CompressedTensorsQuantizer(Quantizer):
             self._check_float(model)
         self._find(model)
         if self._claimed:
-            stored = self._by_layer(model)
-            for name, plan in (self._plans or {}).items():
-                plan.hold_against(name, stored.get(name, {}))
+            stored, plans = self._by_layer(model), self._plans or {}
+            there = [name for name in plans if name in stored]
+            for name in there or plans:
+                plans[name].hold_against(name, stored.get(name, {}))
+            self._leave([name for name in plans if name not in there])  # of another head: made anew, if at all
 
     def _check_float(self, model: nn.Module) -> None:
         packed = next((name for name in self._tensors or () if name.endswith(".weight_packed")), None)
@@ -130,8 +133,14 @@ class CompressedTensorsQuantizer(Quantizer):
                 ModelryWarning,
                 stacklevel=2,
             )
-            self.parameters = self.parameters.model_copy(update={"ignore": [*(self.parameters.ignore or []), *unfit]})
+            self._leave(list(unfit))
         self._plans, self._dense = plans, tuple(dense)
+
+    def _leave(self, names: list[str]) -> None:
+        """Have layers stay as they are, and say so in the configuration."""
+        if names:
+            self._plans = {name: plan for name, plan in (self._plans or {}).items() if name not in names}
+            self.parameters = self.parameters.model_copy(update={"ignore": [*(self.parameters.ignore or []), *names]})
 
     def swap(self, model: nn.Module) -> None:
         """Replace the layers that were found; tensors about activations get a place beside them."""
@@ -164,6 +173,8 @@ class CompressedTensorsQuantizer(Quantizer):
             QuantizationError: values that are no numbers, or groups and shapes that are not as the configuration says.
         """
         whole = []
+        packed = {name for name, layer in model.named_modules() if isinstance(layer, PackedLinear)}
+        self._leave([name for name in self._plans or () if name not in packed])
         for name in self._plans or ():
             layer = model.get_submodule(name)
             if isinstance(layer, ZeroPointLinear):

@@ -132,7 +132,9 @@ class GgufQuantizer(Quantizer):
                 )
             said = self.parameters.other_types.items()
             alike = (kind for one, kind in said if f".{one}".endswith(f".{name}") or f".{name}".endswith(f".{one}"))
-            types[name] = self.parameters.other_types.get(name) or next(alike, usual)
+            types[name] = (
+                self.parameters.other_types[name] if name in self.parameters.other_types else next(alike, usual)
+            )
         return types
 
     def _types_of_file(self, model: nn.Module, stored: Mapping[str, str]) -> dict[str, PackedType]:
