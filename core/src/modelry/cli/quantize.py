@@ -12,6 +12,7 @@ import click
 from modelry.atomic import folder_written_aside
 from modelry.cli.failures import fails_in_one_line
 from modelry.cli.options import placement_options
+from modelry.cli.places import new_folder
 from modelry.cli.scheme_parameters import parameters_of, read_words
 from modelry.cli.size_table import as_json, as_text, grouped, total
 
@@ -46,7 +47,7 @@ def quantize(words: tuple[str, ...], scheme: str, push: str | None, as_values: b
     arguments, parameters = read_words(words, parameters_of(scheme), scheme=scheme)
     if len(arguments) != 2:
         raise click.UsageError(f"REF and OUT are needed, in this order; given: {' '.join(arguments) or 'neither'}")
-    out = _empty(Path(arguments[1]))
+    out = new_folder(Path(arguments[1]))
     from modelry.checkpoint.formats import locate
     from modelry.quantization import build_quantizer
     from modelry.uploading import push_saved
@@ -103,18 +104,6 @@ def load_packed(
         named: dict[str, Any] = {} if dtype is None else {"dtype": dtype}
         model = HEADS[head].from_pretrained(source, quantization=measured, device_map=device, **named)
     return model, measured
-
-
-def _empty(out: Path) -> Path:
-    """Pass a folder that can be made, or is empty.
-
-    Raises:
-        click.UsageError: something is there.
-    """
-    out = out.expanduser()
-    if out.is_file() or (out.is_dir() and any(out.iterdir())):
-        raise click.UsageError(f"{out} exists{' and is not empty' if out.is_dir() else ''}; name a new folder")
-    return out
 
 
 def _copy_preprocessor(source: "Source", folder: Path) -> None:

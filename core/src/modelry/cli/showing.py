@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from modelry.cli.places import new_file
+
 if TYPE_CHECKING:
     from modelry.pipelines import Pipeline
 
@@ -26,13 +28,13 @@ def check_showing(task: str, items: Sequence[Any], file: Path) -> None:
     """Refuse what cannot be drawn or written.
 
     Raises:
-        click.UsageError: there is not one input, the task draws nothing, or the file is of an unknown kind or a folder.
+        click.UsageError: there is not one input, the task draws nothing, or the file is of an unknown kind or cannot
+            be written.
         RegistryError: no installed package has the task.
     """
     if file.suffix.lower() not in FORMATS:
         raise click.UsageError(f"--show {str(file)!r} has an unknown suffix: use {', '.join(FORMATS)}")
-    if file.expanduser().is_dir():
-        raise click.UsageError(f"--show {str(file)!r} is a folder: name a file")
+    new_file(file)
     from modelry.pipelines.building import task_named
     from modelry.pipelines.stages import Pipeline
     from modelry_registry import resolve

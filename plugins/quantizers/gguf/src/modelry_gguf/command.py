@@ -7,6 +7,7 @@ import click
 
 from modelry.cli.failures import fails_in_one_line
 from modelry.cli.options import placement_options, read_placement
+from modelry.cli.places import new_file
 
 TYPES = ("F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1")
 
@@ -33,6 +34,7 @@ def gguf(reference: str, out: Path, type_name: Any, **placement: Any) -> None:
     from modelry.auto_heads import AutoModelForCausalLM
     from modelry_gguf.saving import save_gguf
 
+    new_file(out)
     given = read_placement(placement)
     device, hub = given.pop("device", None), {key: given[key] for key in ("revision",) if key in given}
     model = AutoModelForCausalLM.from_pretrained(reference, device_map=device, **given)
