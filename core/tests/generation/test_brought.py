@@ -64,13 +64,13 @@ def test_a_processor_may_write_into_scores(toy):
     assert torch.equal(changed.logits[0], plain.logits[0])
 
 
-def test_what_a_state_has_read_cannot_be_hidden():
-    cache = Cache([StateLayerCache()])
-    cache.advance(5)
-    refuse_hidden(cache, torch.tensor([[0, 0, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1]]))
-    refuse_hidden(Cache([GrowingLayerCache()]), torch.tensor([[1, 0, 1]]))
-    with pytest.raises(GenerationError, match=r"in the middle of rows \[1\] that past_key_values has read"):
-        refuse_hidden(cache, torch.tensor([[1, 1, 1, 1, 1, 1], [0, 1, 1, 0, 0, 1]]))
+def test_a_state_cannot_pass_over_positions(toy, monkeypatch):
+    hidden = torch.tensor([[1, 1, 1, 1, 1, 1], [0, 1, 1, 0, 0, 1]])
+    refuse_hidden(toy, hidden)
+    monkeypatch.setattr(toy.config, "layer_types", ["mamba"], raising=False)
+    refuse_hidden(toy, torch.tensor([[0, 0, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1]]))
+    with pytest.raises(GenerationError, match=r"in the middle of rows \[1\]: a recurrent state cannot pass over them"):
+        refuse_hidden(toy, hidden)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from modelry.cache import LayerCache, StateLayerCache
+from modelry.cache.making import RECURRENT
 from modelry.errors import GenerationError
 from modelry.generation.prompt import check_ids, matrix_of_ids, vocabulary_of
 
@@ -89,23 +90,21 @@ def _kept(layer: LayerCache) -> str:
     return "all keys" if layer.window is None else f"the last {layer.window} keys"
 
 
-def refuse_hidden(cache: Any, mask: Tensor | None) -> None:
-    """Refuse to hide from a recurrent model what it has read: padding behind answers of an earlier call.
+def refuse_hidden(model: Any, mask: Tensor | None) -> None:
+    """Refuse to hide from a recurrent model what lies in the middle of a text: padding behind answers of earlier turns.
 
     Args:
-        cache: the caller's, or None.
         mask: (B, P), 0 at padding, or None.
 
     Raises:
-        GenerationError: the mask hides positions that are part of a state.
+        GenerationError: the mask hides positions that a state cannot pass over, or has read.
     """
-    if mask is None or not any(isinstance(one, StateLayerCache) for one in getattr(cache, "layers", ())):
-        return
-    behind = (mask[:, : cache.seen].diff(dim=1) < 0).any(dim=1).nonzero().flatten().tolist()
-    if behind:
+    behind = [] if mask is None else (mask.diff(dim=1) < 0).any(dim=1).nonzero().flatten().tolist()
+    if behind and RECURRENT in (getattr(model.config.get_text_config(), "layer_types", None) or ()):
         raise GenerationError(
-            f"attention_mask hides positions in the middle of rows {behind} that past_key_values has read: a recurrent "
-            "state cannot forget them. Leave past_key_values out"
+            f"attention_mask hides positions in the middle of rows {behind}: a recurrent state cannot pass over them, "
+            "nor forget them once it has read them. Give each text as a whole, with its padding in front, and no "
+            "past_key_values"
         )
 
 

@@ -141,7 +141,7 @@ def generate(
             model, ids, mask, config, remembered=remembered(past_key_values, model), extras=given.inputs
         )
         refuse_strange_ends(config, said, vocabulary_of(model))
-        refuse_hidden(past_key_values, prompt.mask)
+        refuse_hidden(model, prompt.mask)
         begin = start_of(model, prompt, config, decoder_input_ids, decoder_attention_mask)
         start = begin.ids
         limit = greatest_length(config, model, prompt, start)
