@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from modelry.errors import ModelryWarning
 from modelry_trainer import Trainer, TrainingArguments
 from modelry_trainer.errors import ArgumentsError
+from modelry_trainer.gradients import Gradients
 
 Make = Callable[..., Trainer]
 ACCUMULATED: dict[str, Any] = {"max_steps": 2, "optim": "sgd", "learning_rate": 0.5, "max_grad_norm": 0}
@@ -125,6 +126,14 @@ def test_losses_that_count_something_else_are_accumulated_exactly(kind: str, tra
     train(whole, rows, per_device_train_batch_size=6, **ACCUMULATED)
     train(parts, rows, per_device_train_batch_size=2, gradient_accumulation_steps=3, **ACCUMULATED)
     torch.testing.assert_close(whole.line.weight, parts.line.weight, atol=1e-6, rtol=0)
+
+
+def test_a_mean_of_means_is_of_those_that_have_rows() -> None:
+    """Of four processes, one reads the last row, and the others keep it company: its loss is the step's."""
+    gradients: Any = object.__new__(Gradients)
+    world = SimpleNamespace(data_size=4, total=lambda *values: [1.0])
+    gradients.trainer = SimpleNamespace(world=world, args=TrainingArguments(average_tokens_across_devices=False))
+    assert gradients._of_all(torch.tensor(5)) == 5
 
 
 def test_a_loader_and_an_optimizer_of_ones_own(slope: nn.Module, points: list[Any], tmp_path: Path) -> None:

@@ -216,6 +216,13 @@ def test_what_cannot_be_resumed_from(
     other = train(make_toy(), texts, run=False, **{**values, "seed": 7})
     with pytest.raises(CheckpointUnusable, match="belongs to another training: seed was 42 and is 7"):
         other.train(resume_from_checkpoint=True)
+    shutil.rmtree(tmp_path / "out")
+    values["dataloader_drop_last"] = True
+    train(make_toy(), texts, **values)
+    fours = {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 1}
+    other = train(make_toy(), texts, run=False, **{**values, **fours})
+    with pytest.raises(CheckpointUnusable, match="2 rows were read at a time and are 4, and dataloader_drop_last goes"):
+        other.train(resume_from_checkpoint=True)
     foreign = tmp_path / "foreign/checkpoint-1"
     foreign.mkdir(parents=True)
     (foreign / "optimizer.pt").write_bytes(b"pickle")

@@ -113,6 +113,11 @@ def _of_processes(args: "TrainingArguments") -> Iterable[str]:
     sharding = args.sharding  # refuses what it cannot mean
     if args.use_cpu and args.ddp_backend == "nccl":
         yield "use_cpu is True and ddp_backend 'nccl', which needs GPUs: write 'gloo', or leave it out"
+    if args.ddp_static_graph and args.gradient_accumulation_steps > 1:
+        yield (
+            f"ddp_static_graph is True and gradient_accumulation_steps {args.gradient_accumulation_steps}: torch fails "
+            "on a static graph whose gradients are summed in the last part of a step only; leave one out"
+        )
     divided = "fsdp" if sharding else "tp_size" if (args.parallelism_config or {}).get("tp_size", 1) > 1 else None
     if divided is None:
         return

@@ -103,12 +103,13 @@ class Gradients:
         return float(total_loss)
 
     def _of_all(self, count: Tensor | int) -> Tensor | int:
-        """Labels that count in the whole step: of all processes, or as if all had as many as this one."""
+        """Labels that count in the whole step: of all processes, or as if all that have any had as many as this one."""
         world = self.trainer.world
         if world.data_size == 1:
             return count
         if not self.trainer.args.average_tokens_across_devices:
-            return max(int(count), 1) * world.data_size  # a process that only keeps others company has none
+            have = int(world.total(bool(count))[0])  # a process that only keeps others company has none
+            return max(int(count), 1) * max(have, 1)
         return torch.tensor(int(world.total(int(count))[0]))
 
     def _tokens(self, batch: Mapping[str, Any]) -> int:

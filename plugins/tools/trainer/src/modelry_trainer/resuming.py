@@ -124,7 +124,7 @@ def read_training(trainer: "Trainer", folder: Path) -> Place:
     kept = read_tree(folder, "place")
     rows = kept.pop(_ROWS, trainer.args.per_device_train_batch_size)
     before, now = kept.pop(_LENGTH, None), _length(trainer)
-    _refuse_another(trainer, folder, rows)
+    _refuse_another(trainer, folder, rows, length=before)
     _tell_what_stays(trainer, folder)
     _refuse_other_groups(kept.pop(_MOVED), _moved(trainer), folder)
     if before is not None and before != now:
@@ -244,11 +244,12 @@ def _tell_what_stays(trainer: "Trainer", folder: Path) -> None:
 _SAME = ("seed", "data_seed", "train_sampling_strategy", "optim")
 
 
-def _refuse_another(trainer: "Trainer", folder: Path, rows: int) -> None:
+def _refuse_another(trainer: "Trainer", folder: Path, rows: int, *, length: int | None) -> None:
     """What decides which rows a step reads, and what the optimizer's state means, cannot change on the way.
 
     Args:
         rows: that were read at a time.
+        length: of the data set then; None of a stream.
 
     Raises:
         CheckpointUnusable: names what has changed.
@@ -268,10 +269,18 @@ def _refuse_another(trainer: "Trainer", folder: Path, rows: int) -> None:
             f"{args.per_device_train_batch_size} (x {args.gradient_accumulation_steps} x {trainer.world.data_size}): "
             f"a step had {step} rows and has {here}"
         )
-    elif args.train_sampling_strategy == "group_by_length" and rows != rows_of_batch(trainer):
-        changed.append(
-            f"{rows} rows were read at a time and are {rows_of_batch(trainer)}, and group_by_length goes by that"
-        )
+    elif (goes := _goes_by(args, rows, rows_of_batch(trainer), length)) is not None:
+        changed.append(f"{rows} rows were read at a time and are {rows_of_batch(trainer)}, and {goes} goes by that")
     if changed:
         said = ", ".join(changed)
         raise CheckpointUnusable(f"{folder} belongs to another training: {said}. Use the same, or begin a new one")
+
+
+def _goes_by(args: Any, before: int, now: int, length: int | None) -> str | None:
+    """What reads other rows where another number is read at a time."""
+    if args.train_sampling_strategy == "group_by_length" and before != now:
+        return "group_by_length"
+    left_out = [None if length is None else length % rows for rows in (before, now)]
+    if args.dataloader_drop_last and before != now and (length is None or left_out[0] != left_out[1]):
+        return "dataloader_drop_last"
+    return None

@@ -61,6 +61,7 @@ def test_a_file(tmp_path: Path) -> None:
         ({"fsdp": True, "auto_find_batch_size": True}, "auto_find_batch_size and fsdp"),
         ({"fsdp": True, "fsdp_config": {"activation_checkpointing": True}, "gradient_checkpointing": True}, "one of"),
         ({"parallelism_config": {"tp_size": 2}, "ddp_bucket_cap_mb": 5}, "ddp_bucket_cap_mb is 5 and tp_size"),
+        ({"ddp_static_graph": True, "gradient_accumulation_steps": 2}, "ddp_static_graph is True and gradient_acc"),
         ({"ddp_backend": "nccl", "use_cpu": True}, "needs GPUs"),
         ({"ddp_backend": "mpi"}, "ddp_backend is 'mpi'"),
         ({"ddp_timeout": 0}, "ddp_timeout is 0"),

@@ -58,6 +58,22 @@ def test_by_size(model: Any) -> None:
     assert large == [model.embed, model.head]
 
 
+def test_parts_that_are_called_otherwise_stay_with_their_layer(model: Any) -> None:
+    """Parameters are gathered where forward is called."""
+
+    class Looking(nn.Linear):
+        def look(self) -> None:
+            """As T5's attention does."""
+
+    for layer in model.layers:
+        layer.inner = nn.ModuleDict({"attention": Looking(4, 4), "rest": nn.Linear(4, 4)})
+    by_size = Sharding(auto_wrap_policy="SIZE_BASED_WRAP", min_num_params=10)
+    rest = [layer.inner["rest"] for layer in model.layers]
+    assert units(model, by_size) == [model.embed, rest[0], model.layers[0], rest[1], model.layers[1], model.head]
+    with pytest.raises(ArgumentsError, match=r"names the class Looking .* whose parts are called from outside"):
+        units(model, Sharding(transformer_layer_cls_to_wrap=("Looking",)))
+
+
 def test_a_parameter_that_two_parts_have_stays_with_the_model(model: Any) -> None:
     model.layers[1].inner.weight = model.layers[0].inner.weight
     assert units(model, Sharding()) == []

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from inspect import isfunction
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -228,6 +229,12 @@ def units(model: nn.Module, sharding: Sharding) -> list[nn.Module]:
                 f"{type(model).__name__} has no such part: it has {', '.join(sorted(present))}"
             )
         found = [module for module in reversed(list(model.modules())) if type(module).__name__ in names]
+        apart = [type(part).__name__ for part in found if part in _asked_otherwise(model)]
+        if apart:
+            raise ArgumentsError(
+                f"fsdp_config names the class {apart[0]} in transformer_layer_cls_to_wrap, whose parts are called from "
+                f"outside of it: name a class around it, or leave it out ({type(model).__name__} has layers)"
+            )
     else:
         found = list(layers_of(model))
     once = [part for part in dict.fromkeys(found) if part is not model and _alone(part, model)]
@@ -260,16 +267,37 @@ def _local(tensor: Tensor) -> Tensor:
 def _large(module: nn.Module, least: int) -> Iterator[nn.Module]:
     """Parts that have so many parameters beside those of the parts inside them that have as many."""
     taken: set[int] = set()
+    open_ones = _asked_otherwise(module)
 
     def visit(part: nn.Module) -> Iterator[nn.Module]:
         for child in part.children():
             yield from visit(child)
         own = [one for one in part.parameters() if id(one) not in taken]
-        if sum(one.numel() for one in own) >= least and not isinstance(part, nn.ModuleList | nn.ModuleDict):
+        called = not isinstance(part, nn.ModuleList | nn.ModuleDict) and part not in open_ones
+        if called and sum(one.numel() for one in own) >= least:
             taken.update(map(id, own))
             yield part
 
     yield from visit(module)
+
+
+def _asked_otherwise(model: nn.Module) -> set[nn.Module]:
+    """Parts with methods beside forward, as T5's attention has, and what is around them up to a whole layer. Parameters
+    are gathered where forward is called, and whoever calls another method may be anywhere in the layer."""
+    layers, found = set(layers_of(model)), set[nn.Module]()
+    for name, module in model.named_modules():
+        if not _has_methods(module):
+            continue
+        while name and (around := model.get_submodule(name)) not in layers:
+            found.add(around)
+            name = name.rpartition(".")[0]
+    return found
+
+
+def _has_methods(module: nn.Module) -> bool:
+    own = [kind for kind in type(module).__mro__ if not kind.__module__.startswith("torch.")]
+    named = {name for kind in own for name, value in vars(kind).items() if isfunction(value) and name[0] != "_"}
+    return bool(named - {"forward", "extra_repr", "reset_parameters"}) and any(True for _ in module.parameters())
 
 
 def _alone(part: nn.Module, model: nn.Module) -> bool:
