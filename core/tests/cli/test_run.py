@@ -39,6 +39,13 @@ def test_nothing_to_work_on(monkeypatch: pytest.MonkeyPatch) -> None:
         run.main(["text-generation", "--model", "x"], standalone_mode=False)
 
 
+def test_standard_input_that_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python then has None there."""
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(click.UsageError, match="an INPUT is '-', and standard input is closed"):
+        list(read_items(("a", "-"), json_input=False, lines=False))
+
+
 def test_an_unknown_task_is_one_line() -> None:
     done = CliRunner().invoke(run, ["no-such-task", "--model", "nowhere", "hello"])
     assert done.exit_code == 1

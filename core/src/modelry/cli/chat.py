@@ -38,6 +38,8 @@ def chat(reference: str, system: str | None, images: tuple[str, ...], **options:
     from modelry.pipelines import pipeline
 
     parameters, quantization = read_parameters(options), read_quantization(options)
+    if sys.stdin is None:
+        raise click.UsageError("standard input is closed, so nobody can say anything")
     person = sys.stdin.isatty()
     if person:
         click.echo(f"Loading {reference} …", err=True)

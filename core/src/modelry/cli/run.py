@@ -68,7 +68,7 @@ def run(
     cat reviews.txt | modelry run text-classification -m some/model --lines --json
     """
     items = read_items(inputs, json_input=json_input, lines=lines)
-    if not inputs and sys.stdin.isatty():
+    if not inputs and (sys.stdin is None or sys.stdin.isatty()):
         raise click.UsageError("there is nothing to work on: give an INPUT, or pipe text into standard input")
     if shown is not None:
         items = iter(pictures := list(items))
@@ -97,9 +97,11 @@ def read_items(inputs: tuple[str, ...], *, json_input: bool, lines: bool) -> Ite
     """The inputs in order, standard input being read when its turn comes.
 
     Raises:
-        click.UsageError: an input is said to be JSON and is not.
+        click.UsageError: an input is said to be JSON and is not, or standard input is closed.
     """
     for given in inputs or ("-",):
+        if given == "-" and sys.stdin is None:
+            raise click.UsageError("an INPUT is '-', and standard input is closed")
         if given != "-":
             texts: Iterator[str] = iter((given,))
         elif lines or json_input:
