@@ -30,6 +30,17 @@ def test_as_without_a_cache(model: Qwen2VLForConditionalGeneration, inputs: Inpu
     assert found.tolist() == model.generate(**inputs, **{**WANTED, **strategy}, use_cache=False).tolist()
 
 
+def test_behind_a_film_of_more_frames_than_its_edges_are_long(model: Qwen2VLForConditionalGeneration) -> None:
+    pixels = torch.randn(16, 96, generator=torch.Generator().manual_seed(3))
+    film = {"pixel_values_videos": pixels, "video_grid_thw": torch.tensor([[4, 2, 2]])}
+    ids = torch.tensor([[5, 6, *[VIDEO] * 4, 7]])
+    with torch.inference_mode():
+        first = model(ids, **film, use_cache=True)
+        second = model(torch.tensor([[8]]), past_key_values=first.past_key_values).logits
+        whole = model(torch.cat((ids, torch.tensor([[8]])), dim=1), **film).logits
+    torch.testing.assert_close(second, whole[:, -1:], atol=1e-5, rtol=1e-5)
+
+
 @pytest.mark.parametrize("cache", ["static", "quantized", "offloaded"])
 def test_every_cache(model: Qwen2VLForConditionalGeneration, inputs: Inputs, cache: str) -> None:
     assert model.generate(**inputs, **WANTED, cache=cache).tolist() == model.generate(**inputs, **WANTED).tolist()

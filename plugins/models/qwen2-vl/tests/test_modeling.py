@@ -22,7 +22,7 @@ def test_positions_by_hand() -> None:
     assert found[0].tolist() == [[5, 6, 6, 8, 9, 10, 11, 10]]  # frames are not what the text goes on behind
     assert found[1].tolist() == [[5, 6, 6, 8, 9, 9, 9, 10]]
     assert found[2].tolist() == [[5, 6, 7, 8, 9, 9, 9, 10]]
-    assert ends.tolist() == [12]
+    assert ends.tolist() == [11]
 
 
 def test_patches_of_a_square_lie_together() -> None:

@@ -53,9 +53,9 @@ def token_positions(
     ends = []
     for row, (of_row, begin) in enumerate(zip(kinds.tolist(), start.tolist(), strict=True)):
         shown = [True] * len(of_row) if real is None else real[row].bool().tolist()
-        found = _of_row([kind for kind, one in zip(of_row, shown, strict=True) if one], following, begin, merge)
+        found, end = _of_row([kind for kind, one in zip(of_row, shown, strict=True) if one], following, begin, merge)
         positions[:, row, torch.tensor(shown)] = found
-        ends.append(int(found.max()) + 1 if found.numel() else begin)
+        ends.append(end)
     for kind, grid in following.items():
         left = len(list(grid))
         if left:
@@ -66,8 +66,8 @@ def token_positions(
 _ADVICE = "prepare both in one call of the processor"
 
 
-def _of_row(kinds: list[int], grids: Mapping[int, Iterator[list[int]]], begin: int, merge: int) -> Tensor:
-    """(3, length) of one row without its padding."""
+def _of_row(kinds: list[int], grids: Mapping[int, Iterator[list[int]]], begin: int, merge: int) -> tuple[Tensor, int]:
+    """(3, length) of one row without its padding, and where what follows goes on: a film may have later frames."""
     parts = [torch.zeros(3, 0, dtype=torch.long)]
     for kind, run in groupby(kinds):
         length = len(list(run))
@@ -85,4 +85,4 @@ def _of_row(kinds: list[int], grids: Mapping[int, Iterator[list[int]]], begin: i
             axes = torch.meshgrid(*(torch.arange(one) for one in steps), indexing="ij")
             parts.append(torch.stack(axes).flatten(1) + begin)
             begin += max(steps[1:])
-    return torch.cat(parts, dim=1)
+    return torch.cat(parts, dim=1), begin
