@@ -44,6 +44,16 @@ class Shuffled:
             yield self.rows[number]
 
 
+class Repeated:
+    """A stream that gives the same rows each time."""
+
+    def __init__(self, rows: list[Any]) -> None:
+        self.rows = rows
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.rows)
+
+
 VALUES: dict[str, Any] = {
     "num_train_epochs": 2,
     "per_device_train_batch_size": 2,
@@ -184,6 +194,21 @@ def test_a_corrupt_checkpoint_is_passed_over(
             again.train(resume_from_checkpoint=asked)
         assert again.state.global_step == 3
         broken.write_bytes(content)
+
+
+@pytest.mark.parametrize(("before", "after"), [((4, 1), (2, 2)), ((2, 2), (4, 1))])
+@pytest.mark.parametrize("kind", ["rows", "stream"])
+def test_batches_of_another_size(
+    kind: str, before: tuple[int, int], after: tuple[int, int], make_toy: Any, texts: list[Any], train: Any, losses: Any
+) -> None:
+    """Of 10 rows the last step of an epoch has 2, in one batch; the next one begins a new epoch."""
+    sizes = ("per_device_train_batch_size", "gradient_accumulation_steps")
+    values = {**VALUES, "eval_strategy": "no", "logging_steps": 1, "max_steps": 5, "neftune_noise_alpha": None}
+    data: Any = texts if kind == "rows" else Repeated(texts)
+    whole = train(make_toy(), data, **{**values, **dict(zip(sizes, before, strict=True))})
+    again = train(make_toy(seed=9), data, run=False, **{**values, **dict(zip(sizes, after, strict=True))})
+    again.train(resume_from_checkpoint=Path(again.args.output_dir) / "checkpoint-3")
+    assert losses(again) == pytest.approx(losses(whole), abs=1e-6)
 
 
 def test_what_the_optimizer_remembers_is_told(make_toy: Any, texts: list[Any], train: Callable[..., Trainer]) -> None:

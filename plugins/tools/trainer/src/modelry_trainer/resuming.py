@@ -153,7 +153,9 @@ def read_training(trainer: "Trainer", folder: Path) -> Place:
         state.stateful_callbacks, arguments_too=trainer.args.restore_callback_states_from_checkpoint
     )
     place = Place(**{name: value for name, value in kept.items() if name in Place.__dataclass_fields__})
-    place.batch = place.batch * rows // rows_of_batch(trainer)
+    place.batch = -(-place.batch * rows // rows_of_batch(trainer))  # steps are whole but for the last of an epoch
+    if now is not None:
+        place.batch = min(place.batch, -(-now // rows_of_batch(trainer)))
     if trainer.args.ignore_data_skip:
         place.batch, place.epoch_started = 0, None
     _draw_on(trainer, folder, place)
