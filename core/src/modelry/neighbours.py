@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from modelry.errors import ModelryWarning
+from modelry.errors import ConfigError, ModelryWarning
 
 NOTHING_TO_SAY = frozenset(
     [
@@ -23,13 +23,23 @@ NOTHING_TO_SAY = frozenset(
 
 
 def translated(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Rename torch_dtype and quantization_config, and drop what has no effect here."""
+    """Rename torch_dtype and quantization_config, and drop what has no effect here.
+
+    Raises:
+        ConfigError: one is given under both names, and says two things.
+    """
     ours = {key: value for key, value in options.items() if key not in NOTHING_TO_SAY}
-    if options.get("torch_dtype") is not None:
-        ours.setdefault("dtype", options["torch_dtype"])
     given = ours.pop("quantization_config", None)
-    if given is not None:
-        ours.setdefault("quantization", given if isinstance(given, Mapping) else given.to_dict())
+    renamed = {
+        "dtype": options.get("torch_dtype"),
+        "quantization": given if given is None or isinstance(given, Mapping) else given.to_dict(),
+    }
+    for (name, value), other in zip(renamed.items(), ("torch_dtype", "quantization_config"), strict=True):
+        if value is None:
+            continue
+        said = ours[name] = value if ours.get(name) is None else ours[name]
+        if str(said).removeprefix("torch.") != str(value).removeprefix("torch."):
+            raise ConfigError(f"{name} is {said!r}, and {other}, another name of it, {value!r}: give one of them")
     if options.get("trust_remote_code"):
         warnings.warn(
             "trust_remote_code has no effect: a family comes from an installed plugin, never from a checkpoint",

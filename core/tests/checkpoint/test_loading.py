@@ -150,6 +150,12 @@ def test_an_index_that_is_no_json(model: NoteForCausalLM, tmp_path: Path) -> Non
 
 
 def test_habits_of_other_libraries(folder: Path) -> None:
+    with pytest.raises(ConfigError, match=r"dtype is 'float16', and torch_dtype, another name of it, torch.float32"):
+        NoteForCausalLM.from_pretrained(folder, dtype="float16", torch_dtype=torch.float32)
+    with pytest.raises(ConfigError, match=r"quantization is 'toy8', and quantization_config, another name of it, {"):
+        NoteForCausalLM.from_pretrained(folder, quantization="toy8", quantization_config={"quant_method": "toy4"})
+    loaded = NoteForCausalLM.from_pretrained(folder, dtype="bfloat16", torch_dtype=torch.bfloat16)
+    assert loaded.dtype == torch.bfloat16
     loaded = NoteForCausalLM.from_pretrained(folder, torch_dtype="bfloat16", low_cpu_mem_usage=True)
     assert loaded.dtype == torch.bfloat16
     with pytest.warns(ModelryWarning, match="trust_remote_code has no effect"):

@@ -194,9 +194,10 @@ def test_a_layer_that_says_it_is_another(folder: Path, tmp_path: Path) -> None:
     save_file(swapped, path)
     with pytest.raises(QuantizationError, match=r"up_proj: .* says that it is \(64, 128\).* \(128, 64\)"):
         AutoModelForCausalLM.from_pretrained(tmp_path / "packed")
-    save_file({**tensors, one: torch.zeros_like(tensors[one])}, path)
-    with pytest.raises(QuantizationError, match=r"up_proj: .* damaged"):
-        AutoModelForCausalLM.from_pretrained(tmp_path / "packed")
+    for damaged in (torch.zeros_like(tensors[one]), tensors[one].to(torch.float8_e4m3fn)):
+        save_file({**tensors, one: damaged}, path)
+        with pytest.raises(QuantizationError, match=r"up_proj: .* damaged"):
+            AutoModelForCausalLM.from_pretrained(tmp_path / "packed")
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ class FourBitLinear(StoredLinear):
             parts = {name.removeprefix("weight."): one for name, one in self._buffers.items() if name != "weight"}
             try:
                 state = kernels.QuantState.from_dict(parts, device=self.integers.device)
-            except (ValueError, KeyError, AssertionError) as error:
+            except (ValueError, KeyError, TypeError, AssertionError) as error:
                 raise QuantizationError(f"a 4-bit layer's quant_state is damaged: {error}") from error
             if tuple(state.shape) != (self.out_features, self.in_features):
                 raise QuantizationError(
