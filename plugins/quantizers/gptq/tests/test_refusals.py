@@ -102,7 +102,11 @@ def test_a_configuration_without_tensors_and_tensors_without_one(write: Callable
 
 
 def test_what_only_a_file_can_have(folder: Path) -> None:
-    for key, value in (("desc_act", True), ("dynamic", {"-:.*q_proj": {}})):
+    for key, value in (
+        ("desc_act", True),
+        ("dynamic", {"-:.*q_proj": {}}),
+        ("modules_in_block_to_quantize", [["mlp.up_proj"]]),
+    ):
         with pytest.raises(QuantizationError, match=f"{key} can be read from a checkpoint"):
             AutoModelForCausalLM.from_pretrained(folder, quantization={"quant_method": "gptq", key: value})
 

@@ -27,10 +27,11 @@ class GptqQuantizer(ZeroPointQuantizer):
         """Refuse what this scheme does not do when it packs itself.
 
         Raises:
-            QuantizationError: act-order or rules for single layers are asked of a float model.
+            QuantizationError: act-order, or other layers than all, are asked of a float model.
         """
         super().check(model)
-        asked = [key for key in ("desc_act", "dynamic") if getattr(self.parameters, key)]
+        said = self.parameters.model_dump()
+        asked = [key for key in ("desc_act", "dynamic", "modules_in_block_to_quantize") if said.get(key)]
         if asked and not self.is_stored(model):
             raise QuantizationError(
                 f"gptq: {' and '.join(asked)} can be read from a checkpoint, not made of a float model. Leave it out"
