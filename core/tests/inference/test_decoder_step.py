@@ -1,5 +1,7 @@
 """Prepared steps of decoders with windows, normalised heads and biases give the model's own logits."""
 
+from collections.abc import Sequence
+from itertools import accumulate, cycle, islice, pairwise
 from typing import Any
 
 import pytest
@@ -63,23 +65,30 @@ def model(**changes: Any) -> Any:
 
 
 @torch.inference_mode()
-def logits(made: Any, *, rows: int, padded: bool, prepared: bool, kind: str, steps: int = 150) -> Tensor:
-    """Of so many steps behind a prompt of 20 that the buffers of windows are moved."""
+def logits(
+    made: Any, *, rows: int, padded: bool, prepared: bool, kind: str, steps: int = 150, pattern: Sequence[int] = (1,)
+) -> Tensor:
+    """Of so many positions behind a prompt of 20 that the buffers of windows are moved.
+
+    Args:
+        pattern: positions of each step, again and again.
+    """
     ids = torch.randint(1, 64, (rows, 20 + steps), generator=torch.Generator().manual_seed(1))
     mask = torch.ones_like(ids)
     if padded:
         mask[-1, :7] = 0
     parts, cache, found = decoder_parts(made), made.make_cache(kind=kind), []
     assert parts is not None
-    step = DecoderStep(parts, rows=rows)
     made(ids[:, :20], attention_mask=mask[:, :20], past_key_values=cache, use_cache=True)
-    for place in range(20, 20 + steps):
-        new, seen = ids[:, place, None], mask[:, : place + 1] if padded else None
-        positions = mask[:, : place + 1].sum(1, keepdim=True) - 1
+    made_for = {count: DecoderStep(parts, rows=rows, new=count) for count in pattern}
+    ends = [20 + end for end in accumulate(islice(cycle(pattern), steps)) if end <= steps]
+    for begin, end in pairwise([20, *ends]):
+        new, seen = ids[:, begin:end], mask[:, :end] if padded else None
+        positions = (mask.cumsum(1) - 1)[:, begin:end] if padded else torch.arange(begin, end)[None]
         if prepared:
-            scores = step(new, positions, seen, cache)
+            scores = made_for[end - begin](new, positions, seen, cache)
             assert scores is not None
-            cache.advance(1)
+            cache.advance(end - begin)
         else:
             said = {"attention_mask": seen, "position_ids": positions, "past_key_values": cache}
             scores = made(new, use_cache=True, **said).logits
@@ -93,6 +102,17 @@ def test_logits(windows: str, rows: int, padded: bool) -> None:
     made = model(max_window_layers=WINDOWS[windows])
     fuse_projections(made)
     found, own = (logits(made, rows=rows, padded=padded, prepared=one, kind="dynamic") for one in (True, False))
+    torch.testing.assert_close(found, own, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("rows", "padded"), [(1, False), (3, False), (3, True)])
+@pytest.mark.parametrize("windows", list(WINDOWS))
+def test_several_positions_in_one_step(windows: str, rows: int, padded: bool, by_bags: bool) -> None:
+    """As drafts are checked; single ones between them may turn the keys."""
+    made = model(max_window_layers=WINDOWS[windows])
+    fuse_projections(made)
+    how: dict[str, Any] = {"rows": rows, "padded": padded, "kind": "dynamic", "steps": 54, "pattern": (5, 1, 3)}
+    found, own = (logits(made, prepared=one, **how) for one in (True, False))
     torch.testing.assert_close(found, own, atol=1e-4, rtol=1e-4)
 
 

@@ -231,7 +231,7 @@ class DecoderInput(InputSide):
                 **extras,
             )
 
-        if ids is None or new > 1 or extras:
+        if ids is None or wanted < new or extras or (new > 1 and self._compiled is not None):
             output = forward()
         elif self._compiled is not None and self._compiled.fits:
             output = self._compiled(ids, mask=mask, positions=positions, flags=self.flags)

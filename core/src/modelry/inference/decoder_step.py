@@ -1,6 +1,7 @@
-"""One decode step of a whole decoder: a token id for each row in, logits out.
+"""One decode step of a whole decoder: a token id or a few for each row in, logits out.
 
-R rows   W keys offered   V vocabulary   D width of the residual stream   N rotated width   E head width
+R rows   T new positions of each   W keys offered   V vocabulary   D width of the residual stream   N rotated width
+E head width
 """
 
 from functools import lru_cache, partial
@@ -27,13 +28,14 @@ class DecoderStep:
     Args:
         parts: what the model is made of.
         rows: R.
+        new: T.
     """
 
-    def __init__(self, parts: DecoderParts, *, rows: int) -> None:
+    def __init__(self, parts: DecoderParts, *, rows: int, new: int = 1) -> None:
         dtype = parts.norm.weight.dtype
-        self.rows = rows
+        self.rows, self.new = rows, new
         self._parts = parts
-        buffers = self._buffers = Buffers.make(parts.layers[0], rows=rows, dtype=dtype)
+        buffers = self._buffers = Buffers.make(parts.layers[0], lines=rows * new, dtype=dtype)
         self._width = buffers.turned.shape[2]
         self._kept = (rows, parts.layers[0].kv_heads, self._width)
         """R, K and E of what a cache keeps; that of another model is for the model's own forward to refuse."""
@@ -42,21 +44,21 @@ class DecoderStep:
         self._form = rows, first.kv_heads, first.heads // first.kv_heads
         self._fused = all(layer.attend is sdpa_attention for layer in parts.layers)
         self._bags = lru_cache(maxsize=4)(partial(bags, *self._form, size=self._width))
-        self._layers = [layer_step(layer, buffers, rotated=self._rotated) for layer in parts.layers]
+        self._layers = [layer_step(layer, buffers, rows=rows, rotated=self._rotated) for layer in parts.layers]
         self._normalise = norm_into(parts.norm, buffers.x, buffers.normal)
         embedding = parts.embedding
         self._table = embedding.weight.detach() if type(embedding) is nn.Embedding else None
 
     def __call__(self, ids: Tensor, positions: Tensor, attention_mask: Tensor | None, cache: Cache) -> Tensor | None:
-        """Run one position, without counting it as remembered: `cache.advance` is the caller's.
+        """Run T positions, without counting them as remembered: `cache.advance` is the caller's.
 
         Args:
-            ids: (R, 1).
-            positions: (R, 1).
-            attention_mask: (R, S + 1), or None where nothing is padded.
+            ids: (R, T).
+            positions: (R or 1, T).
+            attention_mask: (R, S + T), or None where nothing is padded.
 
         Returns:
-            (R, 1, V) logits; None where the cache keeps its positions another way: nothing has happened then.
+            (R, T, V) logits; None where the cache keeps its positions another way: nothing has happened then.
         """
         buffers, parts, seen = self._buffers, self._parts, cache.seen
         rows, kv_heads, sharing = self._form
@@ -66,32 +68,32 @@ class DecoderStep:
         moments: dict[Seeing, Moment] = {}
         seeing: list[Seeing] = []
         for part, window in zip(cache.layers, parts.windows, strict=True):
-            place = part.reserve(1, turned=turned) if part.window in (None, window) else None
+            place = part.reserve(self.new, turned=turned) if part.window in (None, window) else None
             if place is None or place[0].dtype is not buffers.x.dtype:
                 return None
             held, heads, _, size = place[0].shape
             if (held, heads, size) != self._kept:
                 return None
             places.append(place)
-            by_bags = turned and lies_turned(place[0])
-            seeing.append(Seeing(window, part.first_after(1), place[0].shape[2], by_bags))
+            by_bags = turned and self.new == 1 and lies_turned(place[0])
+            seeing.append(Seeing(window, part.first_after(self.new), place[0].shape[2], by_bags))
         angles = parts.rotary(positions, buffers.x.dtype)
         for one in set(seeing):
             moments[one] = self._moment(angles, attention_mask, seen=seen, seeing=one)
         if self._table is None:
-            buffers.x.copy_(parts.embedding(ids.view(-1)))
+            buffers.x.copy_(parts.embedding(ids.reshape(-1)))
         else:
-            torch.index_select(self._table, 0, ids.view(-1), out=buffers.x)
+            torch.index_select(self._table, 0, ids.reshape(-1), out=buffers.x)
         for layer, (keys, values), one in zip(self._layers, places, seeing, strict=True):
             layer(keys, values, moments[one])
         self._normalise()
-        logits: Tensor = parts.head(buffers.normal.unsqueeze(1))
+        logits: Tensor = parts.head(buffers.normal.view(self.rows, self.new, -1))
         return logits
 
     def _moment(self, angles: Angles, attention_mask: Tensor | None, *, seen: int, seeing: "Seeing") -> Moment:
         half = self._rotated // 2
         window, first, width, by_bags = seeing
-        cos, sin = angles.cos.squeeze(1), angles.sin.squeeze(1)  # (R, 1, N)
+        cos, sin = self._of_lines(angles.cos), self._of_lines(angles.sin)
         if self._rotated < self._width:
             ones = cos.new_ones(*cos.shape[:2], self._width - self._rotated)
             cos = torch.cat((cos, ones), dim=-1)
@@ -101,8 +103,8 @@ class DecoderStep:
         if window is not None:
             tail[..., : max(slot + 1 - window, 0)] = float("-inf")
         mask = None
-        if attention_mask is not None or (self.rows > 1 and not by_bags):
-            said = {"new": 1, "seen": seen, "first": first, "width": width, "window": window}
+        if attention_mask is not None or self.new > 1 or (self.rows > 1 and not by_bags):
+            said = {"new": self.new, "seen": seen, "first": first, "width": width, "window": window}
             mask = causal_mask(attention_mask, **said, device=tail.device)  # type: ignore[arg-type]  # no weights in it
         dtype = self._buffers.x.dtype
         which = self._bags(width) if by_bags else None
@@ -111,6 +113,12 @@ class DecoderStep:
         if by_bags and mask is not None:
             added = mask.additive(dtype)
         return Moment(slot, cos, sin[..., :half], sin[..., half:], mask, tail, added, which)
+
+    def _of_lines(self, angles: Tensor) -> Tensor:
+        """(R or 1, 1, T, N) as (R or 1, 1, N) of one position, or (R T, 1, N) of several."""
+        if self.new == 1:
+            return angles.squeeze(1)
+        return angles.transpose(1, 2).expand(self.rows, -1, -1, -1).reshape(self.rows * self.new, 1, -1)
 
 
 class Seeing(NamedTuple):

@@ -1,6 +1,6 @@
 """Whether a model can be stepped faster than by its own forward, and the proof that the numbers are the same.
 
-R rows   V vocabulary
+R rows   T new positions of each   V vocabulary
 """
 
 from collections.abc import Callable
@@ -22,6 +22,9 @@ ROUNDING = {torch.float32: 1e-3, torch.float16: 3e-2, torch.bfloat16: 1e-1}
 """Largest distance of the first step's logits from the model's own, as a share of their length. Two ways to add up
 differ by a hundredth of it; a part that was misunderstood by a multiple."""
 
+MOST_LINES = 32
+"""R T at most: with more, the model's own forward is as fast, and buffers for each such number would be many."""
+
 _PROVEN: "WeakKeyDictionary[nn.Module, bool]" = WeakKeyDictionary()
 """Models whose first step was held against their own forward, and whether it was the same."""
 
@@ -36,19 +39,19 @@ def prepared_step(model: Any, *, looks: bool | None = None) -> "PreparedStep | N
         return None
     alone = decoder_parts(model)
     if alone is not None:
-        return PreparedStep(model, partial(DecoderStep, alone))
+        return PreparedStep(model, partial(DecoderStep, alone), several=True)
     looks = bool(getattr(model.config, "is_encoder_decoder", False)) if looks is None else looks
     looking = answer_parts(model) if looks else None
     return None if looking is None else PreparedStep(model, partial(AnswerStep, looking))
 
 
 class Step(Protocol):
-    """A step of so many rows; see `DecoderStep` and `AnswerStep`."""
+    """A step of so many rows, of one position or several; see `DecoderStep` and `AnswerStep`."""
 
     rows: int
 
     def __call__(self, ids: Tensor, positions: Tensor, attention_mask: Tensor | None, cache: Cache) -> Tensor | None:
-        """(R, 1, V) logits, or None where nothing has happened."""
+        """(R, T, V) logits, or None where nothing has happened."""
 
 
 @final
@@ -57,12 +60,14 @@ class PreparedStep:
 
     Args:
         model: whose first step ever is computed both ways.
-        make: a step of so many rows.
+        make: a step of so many rows, and of so many new positions of each.
+        several: it makes steps of more than one.
     """
 
-    def __init__(self, model: nn.Module, make: Callable[..., Step]) -> None:
-        self._model, self._make = model, make
-        self._step: Step | None = None
+    def __init__(self, model: nn.Module, make: Callable[..., Step], *, several: bool = False) -> None:
+        self._model, self._make, self._several = model, make, several
+        self._steps: dict[int, Step] = {}
+        """By new positions, all of as many rows."""
 
     def __call__(
         self,
@@ -72,32 +77,39 @@ class PreparedStep:
         cache: Cache,
         forward: Callable[[], Any],
     ) -> Any:
-        """Read one id in each row.
+        """Read one id in each row, or a few.
 
         Args:
-            ids: (R, 1).
-            positions: (R or 1, 1).
-            attention_mask: (R, S + 1), of the encoder's input (R, S) where there is an encoder; or None where nothing
+            ids: (R, T).
+            positions: (R or 1, T).
+            attention_mask: (R, S + T), of the encoder's input (R, S) where there is an encoder; or None where nothing
                 is padded.
-            cache: written to, and advanced by one.
+            cache: written to, and advanced by T.
             forward: the model's own forward for the same input.
 
         Returns:
-            The model's output, with logits (R, 1, V).
+            The model's output, with logits (R, T, V).
         """
-        if _PROVEN.get(self._model) is False:
+        rows, new = ids.shape
+        if _PROVEN.get(self._model) is False or (new > 1 and not (self._several and rows * new <= MOST_LINES)):
             return forward()
-        if self._step is None or self._step.rows != ids.shape[0]:
-            self._step = self._make(rows=ids.shape[0])
-        logits = self._step(ids, positions, attention_mask, cache)
+        logits = self._step_of(rows, new)(ids, positions, attention_mask, cache)
         if logits is None:
             return forward()
         if self._model not in _PROVEN:
             output = forward()
             _PROVEN[self._model] = _same(logits, output.logits)
             return output
-        cache.advance(1)
+        cache.advance(new)
         return CausalLMOutputWithPast(None, logits, cache)
+
+    def _step_of(self, rows: int, new: int) -> Step:
+        found = self._steps.get(new)
+        if found is None or found.rows != rows:
+            if found is not None:
+                self._steps.clear()
+            found = self._steps[new] = self._make(rows=rows) if new == 1 else self._make(rows=rows, new=new)
+        return found
 
 
 def _same(found: Tensor, expected: Tensor) -> bool:

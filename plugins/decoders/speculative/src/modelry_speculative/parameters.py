@@ -27,7 +27,7 @@ class SpeculativeParameters(DecoderParameters):
     assistant_early_exit: int | None = Field(None, gt=0, description="draft with so many first layers of the model")
     prompt_lookup_num_tokens: int | None = Field(None, gt=0, description="draft so many tokens from the text so far")
     max_matching_ngram_size: int = Field(
-        2, gt=0, le=LONGEST_RUN, description="last tokens that prompt lookup searches for, at most"
+        8, gt=0, le=LONGEST_RUN, description="last tokens that prompt lookup searches for, at most"
     )
     target_lookbehind: int = Field(
         10, gt=0, description="drafts of another tokenizer: tokens before the draft that are encoded again with it"

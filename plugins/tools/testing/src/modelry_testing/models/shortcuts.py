@@ -19,7 +19,8 @@ from modelry_testing.models.padding import padded, positions
 from modelry_testing.models.subject import Subject, same
 
 LENGTHS = (5, 7, 2)
-STEPS = 3
+STEPS = (1, 1, 1, 2, 1)
+"""New positions of each."""
 MISTAKEN = (
     "the kernel takes this decoder for one whose parts it knows, and its forward does something else: give what "
     "differs a module of its own, or a class of its own to the part that it changes"
@@ -59,10 +60,10 @@ def prepared(subject: Subject) -> None:
     cache, other = model.make_cache(), model.make_cache()
     for one in (cache, other):
         model(input_ids=prompt, attention_mask=mask, position_ids=positions(mask), past_key_values=one, use_cache=True)
-    for number in range(STEPS):
-        new = ids[:, number : number + 1]
+    for number, count in enumerate(STEPS):
+        new = ids[:, number : number + count]
         mask = torch.cat([mask, torch.ones_like(new)], dim=1)
-        where = positions(mask)[:, -1:]
+        where = positions(mask)[:, -count:]
         given: dict[str, Any] = {"input_ids": new, "attention_mask": mask, "position_ids": where, "use_cache": True}
         expected = model(past_key_values=other, **given)
         calls: list[int] = []
