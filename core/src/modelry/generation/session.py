@@ -109,10 +109,10 @@ class Session:
         """For every random draw; None is torch's global one."""
         return self.settings.generator
 
-    def random(self) -> Tensor:
-        """(R, 1) in [0, 1), for `draw`. Rows that have left take theirs along: leaving changes no text."""
+    def random(self, count: int = 1) -> Tensor:
+        """(R, count) in [0, 1), for `draw`. Rows that have left take theirs along: leaving changes no text."""
         rows = self.rows if self._seats is None else self._seats.count
-        found = uniform(rows, self._tokens.device, self.generator)
+        found = uniform(rows * count, self._tokens.device, self.generator).view(rows, count)
         return found if self._seats is None else self._seats.mine(found)
 
     @property

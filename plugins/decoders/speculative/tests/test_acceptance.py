@@ -11,10 +11,10 @@ MANY = 40_000
 
 
 def drawn(drafted, shares, offered=True):
-    random = torch.Generator().manual_seed(0)
+    random = torch.rand(MANY, 2, generator=torch.Generator().manual_seed(0))
     scores = TARGET.log().expand(MANY, 4)
     told = None if shares is None else shares.expand(MANY, 4)
-    return draw_with_draft(scores, drafted, torch.full((MANY,), offered), told, random)
+    return draw_with_draft(scores, drafted, torch.full((MANY,), offered), told, random=random)
 
 
 def test_outcomes_of_drawn_drafts():

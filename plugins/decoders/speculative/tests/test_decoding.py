@@ -243,6 +243,17 @@ def test_stop_strings_end_inside_a_draft(llama, prompts, name):
 
 
 @pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize("shaped", [False, True])
+def test_rows_that_leave_change_no_draw(llama, prompts, name, shaped):
+    ids, mask = prompts(0)
+    options = {"attention_mask": mask, "do_sample": True, "top_k": 0, "seed": 3, "num_return_sequences": 2}
+    options |= {"max_new_tokens": 20, "eos_token_id": [5, 6, 7], "pad_token_id": 0, **way(name, llama, 0)}
+    options |= {"min_new_tokens": 2} if shaped else {}
+    kept = llama(0).generate(ids, **options, return_dict_in_generate=True).sequences  # a record keeps all rows
+    assert llama(0).generate(ids, **options).tolist() == kept.tolist()
+
+
+@pytest.mark.parametrize("name", WAYS)
 def test_sampling_one_row_or_several(llama, prompts, name):
     ids, mask = prompts(1)
     options = {"do_sample": True, "top_p": 0.9, "max_new_tokens": 12, "pad_token_id": 0, "eos_token_id": 3}

@@ -19,7 +19,8 @@ def draw_with_draft(
     drafted: Tensor,
     offered: Tensor,
     shares: Tensor | None = None,
-    generator: torch.Generator | None = None,
+    *,
+    random: Tensor,
 ) -> Tensor:
     """Draw a token of each position from softmax(scores), the drafted one as often as can be.
 
@@ -28,7 +29,7 @@ def draw_with_draft(
         drafted: (N,) int64.
         offered: (N,) bool, False where there is no draft and `drafted` means nothing.
         shares: (N, V) float32, the distribution that each draft was drawn from; None: all of it on the draft.
-        generator: on the scores' device; None is torch's global one.
+        random: (N, 2) in [0, 1).
 
     Returns:
         (N,) int64.
@@ -40,11 +41,10 @@ def draw_with_draft(
         likely, rest = torch.ones_like(wanted), target.scatter(1, at, 0.0)
     else:
         likely, rest = shares.gather(1, at)[:, 0], (target - shares).clamp_(min=0)
-    uniform = torch.rand(wanted.shape, device=scores.device, generator=generator)
-    accepted = offered & (uniform * likely < wanted)
+    accepted = offered & (random[:, 0] * likely < wanted)
     # Where rounding leaves nothing to draw from, draft and target are one distribution.
     usable = offered & (rest.sum(dim=-1) > 0)
-    drawn = draw(torch.where(usable[:, None], rest, target).log(), generator)
+    drawn = draw(torch.where(usable[:, None], rest, target).log(), at=random[:, 1:])
     return torch.where(accepted, drafted, drawn)
 
 

@@ -28,7 +28,7 @@ def decode(session: Session, parameters: SpeculativeParameters) -> None:
     drafter = make_drafter(session, parameters)
     logits = session.start(copies=parameters.num_return_sequences)  # (R, 1, V)
     scores = session.scores(logits[:, -1])
-    session.emit(draw(scores, session.generator) if parameters.do_sample else likeliest(scores))
+    session.emit(draw(scores, at=session.random()) if parameters.do_sample else likeliest(scores))
     drafter.start(parameters.num_return_sequences)
     checking = _Checking(session, parameters)
     wanted = parameters.prompt_lookup_num_tokens or parameters.num_assistant_tokens
@@ -120,7 +120,8 @@ class _Checking:
     def _choose(self, scores: Tensor, drafted: Tensor, offered: Tensor, shares: Tensor | None) -> list[list[float]]:
         """Outcomes (N,) of scores (N, V) and their scores, on the host."""
         if self.sampled:
-            chosen = draw_with_draft(scores, drafted, offered, shares, self.session.generator)
+            random = self.session.random(2 * len(scores) // self.session.rows).view(-1, 2)
+            chosen = draw_with_draft(scores, drafted, offered, shares, random=random)
         else:
             chosen = likeliest(scores)
         values = scores.gather(1, chosen[:, None])[:, 0]

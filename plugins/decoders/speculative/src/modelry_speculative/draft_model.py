@@ -63,7 +63,7 @@ class DraftModel(Drafter):
         for offset in range(most):
             logits = self._side.step(unread.to(self._side.ids.device))[:, -1].to(session.ids.device)  # (R, V)
             scores = texts.scores_after(logits, offset, rows) if session.settings.processors else logits
-            chosen = draw(scores, session.generator) if self._sampled else likeliest(scores)
+            chosen = draw(scores, at=session.random()) if self._sampled else likeliest(scores)
             chances = scores.softmax(dim=-1, dtype=torch.float32) if self._sampled or self._threshold else None
             unread = chosen[:, None]
             drafted.append(unread)
