@@ -39,7 +39,7 @@ def _what_can(model: Any) -> str:
         heads = get_registry().get("models", name).heads
     except RegistryError:  # a model made in this process has no plugin
         return "load the checkpoint with a class that does (AutoModelForCausalLM, AutoModelForSeq2SeqLM)"
-    loads = {resolve(heads[head]): HEADS[head] for head in heads if head in HEADS}
+    loads: dict[Any, Any] = {resolve(heads[head]): HEADS[head] for head in heads if head in HEADS}
     found = [f"{auto.__name__} ({one.__name__})" for one, auto in loads.items() if one.can_generate()]
     return f"load the checkpoint with {' or '.join(found)}" if found else f"nothing of the family {name} does"
 
