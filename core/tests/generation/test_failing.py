@@ -36,6 +36,7 @@ def plain(toy, ids=PROMPTS, **options):
     [
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB."),
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
+        RuntimeError("could not create a primitive"),
         MemoryError(),
     ],
 )

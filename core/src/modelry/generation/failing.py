@@ -12,6 +12,8 @@ from modelry.generation.session import Session
 
 _SAYS_SO = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
 """How torch says it: of CUDA and MPS, of a CPU on Linux, of a CPU on Windows, of cuBLAS. Lower case."""
+_SAYS_ONLY = ("could not create a primitive", "could not execute a primitive")
+"""All that oneDNN, torch's library for CPUs, says where it finds no room for a product or for the code of one."""
 
 
 @contextmanager
@@ -65,7 +67,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error is torch's or Python's way to say that memory ran out; ours is not, it has been handled."""
     if isinstance(error, MemoryError):
         return not isinstance(error, OutOfMemory)
-    return isinstance(error, RuntimeError) and any(one in str(error).lower() for one in _SAYS_SO)
+    said = str(error)
+    return isinstance(error, RuntimeError) and (said in _SAYS_ONLY or any(one in said.lower() for one in _SAYS_SO))
 
 
 def _in_words(session: Session, prompts: int, error: BaseException) -> str:

@@ -9,9 +9,6 @@ from modelry import accelerators
 from modelry.errors import OutOfMemory
 from modelry.generation.failing import is_out_of_memory
 
-_ONEDNN = ("could not create a primitive", "could not execute a primitive")
-"""All that PyTorch's library for CPUs says where it finds no room for a product or for the code of one."""
-
 
 def peak_bytes(device: torch.device) -> int:
     """The most memory taken so far: of the GPU, else of this process; 0 where the system does not say."""
@@ -26,7 +23,7 @@ def peak_bytes(device: torch.device) -> int:
 
 def ran_out(error: Exception) -> bool:
     """Whether an error of a step says that there was no memory for it."""
-    return isinstance(error, OutOfMemory) or is_out_of_memory(error) or str(error) in _ONEDNN
+    return isinstance(error, OutOfMemory) or is_out_of_memory(error)
 
 
 def release(device: torch.device) -> None:
