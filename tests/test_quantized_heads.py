@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from modelry import AutoConfig, AutoModel, AutoModelForMaskedLM
+from modelry import AutoConfig, AutoModel, AutoModelForImageTextToText, AutoModelForMaskedLM
 from modelry.packed import PackedLinear
+from modelry_registry import get_registry
 from modelry_testing.quantizing.keeping import same_bits
 from modelry_testing.random_models import SMALL
 
@@ -41,3 +42,15 @@ def test_a_pooler_that_the_file_lacks(scheme: dict[str, Any], tmp_path: Path) ->
         assert model(torch.tensor([[1, 2]])).pooler_output.isfinite().all()
         deepcopy(model).save_pretrained(tmp_path / "again")
         same_bits(model, AutoModel.from_pretrained(tmp_path / "again"))
+
+
+def test_a_packed_head_that_files_call_otherwise(tmp_path: Path) -> None:
+    """All of its tensors are under the file's name, so that a model without the head passes over them."""
+    config = AutoConfig.for_model(**get_registry().get("models", "llava").tiny)
+    AutoModelForImageTextToText.from_config(config).save_pretrained(tmp_path / "float")
+    scheme = {"quant_method": "int8", "modules_to_not_convert": []}
+    packed = AutoModelForImageTextToText.from_pretrained(tmp_path / "float", quantization=scheme)
+    assert isinstance(packed.lm_head, PackedLinear)
+    packed.save_pretrained(tmp_path / "packed")
+    same_bits(packed, AutoModelForImageTextToText.from_pretrained(tmp_path / "packed"))
+    same_bits(packed.model, AutoModel.from_pretrained(tmp_path / "packed"))

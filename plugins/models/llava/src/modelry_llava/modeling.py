@@ -164,7 +164,7 @@ class LlavaForConditionalGeneration(CausalLM):
     tied_weights: ClassVar[Mapping[str, str]] = {"lm_head.weight": "model.language_model.embed_tokens.weight"}
     unread = ("model.vision_tower.embeddings.position_ids",)
     weight_table = WeightTable(
-        Rename("language_model.lm_head.weight", "lm_head.weight"),
+        Rename("language_model.lm_head.{rest}", "lm_head.{rest}"),
         Rename("language_model.model.{rest}", "model.language_model.{rest}"),
         Former("vision_tower.vision_model.{rest}", "model.vision_tower.{rest}"),
         Rename("vision_tower.{rest}", "model.vision_tower.{rest}"),
