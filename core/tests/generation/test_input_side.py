@@ -38,22 +38,11 @@ def test_a_cache_holds_the_beginning_of_embeddings_as_of_ids(toy, new_alone):
     assert cache.seen == 8
 
 
-AGAINST = [{"repetition_penalty": 5.0}, {"no_repeat_ngram_size": 1}]
-BY_INPUT = [{"encoder_repetition_penalty": 0.2}, {"encoder_no_repeat_ngram_size": 1}]
-
-
-@pytest.mark.parametrize(
-    ("given", "against"),
-    [
-        *((given, one) for given in ("ids", "embeddings", "the rest of a conversation") for one in AGAINST),
-        *(("ids", one) for one in BY_INPUT),
-    ],
-    ids=str,
-)
-def test_padding_is_no_repetition(toy, given, against):
+@pytest.mark.parametrize("given", ["ids", "embeddings", "the rest of a conversation"])
+def test_padding_is_no_repetition(toy, given):
     """The padding is the token that comes first, were it not made unlikely."""
     first = toy.greedy([3, 4, 5], 1)[-1]
-    options = {"strategy": "toy-strategy", "max_new_tokens": 6, "pad_token_id": first, **against}
+    options = {"strategy": "toy-strategy", "max_new_tokens": 6, "pad_token_id": first, "repetition_penalty": 5.0}
     found = []
     for padding in (0, 2):
         ids = torch.cat((torch.full((1, padding), first), PROMPT), dim=1)

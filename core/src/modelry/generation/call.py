@@ -159,7 +159,6 @@ def generate(
             max_length=limit,
             unwritten=unwritten,
             input_ids=prompt.ids if prompt.ids.shape[1] else None,
-            input_mask=prompt.mask,
             prefix_allowed_tokens_fn=prefix_allowed_tokens_fn,
             negative_prompt_ids=negative[0],
             negative_prompt_mask=negative[1],

@@ -12,26 +12,15 @@ from modelry.generation.processors.processor import NOTHING, LogitsProcessor
 class NoRepeatNGramLogitsProcessor(LogitsProcessor):
     """Rule out every token that would complete an n-gram of the text so far, prompt included.
 
-    Args:
-        padding: (R,) leading positions of each row that are none of its text; None: there are none.
-
     Raises:
         ValueError: ngram_size is below 1.
     """
 
-    def __init__(self, ngram_size: int, padding: Tensor | None = None) -> None:
+    def __init__(self, ngram_size: int) -> None:
         self.size = _size("no_repeat_ngram_size", ngram_size)
-        self.padding = padding
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        source = input_ids
-        if self.padding is not None:
-            positions = torch.arange(input_ids.shape[1], device=input_ids.device)
-            source = input_ids.masked_fill(positions < self.padding.to(input_ids.device)[:, None], scores.shape[-1])
-        return _without_completions(source, input_ids, scores, self.size)
-
-    def keep(self, rows: Tensor) -> None:
-        self.padding = None if self.padding is None else self.padding[rows.to(self.padding.device)]
+        return _without_completions(input_ids, input_ids, scores, self.size)
 
 
 class EncoderNoRepeatNGramLogitsProcessor(LogitsProcessor):

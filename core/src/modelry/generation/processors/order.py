@@ -4,7 +4,6 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from modelry.errors import GenerationError, ModelryWarning
@@ -45,8 +44,6 @@ from modelry.generation.processors.truncation import (
 from modelry.generation.prompt import vocabulary_of
 
 Made = list[LogitsProcessor]
-_NOBODY = torch.iinfo(torch.int64).max
-"""An id beyond every vocabulary."""
 
 
 def build_processors(
@@ -58,7 +55,6 @@ def build_processors(
     max_length: int,
     unwritten: int = 0,
     input_ids: Tensor | None = None,
-    input_mask: Tensor | None = None,
     prefix_allowed_tokens_fn: Callable[[int, Tensor], Sequence[int]] | None = None,
     negative_prompt_ids: Tensor | None = None,
     negative_prompt_mask: Tensor | None = None,
@@ -73,7 +69,6 @@ def build_processors(
         max_length: positions at which generation ends.
         unwritten: positions of a prompt that is not in the text, being embeddings; `min_length` counts them.
         input_ids: (B, S), what an encoder reads, or the prompt where there is none; None where it is no text.
-        input_mask: (B, S) or more columns before them, 0 at its padding; None where nothing is padded.
         given: the caller's.
         hooked: those of plugins that take part.
 
@@ -104,10 +99,7 @@ def build_processors(
             )
         if config.sequence_bias:
             made.append(SequenceBiasLogitsProcessor(config.sequence_bias))
-        source = input_ids
-        if input_ids is not None and input_mask is not None:
-            source = input_ids.masked_fill(input_mask[:, -input_ids.shape[1] :] == 0, _NOBODY)
-        made += _against_repetition(config, prompt_ids.shape[1], prompt_mask, source)
+        made += _against_repetition(config, prompt_ids.shape[1], prompt_mask, input_ids)
         made += _about_the_end(config, prompt_ids.shape[1], prefix_allowed_tokens_fn, max_length, unwritten)
         made += given
         if config.do_sample:
@@ -127,16 +119,16 @@ def _against_repetition(config: GenerationConfig, length: int, mask: Tensor | No
             _no_text("encoder_repetition_penalty")
         else:
             made.append(EncoderRepetitionPenaltyLogitsProcessor(config.encoder_repetition_penalty or 1.0, input_ids))
-    # What the mask says of an embedded prompt, or of an earlier turn, is of positions that the text does not have.
-    padding = None if mask is None or not length else (mask[:, -length:] != 0).int().argmax(dim=1)
     if _set(config.repetition_penalty, 1.0):
+        # What the mask says of an embedded prompt, or of an earlier turn, is of positions that the text does not have.
+        padding = None if mask is None or not length else (mask[:, -length:] != 0).int().argmax(dim=1)
         made.append(RepetitionPenaltyLogitsProcessor(config.repetition_penalty or 1.0, padding))
     if config.frequency_penalty:
         made.append(FrequencyPenaltyLogitsProcessor(config.frequency_penalty, length))
     if config.presence_penalty:
         made.append(PresencePenaltyLogitsProcessor(config.presence_penalty, length))
     if config.no_repeat_ngram_size:
-        made.append(NoRepeatNGramLogitsProcessor(config.no_repeat_ngram_size, padding))
+        made.append(NoRepeatNGramLogitsProcessor(config.no_repeat_ngram_size))
     if config.encoder_no_repeat_ngram_size:
         if input_ids is None:
             _no_text("encoder_no_repeat_ngram_size")
