@@ -23,7 +23,7 @@ ROUNDING = {torch.float32: 1e-3, torch.float16: 3e-2, torch.bfloat16: 1e-1}
 differ by a hundredth of it; a part that was misunderstood by a multiple."""
 
 MOST_LINES = 32
-"""R T at most: with more, the model's own forward is as fast, and buffers for each such number would be many."""
+"""R T at most, as many as the 4-bit product of CPUs takes; each number of them has buffers of its own."""
 
 _PROVEN: "WeakKeyDictionary[nn.Module, bool]" = WeakKeyDictionary()
 """Models whose first step was held against their own forward, and whether it was the same."""

@@ -12,11 +12,11 @@ from torch import Tensor
 PIECE = 32
 """N: what fits into a wide register in bfloat16. Static caches have room for a multiple of it."""
 MOST_SHARING = 8
-"""Queries that share a key/value head: with more, the fused attention is as fast, and loops take long to compile."""
+"""Queries that share a key/value head. More are not measured, and each makes compiling longer."""
 
 
 def takes_loops(q: Tensor, k: Tensor) -> bool:
-    """Whether a program that is being compiled attends by loops: keys lie turned for it (`Cache.reserve`).
+    """Whether a program that is being compiled attends by loops: keys lie turned for it (`LayerCache.reserve`).
 
     Two cores of a Zen 4, bfloat16, compiled, the fused attention and this, in microseconds, of (R, K, G, W, E):
     (1, 3, 3, 576, 64) 92 and 44; (1, 3, 3, 2048, 64) 282 and 172; (1, 8, 4, 576, 128) 294 and 230;
