@@ -19,8 +19,8 @@ from modelry.nn.autocast import autocast_dtype
 from modelry.nn.processor import has_bfloat16_lanes, has_onednn
 
 LARGE = 1 << 19
-"""Weights of a matrix that are read faster than MKL reads them even for one row: (3072, 576), which no cache held, in 300
-microseconds instead of 620, (960, 576) in 115 instead of 200."""
+"""Weights of a matrix that are read faster than MKL reads them even for one row: (3072, 576), which no cache held, in
+300 microseconds instead of 620, (960, 576) in 115 instead of 200."""
 FEWEST = 1 << 22
 """Multiplications of a smaller matrix below which the call costs more than it saves."""
 ROWS = 16
