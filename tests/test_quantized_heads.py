@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from modelry import AutoConfig, AutoModel, AutoModelForImageTextToText, AutoModelForMaskedLM
+from modelry import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForImageTextToText, AutoModelForMaskedLM
 from modelry.packed import PackedLinear
 from modelry_registry import get_registry
 from modelry_testing.quantizing.keeping import same_bits
@@ -54,3 +54,23 @@ def test_a_packed_head_that_files_call_otherwise(tmp_path: Path) -> None:
     packed.save_pretrained(tmp_path / "packed")
     same_bits(packed, AutoModelForImageTextToText.from_pretrained(tmp_path / "packed"))
     same_bits(packed.model, AutoModel.from_pretrained(tmp_path / "packed"))
+
+
+@pytest.mark.filterwarnings("ignore:fp8:modelry.errors.ModelryWarning")
+@pytest.mark.parametrize("method", ["int8", "fp8", "awq", "compressed-tensors"])
+def test_only_the_head_is_packed(method: str, tmp_path: Path) -> None:
+    """Whoever reads the base model alone has a float one, and no quantization_config is said of it any more."""
+    torch.manual_seed(0)
+    config = AutoConfig.for_model("llama", **SMALL | {"num_hidden_layers": 1})
+    dense = AutoModelForCausalLM.from_config(config)
+    dense.save_pretrained(tmp_path / "float")
+    scheme = next(one for one in SCHEMES if one["quant_method"] == method)
+    keep = {"ignore": ["re:model"]} if method == "compressed-tensors" else {"modules_to_not_convert": ["model"]}
+    packed = AutoModelForCausalLM.from_pretrained(tmp_path / "float", quantization=scheme | keep)
+    packed.save_pretrained(tmp_path / "packed")
+    read = AutoModelForCausalLM.from_pretrained(tmp_path / "packed")
+    assert [name for name, part in read.named_modules() if isinstance(part, PackedLinear)] == ["lm_head"]
+    same_bits(packed, read)
+    base = AutoModel.from_pretrained(tmp_path / "packed")
+    same_bits(dense.model, base)
+    assert base.config.quantization_config is None

@@ -86,6 +86,10 @@ class Quantizer(ABC):
         """
         return None
 
+    def differs(self, parameter: str, asked: object) -> bool:
+        """Whether a packed checkpoint of this scheme is another one than somebody asks for who says `asked`."""
+        return bool(getattr(self.parameters, parameter, None) != asked)
+
     def finish(self, model: "nn.Module") -> None:  # noqa: B027  a scheme may do nothing here
         """Called once all tensors are in place."""
 
@@ -168,7 +172,7 @@ def settled(given: object, stored: object, *, where: object) -> tuple[Quantizer,
     quantizer, said = build_quantizer(stored, where=where), build_quantizer(given, where="quantization=").parameters
     is_so = quantizer.parameters
     for key in sorted(said.model_fields_set):
-        if getattr(said, key) != getattr(is_so, key, None):
+        if quantizer.differs(key, getattr(said, key)):
             raise QuantizationError(
                 f"{where} is {name} already, with {key} {getattr(is_so, key, None)!r} and not {getattr(said, key)!r}: "
                 f"{what_to_do}"

@@ -12,7 +12,7 @@ from modelry.checkpoint.assembly import assemble
 from modelry.checkpoint.dtypes import DtypeLike, dtype_name
 from modelry.checkpoint.filling import DISK
 from modelry.checkpoint.formats import carries_config, format_of, locate
-from modelry.checkpoint.matching import Match
+from modelry.checkpoint.matching import Match, only_a_head_is_packed
 from modelry.checkpoint.offloading import Offloaded
 from modelry.checkpoint.placement import DeviceMap
 from modelry.checkpoint.preparing import Packing
@@ -132,6 +132,8 @@ def load_pretrained(
 
         divided, device_map = begin(model, load, scheme=None if packing is None else packing.quantizer.method)
     with open_checkpoint(source, variant=load.variant) as checkpoint:
+        if packing is not None and packing.stored and only_a_head_is_packed(model, checkpoint):
+            packing = config.quantization_config = None
         assembled = assemble(
             model, checkpoint, dtype=load.dtype, device_map=device_map, max_memory=load.max_memory,
             offload_folder=None if load.offload_folder is None else Path(load.offload_folder), packing=packing,

@@ -111,6 +111,32 @@ def match(
     return found
 
 
+def only_a_head_is_packed(model: "PreTrainedModel", checkpoint: Checkpoint) -> bool:
+    """Whether a packed checkpoint has all of this model as a float one has it: packed is a head that this one lacks."""
+    table, needed, modules = table_of(model), model.state_dict(keep_vars=True), dict(model.named_modules())
+    fitted = fit_names(checkpoint.names(), model, table)
+    files_name = {name: stored for stored, name in fitted.items() if name is not None}
+    steps = [step for step in table.reading(files_name) if needed.keys() & step.ours]
+    read = {files_name[name] for step in steps for name in step.stored}
+    packed = [name for name, one in fitted.items() if name not in read and not _is_wide(checkpoint.info(name).dtype)]
+    layers = {name.rpartition(".")[0] for stored in packed if (name := fitted[stored]) is not None}
+    if not packed or layers & modules.keys():
+        return False
+    tied, provided = tied_names(model), {name for step in steps for name in step.ours}
+    return all(name in tied or name in provided or _of_a_head(model, name) for name in needed) and not any(
+        problem
+        for step in steps
+        for wrong in (_wrong_shapes, _wrong_dtypes)
+        for problem in wrong(step, checkpoint, files_name, needed)
+    )
+
+
+def _is_wide(dtype: str) -> bool:
+    """Whether numbers of it are no packed ones."""
+    found: torch.dtype = getattr(torch, dtype)
+    return found.is_floating_point and found.itemsize > 1
+
+
 def _needless(step: Step, unread: tuple[str, ...]) -> bool:
     """Whether the stored tensor is computed from the configuration, or of a side of the family that this is not."""
     return step.stored[0].endswith(COMPUTED) or step.ours[0].startswith(unread or ("\0",))

@@ -82,10 +82,16 @@ def test_a_base_model_of_the_file(packed: Path) -> None:
 
 def test_layers_that_do_not_fit_stay_and_are_named_once(folder: Path, tmp_path: Path) -> None:
     with pytest.warns(ModelryWarning, match=r"stay as they are: model.layers.\*.mlp.down_proj \(2 times\)"):
-        model = AutoModelForCausalLM.from_pretrained(folder, quantization=scheme({**INT4, "group_size": 64}))
+        asked = scheme({**INT4, "group_size": 64}, ignore=["lm_head"])
+        model = AutoModelForCausalLM.from_pretrained(folder, quantization=asked)
     assert len(names(model)) == 12
     model.save_pretrained(tmp_path / "packed")
     assert names(AutoModelForCausalLM.from_pretrained(tmp_path / "packed")) == names(model)
+    assert names(AutoModelForCausalLM.from_pretrained(tmp_path / "packed", quantization=asked)) == names(model)
+    with pytest.raises(QuantizationError, match=r"with ignore \['lm_head', .* and not \['lm_head', 'q_proj'\]"):
+        AutoModelForCausalLM.from_pretrained(
+            tmp_path / "packed", quantization=asked | {"ignore": ["lm_head", "q_proj"]}
+        )
     with pytest.raises(QuantizationError, match=r"no layer can be packed.*group_size 48 does not divide its 64 inputs"):
         AutoModelForCausalLM.from_pretrained(
             folder, quantization=scheme({**INT4, "group_size": 48}, ignore=["re:.*down"])

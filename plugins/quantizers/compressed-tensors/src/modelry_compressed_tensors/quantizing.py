@@ -166,6 +166,13 @@ class CompressedTensorsQuantizer(Quantizer):
             return None
         return {f"{layer}.{one}": found for one, found in self._plans[layer].pack(tensor, name=name).items()}
 
+    def differs(self, parameter: str, asked: object) -> bool:
+        """A file's `ignore` names beside what was asked for the layers that did not fit."""
+        if parameter != "ignore":
+            return super().differs(parameter, asked)
+        assert asked is None or isinstance(asked, list)
+        return not set(asked or ()) <= set(self.parameters.ignore or ())
+
     def finish(self, model: nn.Module) -> None:
         """Bring every layer into the layout of its device's kernel, and say once what is computed another way.
 
