@@ -81,8 +81,8 @@ def test_a_base_model_of_the_file(packed: Path) -> None:
 
 
 def test_layers_that_do_not_fit_stay_and_are_named_once(folder: Path, tmp_path: Path) -> None:
+    asked = scheme({**INT4, "group_size": 64}, ignore=["lm_head"])
     with pytest.warns(ModelryWarning, match=r"stay as they are: model.layers.\*.mlp.down_proj \(2 times\)"):
-        asked = scheme({**INT4, "group_size": 64}, ignore=["lm_head"])
         model = AutoModelForCausalLM.from_pretrained(folder, quantization=asked)
     assert len(names(model)) == 12
     model.save_pretrained(tmp_path / "packed")
