@@ -66,13 +66,16 @@ def carries_config(path: Path) -> bool:
 
 
 def locate(ref: Reference, **options: "Unpack[HubOptions]") -> Source:
-    """Where a model is, as `modelry.hub.resolve_reference` says it. Of a folder or repository whose config.json is of
-    another tool it is the file that a registered format reads as a whole model, if there is one.
+    """Where a model is, as `modelry.hub.resolve_reference` says it; for a config.json it is the folder. Of a folder or
+    repository whose config.json is of another tool it is the file that a registered format reads as a whole model, if
+    there is one.
 
     Raises:
         NotFound, Unreachable, AccessDenied: as there.
     """
     source = resolve_reference(ref, **options)
+    if source.single is not None and source.single.name == "config.json":
+        source = Source(name=str(source.single.parent), folder=source.single.parent)
     if source.single is not None or _has_model_type(source):
         return source
     names = source.names()

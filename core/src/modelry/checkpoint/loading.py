@@ -95,7 +95,7 @@ def load_pretrained(
     """
     hub, rest = split_hub_options(translated(options))
     load, overrides = _split_load_options(rest)
-    source = with_config(locate(ref, **hub))
+    source = locate(ref, **hub)
     if config is not None and not isinstance(config, ModelConfig):
         raise ConfigError(f"config is a {type(config).__name__}; a ModelConfig is needed, as AutoConfig gives one")
     values, where = (config.to_dict(), source.name) if config is not None else read_config_file(source)
@@ -177,13 +177,6 @@ def _split_load_options(options: dict[str, Any]) -> tuple[LoadOptions, dict[str,
     names = {one.name for one in fields(LoadOptions)}
     ours = {key: value for key, value in options.items() if key in names}
     return LoadOptions(**ours), {key: value for key, value in options.items() if key not in names}
-
-
-def with_config(source: Source) -> Source:
-    """The folder of a config.json when the file itself was named."""
-    if source.single is not None and source.single.name == "config.json":
-        return Source(name=source.name, folder=source.single.parent)
-    return source
 
 
 def stored_quantization(values: Mapping[str, Any], source: Source) -> Any:

@@ -11,7 +11,7 @@ from modelry.cache.sizing import cache_bytes, state_bytes
 from modelry.checkpoint.dtypes import DtypeLike, dtype_name
 from modelry.checkpoint.filling import Filled, Place, Way, fill
 from modelry.checkpoint.formats import locate
-from modelry.checkpoint.loading import stored_quantization, with_config
+from modelry.checkpoint.loading import stored_quantization
 from modelry.checkpoint.parts import Part, blocks, parts_of
 from modelry.checkpoint.placement import room_here, room_of
 from modelry.checkpoint.preparing import Packing, prepare
@@ -89,7 +89,7 @@ def make_plan(
     """
     room = room_here() if memory is None else room_of(memory)
     hub: Any = {} if revision is None else {"revision": revision}
-    source = with_config(locate(ref, **hub))
+    source = locate(ref, **hub)
     values, where = read_config_file(source)
     stored = stored_quantization(values, source)
     scheme = stored if quantization is None else quantization

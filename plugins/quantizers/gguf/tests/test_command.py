@@ -23,6 +23,13 @@ def test_a_file_is_written(
     packed = AutoModelForCausalLM.from_pretrained(out, quantization="gguf")
     assert packed.config.quantization_config["weight_type"] == "Q8_0"
     assert AutoTokenizer.from_pretrained(out)("the fox")["input_ids"]
+    AutoModelForCausalLM.from_pretrained(source).save_pretrained(tmp_path / "folder")
+    config = str(tmp_path / "folder/config.json")  # stands for its folder
+    done = CliRunner().invoke(gguf, [config, str(out)])
+    assert f"{tmp_path / 'folder'} holds no tokenizer" in done.output
+    AutoTokenizer.from_pretrained(source).save_pretrained(tmp_path / "folder")
+    done = CliRunner().invoke(gguf, [config, str(out), "--type", "f16"])
+    assert done.exit_code == 0, done.output
 
 
 def test_failures_in_one_line(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def gguf(reference: str, out: Path, type_name: Any, **placement: Any) -> None:
     new_file(out)
     given = read_placement(placement)
     device, hub = given.pop("device", None), {key: given[key] for key in ("revision",) if key in given}
+    tokenizer = AutoTokenizer.from_pretrained(reference, **hub)  # first: a model may be large
     model = AutoModelForCausalLM.from_pretrained(reference, device_map=device, **given)
-    tokenizer = AutoTokenizer.from_pretrained(reference, **hub)
     path = save_gguf(model, tokenizer, out, type=type_name)
     click.echo(f"Written to {path}")
