@@ -72,6 +72,39 @@ def test_memory_that_runs_out_in_an_evaluation(slope: nn.Module, points: list[An
         train(Small(), points, run=False).evaluate(points)
 
 
+def test_memory_that_runs_out_in_the_optimizer(
+    slope: nn.Module, points: list[Any], train: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is left of states that were made in part: the next training begins with new ones, of another optimizer
+    too."""
+    fresh, ended = torch.zeros_like, []
+
+    def short(like: torch.Tensor, **more: Any) -> torch.Tensor:
+        ended.append(like)
+        if len(ended) == 2:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 12 bytes.")
+        return fresh(like, **more)
+
+    trainer = train(slope, points, run=False, max_steps=2, learning_rate=0.1)
+    with monkeypatch.context() as patched:
+        patched.setattr(torch, "zeros_like", short)
+        with pytest.raises(
+            OutOfMemory, match=r"adamw_torch_fused keeps 2 values for each of the 3 numbers.*'lion' \(1\)"
+        ):
+            trainer.train()
+    assert not slope.weight.any()
+    trainer.args.optim = "sgd"
+    assert trainer.train().global_step == 2
+    assert type(trainer.optimizer) is torch.optim.SGD
+
+    class Greedy(torch.optim.SGD):
+        def step(self, closure: Any = None) -> Any:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    with pytest.raises(OutOfMemory, match="Greedy keeps a state for each"):
+        train(slope, points, more={"optimizers": (Greedy(slope.parameters()), None)})
+
+
 def test_a_metric_that_is_no_mapping(slope: nn.Module, points: list[Any], train: Make) -> None:
     more = {"eval_dataset": points, "compute_metrics": lambda given: 0.5}
     with pytest.raises(MetricFailed, match=r"returns a float: return names and their values"):

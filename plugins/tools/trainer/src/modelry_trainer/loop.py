@@ -27,6 +27,7 @@ from modelry_trainer.evaluation import is_best, watched
 from modelry_trainer.feeding import BatchLoader, Fed
 from modelry_trainer.gradients import Gradients
 from modelry_trainer.memory import peak_bytes
+from modelry_trainer.optimization import moving
 from modelry_trainer.state import Place, TrainerControl, TrainerState
 
 if TYPE_CHECKING:
@@ -191,13 +192,14 @@ class Loop:
         if measured:
             trainer.tell("on_pre_optimizer_step")
             moved = True
-            if scaler is None:
-                optimizer.step()
-            else:  # which leaves a step out whose gradients are infinite, and scales by less from then on
-                before = scaler.get_scale()
-                scaler.step(optimizer)
-                scaler.update()
-                moved = scaler.get_scale() >= before
+            with moving(trainer):
+                if scaler is None:
+                    optimizer.step()
+                else:  # which leaves a step out whose gradients are infinite, and scales by less from then on
+                    before = scaler.get_scale()
+                    scaler.step(optimizer)
+                    scaler.update()
+                    moved = scaler.get_scale() >= before
             trainer.tell("on_optimizer_step")
             if moved and not trainer.schedule_follows_metric:
                 trainer.lr_scheduler.step()

@@ -1,19 +1,25 @@
 """The optimizer and the schedule that the arguments ask for."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from modelry.errors import OutOfMemory
+from modelry_trainer.distributed.pieces import is_piece
 from modelry_trainer.errors import ArgumentsError, TrainingError
+from modelry_trainer.memory import ran_out
 from modelry_trainer.optimizers import (
     adam_parameters,
     check_optimizer_parameters,
+    kept_values,
     make_optimizer,
     parameter_groups,
     takes,
+    thriftier,
 )
 from modelry_trainer.schedules import check_schedule_parameters, make_schedule
 
@@ -91,4 +97,48 @@ def new_schedule(optimizer: Optimizer, args: "TrainingArguments", *, steps: int)
         warmup_steps=args.get_warmup_steps(steps),
         total_steps=steps,
         parameters=kwargs if isinstance(kwargs, dict) else {},
+    )
+
+
+@contextmanager
+def moving(trainer: "Trainer") -> Iterator[None]:
+    """The block in which weights are moved. Where memory runs out there, states that are there in part are let go, and
+    with them an optimizer of the arguments: a later `train` makes a new one, which may be another.
+
+    Raises:
+        OutOfMemory: says what the states take, and what takes less.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not ran_out(error):
+            raise
+        said = _advice(trainer, error)
+        trainer.optimizer.state.clear()
+        if trainer.optimizer is trainer.optimizer_made:
+            trainer.optimizer = None
+        trainer.model.zero_grad()
+        raise OutOfMemory(said) from error
+
+
+def _advice(trainer: "Trainer", error: Exception) -> str:
+    args, optimizer = trainer.args, trainer.optimizer
+    given = trainer.optimizer_cls_and_kwargs is not None or hasattr(trainer, "get_optimizer_cls_and_kwargs")
+    named = optimizer is trainer.optimizer_made and not given
+    kept = kept_values(args.optim, args.optimizer_parameters) if named else None
+    learning: list[Any] = [one for group in optimizer.param_groups for one in group["params"]]
+    own = [one.to_local() if is_piece(one) else one for one in learning]
+    numbers = f"each of the {sum(one.numel() for one in own):,} numbers that learn"
+    keeps = f"{args.optim if named else type(optimizer).__name__} keeps a state for {numbers}"
+    if kept is not None:
+        keeps = f"{args.optim} keeps {kept} values for {numbers}, {kept * sum(one.nbytes for one in own) / 1e9:.3f} GB"
+    less = thriftier(2 if kept is None else kept)
+    others = (
+        f"optim={' or '.join(f'{name!r} ({values})' for name, values in less.items())} takes less; " if less else ""
+    )
+    return (
+        f"memory ran out in step {trainer.state.global_step + 1}, in the optimizer, which smaller batches do not help: "
+        f"{keeps}. {others}an adapter (LoRA) has fewer numbers that learn, fsdp deals them out to several processes. "
+        f"Weights may have been moved in part: load the model again, or resume from the last checkpoint, "
+        f"{trainer.newest_checkpoint() or 'of which there is none'} ({' '.join(str(error).split())[:200]})"
     )

@@ -34,6 +34,8 @@ class Surroundings:
     """Of a search: the one that runs."""
     uploads: Any = None
     """Of push_to_hub: those that run."""
+    optimizer_made: Any = None
+    """By create_optimizer, of the arguments."""
 
     # Results and files, shown and kept
 

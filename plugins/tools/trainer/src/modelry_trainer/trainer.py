@@ -246,7 +246,8 @@ class Trainer(Surroundings):
             if given is None and choose is not None:
                 given = choose(self.args, self.model)
             steps = self.state.max_steps or max(self.args.max_steps, 0)
-            self.optimizer = new_optimizer(self.model, self.args, given=given, decayed=decayed, steps=steps)
+            made = new_optimizer(self.model, self.args, given=given, decayed=decayed, steps=steps)
+            self.optimizer = self.optimizer_made = made
             one_by_one(self.optimizer)
         return self.optimizer
 

@@ -21,11 +21,12 @@ from modelry_trainer.collators.labels import IGNORED
 from modelry_trainer.command.adapters import with_adapter
 from modelry_trainer.command.kinds.token_rows import TokenRows
 from modelry_trainer.command.preparation import Job, refuse_packs
+from modelry_trainer.optimizers import kept_values
 from modelry_trainer.outputs import to_device
 from modelry_trainer.packing import PackedRows
 
-_STATES = {"sgd": 0, "adafactor": 0, "lion": 1, "lion_32bit": 1, "muon": 1}
-"""Optimizer to the values that it keeps for each that learns; of others two, as Adam."""
+_UNKNOWN = 2
+"""Values that an optimizer keeps for each that learns, where it is not known: as Adam."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ def estimate(job: Job) -> Estimate:
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     steps, epochs = _steps(len(prepared.train), job, processes)
     gradients = sum(one.nbytes for one in learning)
+    kept = kept_values(args.optim, args.optimizer_parameters)
     texts = prepared.train.dataset if isinstance(prepared.train, PackedRows) else prepared.train
     counted = isinstance(texts, TokenRows)
     has_labels = counted and isinstance(texts[0].get("labels"), list)
@@ -99,7 +101,7 @@ def estimate(job: Job) -> Estimate:
         trainable=sum(one.numel() for one in learning),
         weight_bytes=size,
         gradient_bytes=gradients,
-        optimizer_bytes=gradients * _STATES.get(args.optim, 2),
+        optimizer_bytes=gradients * (_UNKNOWN if kept is None else kept),
         activation_bytes=None if args.checkpoints_activations else _activations(job, model),
     )
 
