@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from torch._dynamo.utils import counters
+from torch.nn.modules.module import register_module_forward_hook
 
 from modelry.cache import Cache, GrowingLayerCache
 from modelry.errors import GenerationError
@@ -97,7 +98,7 @@ def test_another_model_is_another_program(model):
     assert len(CompiledSteps.of(model)) == 0
 
 
-def test_what_is_changed_between_two_texts_is_seen(model):
+def test_what_is_changed_between_two_texts_is_seen(model, monkeypatch):
     """The steps of one text do not ask the model whether it is as it was; the next text does, once."""
     run(model, **TRACED)
     before = graphs()
@@ -110,6 +111,12 @@ def test_what_is_changed_between_two_texts_is_seen(model):
     assert graphs() == before + 2
     assert torch.equal(run(model, **TRACED), run(model))
     assert graphs() == before + 2
+    forward = type(layer).forward
+    monkeypatch.setattr(type(layer), "forward", lambda self, *given: -0.5 * forward(self, *given))
+    assert torch.equal(run(model, **TRACED), changed)
+    monkeypatch.undo()
+    with register_module_forward_hook(lambda module, _, out: -0.5 * out if module is layer else None):
+        assert torch.equal(run(model, **TRACED), changed)
 
 
 def test_few_questions_are_asked_before_each_step(model, monkeypatch):

@@ -1,11 +1,14 @@
 """One row, many rows, and several layers in one product."""
 
 import copy
+import pickle
 
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.modules.module import register_module_forward_hook
+from torch.nn.utils import parametrize
 
 from modelry.nn.fuse import fuse_projections
 from modelry.nn.linear import Linear, linear, project, project_jointly, weight_leads
@@ -128,9 +131,29 @@ def hooked(block: Block) -> None:
     block.k_proj.register_forward_hook(lambda module, inputs, out: out)
 
 
-@pytest.mark.parametrize("change", [replaced, given_other_data, given_another_bias, swapped, cast, hooked])
+def given_a_bias(block: Block) -> None:
+    block.k_proj.bias = nn.Parameter(torch.randn(4))
+
+
+def patched(block: Block) -> None:
+    block.v_proj.forward = block.v_proj.forward  # type: ignore[method-assign]
+
+
+class Negative(nn.Module):
+    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+        return -weight
+
+
+def parametrized(block: Block) -> None:
+    parametrize.register_parametrization(block.v_proj, "weight", Negative())
+
+
+CHANGES = [replaced, given_other_data, given_another_bias, given_a_bias, swapped, cast, hooked, patched, parametrized]
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_a_change_is_noticed(change: object) -> None:
-    block = Block(bias=True)
+    block = Block(bias=change is not given_a_bias)
     fuse_projections(block)
     change(block)  # type: ignore[operator]
     x = torch.randn(1, 1, 6, dtype=block.q_proj.weight.dtype)
@@ -139,10 +162,43 @@ def test_a_change_is_noticed(change: object) -> None:
         agree(block, x)
 
 
+def test_hooks_of_all_modules_are_called() -> None:
+    block, x, called = Block(), torch.randn(1, 1, 6), []
+    fuse_projections(block)
+    handle = register_module_forward_hook(lambda module, inputs, out: called.append(module))
+    with handle, torch.no_grad():
+        project(x, *block.layers)
+    assert called == list(block.layers)
+
+
+def test_laid_together_in_inference_mode() -> None:
+    """And trained afterwards."""
+    block, x = Block(), torch.randn(1, 1, 6)
+    with torch.inference_mode():
+        assert fuse_projections(block) == 1
+    agree(block, x)
+    project(x, *block.layers)[1].sum().backward()
+    assert block.k_proj.weight.grad is not None
+
+
+def test_programs_that_stay_read_each_weight() -> None:
+    """Of torch.compile and torch.export, which do not ask whether weights still lie together."""
+    block, x = Block(), torch.randn(1, 1, 6)
+    fuse_projections(block)
+    with torch.no_grad():
+        run = torch.compile(lambda x: project(x, *block.layers), backend="eager", fullgraph=True)
+        run(x)
+        given_other_data(block)
+        for found, layer in zip(run(x), block.layers, strict=True):
+            torch.testing.assert_close(found, layer(x))
+
+
 def test_a_copy_stands_alone() -> None:
     block, x = Block(), torch.randn(1, 1, 6)
     fuse_projections(block)
+    assert pickle.loads(pickle.dumps(block)).q_proj.joint is None
     twin = copy.deepcopy(block)
+    assert twin.q_proj.joint is None
     with torch.no_grad():
         twin.q_proj.weight.zero_()
         agree(twin, x)
@@ -155,13 +211,15 @@ def test_what_is_left_alone() -> None:
     tied.v_proj.weight = tied.k_proj.weight
     hooked_block = Block()
     hooked(hooked_block)
+    patched_block = Block()
+    patched(patched_block)
     mixed = Block()
     mixed.v_proj = Linear(6, 4, dtype=torch.bfloat16)
     other = Block()
     other.v_proj = nn.Linear(6, 4)  # type: ignore[assignment]
     with torch.device("meta"):
         meta = Block()
-    for block in (tied, hooked_block, mixed, other, meta):
+    for block in (tied, hooked_block, patched_block, mixed, other, meta):
         assert fuse_projections(block) == 0
 
 

@@ -7,7 +7,6 @@ import os
 import shutil
 import sys
 import types
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, final
 
@@ -18,19 +17,18 @@ from modelry.cache import Cache, StaticLayerCache
 from modelry.cache.buffers import whole_blocks
 from modelry.cache.making import RECURRENT
 from modelry.cache.stepping import stepping_cache
-from modelry.configuration import ModelConfig
 from modelry.errors import GenerationError
 from modelry.generation.configuration import GenerationConfig
+from modelry.inference.written import written
 from modelry.model import DEFAULT_ATTENTION
 from modelry.nn.decoder_config import FULL, SLIDING
+from modelry.nn.linear import calls_hooks_of_all, trusting_joints
 from modelry.nn.loop_attention import PIECE, shares_few
 from modelry.outputs import CausalLMOutputWithPast
 
 _OPTIONS = ("backend", "dynamic", "fullgraph", "mode", "options")
 """What compile_config may hold: arguments of torch.compile."""
 _ATTRIBUTE = "_compiled_steps"
-_NOT_SETTINGS = frozenset(("_modules", "_parameters", "_buffers", _ATTRIBUTE))
-_PLAIN = frozenset((bool, float, str, type(None)))
 _OF_THE_MODEL = ("model", "dict(type(model")
 """What the names of torch's questions about the model begin with: `model` is a variable of the step's closure."""
 
@@ -181,32 +179,10 @@ def _asked_each_time(questions: Sequence[Any]) -> list[bool]:
 
 
 def _signature(model: nn.Module) -> tuple[Any, ...]:
-    modules = tuple((id(module), type(module), _settings(vars(module))) for module in model.modules())
+    modules = tuple(map(id, model.modules()))
     tensors = (*model.parameters(), *model.buffers())
     where = tuple((tensor.data_ptr(), tensor.shape, tensor.dtype, tensor.device) for tensor in tensors)
-    return modules, where
-
-
-def _settings(attributes: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What a module's forward may look at and somebody may change: switches, names, numbers, hooks, a configuration."""
-    return tuple([(name, _told(value)) for name, value in attributes.items() if name not in _NOT_SETTINGS])
-
-
-def _told(value: object) -> object:
-    kind = type(value)
-    if kind in _PLAIN:
-        return value
-    if kind is dict or kind is OrderedDict:  # most are the hooks of a module that has none
-        return tuple((name, _told(one)) for name, one in value.items()) if value else ()  # type: ignore[attr-defined]  # kind says so
-    if isinstance(value, bool | float | str):
-        return value
-    if isinstance(value, ModelConfig):
-        return _settings(vars(value))
-    if isinstance(value, Mapping):
-        return tuple((name, _told(one)) for name, one in value.items())
-    if isinstance(value, list | tuple):
-        return tuple(map(_told, value))
-    return kind if isinstance(value, int) else id(value)  # whole numbers are sizes, or counts that go on
+    return modules, written(model), where, calls_hooks_of_all()
 
 
 def _step_of(model: nn.Module) -> Function:
@@ -308,9 +284,10 @@ class CompiledStep:
         if ids.device.type == "cuda":
             torch.compiler.cudagraph_mark_step_begin()
         try:
-            logits, hidden, attentions = function(
-                _laid(ids), _laid(positions), self._real(mask, ids, reach), slot, keys, values, dict(flags)
-            )
+            with trusting_joints():
+                logits, hidden, attentions = function(
+                    _laid(ids), _laid(positions), self._real(mask, ids, reach), slot, keys, values, dict(flags)
+                )
         except torch._dynamo.exc.TorchDynamoException as error:
             raise GenerationError(
                 f"compile=True: one step of {type(self._model).__name__} cannot be compiled "

@@ -16,6 +16,7 @@ from modelry.inference.answer_parts import answer_parts
 from modelry.inference.answer_step import AnswerStep
 from modelry.inference.decoder_step import DecoderStep
 from modelry.inference.parts import decoder_parts
+from modelry.inference.written import written
 from modelry.outputs import CausalLMOutputWithPast
 
 ROUNDING = {torch.float32: 1e-3, torch.float16: 3e-2, torch.bfloat16: 1e-1}
@@ -25,8 +26,8 @@ differ by a hundredth of it; a part that was misunderstood by a multiple."""
 MOST_LINES = 32
 """R T at most, as many as the 4-bit product of CPUs takes; each number of them has buffers of its own."""
 
-_PROVEN: "WeakKeyDictionary[nn.Module, bool]" = WeakKeyDictionary()
-"""Models whose first step was held against their own forward, and whether it was the same."""
+_PROVEN: "WeakKeyDictionary[nn.Module, tuple[object, bool]]" = WeakKeyDictionary()
+"""Models whose first step was held against their own forward: what that was, and whether the step was the same."""
 
 
 def prepared_step(model: Any, *, looks: bool | None = None) -> "PreparedStep | None":
@@ -35,14 +36,16 @@ def prepared_step(model: Any, *, looks: bool | None = None) -> "PreparedStep | N
     Args:
         looks: whether it looks at an encoder's output, as a decoder alone may too; None: as its configuration says.
     """
-    if _PROVEN.get(model) is False:
-        return None
     alone = decoder_parts(model)
-    if alone is not None:
-        return PreparedStep(model, partial(DecoderStep, alone), several=True)
     looks = bool(getattr(model.config, "is_encoder_decoder", False)) if looks is None else looks
-    looking = answer_parts(model) if looks else None
-    return None if looking is None else PreparedStep(model, partial(AnswerStep, looking))
+    looking = answer_parts(model) if looks and alone is None else None
+    if alone is not None:
+        made = PreparedStep(model, partial(DecoderStep, alone), several=True)
+    elif looking is not None:
+        made = PreparedStep(model, partial(AnswerStep, looking))
+    else:
+        return None
+    return None if made.same is False else made
 
 
 class Step(Protocol):
@@ -59,13 +62,17 @@ class PreparedStep:
     """Decode steps of one generation.
 
     Args:
-        model: whose first step ever is computed both ways.
+        model: whose first step is computed both ways, the first ever or after somebody has changed its own forward.
         make: a step of so many rows, and of so many new positions of each.
         several: it makes steps of more than one.
     """
 
     def __init__(self, model: nn.Module, make: Callable[..., Step], *, several: bool = False) -> None:
         self._model, self._make, self._several = model, make, several
+        self._written = written(model, leaves=False)  # a step asks leaves itself
+        before, same = _PROVEN.get(model, (None, None))
+        self.same: bool | None = same if before == self._written else None
+        """Whether the step says what the model's own forward says; None: not known yet."""
         self._steps: dict[int, Step] = {}
         """By new positions, all of as many rows."""
 
@@ -91,14 +98,15 @@ class PreparedStep:
             The model's output, with logits (R, T, V).
         """
         rows, new = ids.shape
-        if _PROVEN.get(self._model) is False or (new > 1 and not (self._several and rows * new <= MOST_LINES)):
+        if self.same is False or (new > 1 and not (self._several and rows * new <= MOST_LINES)):
             return forward()
         logits = self._step_of(rows, new)(ids, positions, attention_mask, cache)
         if logits is None:
             return forward()
-        if self._model not in _PROVEN:
+        if self.same is None:
             output = forward()
-            _PROVEN[self._model] = _same(logits, output.logits)
+            self.same = _same(logits, output.logits)
+            _PROVEN[self._model] = self._written, self.same
             return output
         cache.advance(new)
         return CausalLMOutputWithPast(None, logits, cache)

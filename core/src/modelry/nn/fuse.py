@@ -7,11 +7,12 @@ are, because every weight becomes a view of the rows it had.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from threading import Lock
 
 import torch
 from torch import Tensor, nn
 
-from modelry.nn.linear import Joint, Linear, joined_bias
+from modelry.nn.linear import Joint, Linear, calls_hooks_of_all, joined_bias
 from modelry.packed.packed_linear import PackedLinear
 
 GROUPS: tuple[tuple[str, ...], ...] = (
@@ -21,13 +22,16 @@ GROUPS: tuple[tuple[str, ...], ...] = (
     ("gate_proj", "up_proj"),
 )
 """Published names of layers that families apply together with `modelry.nn.linear.project`."""
+_ONE_AT_A_TIME = Lock()
+"""Two threads that begin to generate with one model would lay its weights in two places."""
 
 
 def fuse_projections(model: nn.Module, *, groups: Sequence[tuple[str, ...]] = GROUPS) -> int:
     """Lay together, in every module that has all layers of a group, their weights.
 
     Layers that are not all plain float `Linear` on one device in one dtype, or all packed alike, are left alone, and so
-    are those that are wrapped by an adapter, tied to another, offloaded, on the meta device, or that have hooks.
+    are those that are wrapped by an adapter, tied to another, offloaded, on the meta device, or that have hooks or a
+    forward of their own.
     Training goes on to work: the product is taken apart again where gradients are wanted. One group is copied at a
     time, so memory peaks at one group above the model.
 
@@ -40,13 +44,20 @@ def fuse_projections(model: nn.Module, *, groups: Sequence[tuple[str, ...]] = GR
     """
     if any(getattr(part, "offloaded", None) is not None for part in model.modules()):
         return 0  # laid together, they would be in memory
+    with _ONE_AT_A_TIME:
+        return _fuse(model, groups)
+
+
+def _fuse(model: nn.Module, groups: Sequence[tuple[str, ...]]) -> int:
     found = list(_found(model, groups))
     apart = [layers for layers in found if not _lie_together(layers)]
     uses: Counter[int] = Counter()
     for module in model.modules() if apart else ():
         uses.update(map(id, module._parameters.values()))
+    for layers in apart:
+        layers[0].__dict__.pop("joint", None)  # of tensors or layers that are no longer there
     fit = [layers for layers in apart if all(_is_plain(layer, layers[0], uses) for layer in layers)]
-    with torch.no_grad():
+    with torch.inference_mode(False), torch.no_grad():  # parameters that training can use
         done = [_lay_together(layers) for layers in fit]
     return len(found) - len(apart) + sum(done)
 
@@ -67,7 +78,9 @@ def _lie_together(layers: list[nn.Linear]) -> bool:
 
 def _is_plain(layer: nn.Linear, first: nn.Linear, uses: Counter[int]) -> bool:
     weight, other = layer.weight, first.weight
-    if weight.is_meta or weight.device != other.device or layer._forward_hooks or layer._forward_pre_hooks:
+    if weight.is_meta or weight.device != other.device:
+        return False
+    if layer._forward_hooks or layer._forward_pre_hooks or "forward" in layer.__dict__ or calls_hooks_of_all():
         return False
     if isinstance(layer, PackedLinear):
         return True
@@ -89,15 +102,14 @@ def _lay_together(layers: list[nn.Linear]) -> bool:
     else:
         whole = _joined(layers)
     views = tuple(
-        (tensors, name, tensor, tensor.data_ptr())
+        (tensors, name, tensor, 0 if tensor is None else tensor.data_ptr())
         for layer in layers
         for tensors in (layer._parameters, layer._buffers)
         for name, tensor in tensors.items()
-        if tensor is not None
     )
     hooks = tuple(hooks for layer in layers for hooks in (layer._forward_hooks, layer._forward_pre_hooks))
     assert isinstance(first, Linear | PackedLinear)
-    first.joint = Joint(parts=tuple(layers), whole=whole, views=views, hooks=hooks)
+    first.joint = Joint(tuple(layers), whole, tuple(map(type, layers)), views, hooks)
     return True
 
 

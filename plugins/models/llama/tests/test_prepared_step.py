@@ -12,6 +12,7 @@ from modelry import AutoConfig, AutoModelForCausalLM
 from modelry.inference import preparing
 from modelry.inference.decoder_step import DecoderStep
 from modelry.inference.parts import decoder_parts
+from modelry.nn.decoder_layer import DecoderLayer
 from modelry.nn.fuse import fuse_projections
 
 SIZES = {
@@ -189,3 +190,38 @@ def test_a_family_of_like_parts_that_computes_otherwise(monkeypatch: pytest.Monk
     assert decoder_parts(made) is not None
     assert torch.equal(made.generate(ids, max_new_tokens=6, eos_token_id=None), expected)
     assert preparing.prepared_step(made) is None
+
+
+class Louder(DecoderLayer):
+    gain = 1.0
+
+    def forward(self, *inputs: Any) -> Any:
+        return self.gain * super().forward(*inputs)
+
+
+def another_class(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    made.model.layers[1].__class__ = Louder
+    made.model.layers[1].gain = 0.5
+
+
+def another_forward_of_the_class(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = type(made.model.layers[0])
+    forward = layer.forward
+    monkeypatch.setattr(layer, "forward", lambda self, x, *rest: 0.5 * forward(self, x, *rest))
+
+
+def another_gain(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    made.model.layers[1].__class__ = Louder
+    made.generate(torch.ones(1, 3, dtype=torch.long), max_new_tokens=3, eos_token_id=None)  # as it was
+    made.model.layers[1].gain = 0.5
+
+
+@pytest.mark.parametrize("change", [another_class, another_forward_of_the_class, another_gain])
+def test_another_model_after_the_first_text(change: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    made, ids = model({}), torch.randint(1, 96, (1, 9), generator=torch.Generator().manual_seed(2))
+    said = {"max_new_tokens": 8, "eos_token_id": None}
+    before = made.generate(ids, **said)
+    change(made, monkeypatch)
+    found = made.generate(ids, **said)
+    assert not torch.equal(found, before)
+    assert torch.equal(found, made.generate(ids, use_cache=False, **said))
