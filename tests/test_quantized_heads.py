@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 import torch
 
-from modelry import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForImageTextToText, AutoModelForMaskedLM
+from modelry import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    AutoModelForMaskedLM,
+    AutoModelForSequenceClassification,
+)
 from modelry.packed import PackedLinear
 from modelry_registry import get_registry
 from modelry_testing.quantizing.keeping import same_bits
@@ -22,6 +29,13 @@ SCHEMES: list[dict[str, Any]] = [
     {"quant_method": "gptq", "group_size": 32},
     {"quant_method": "awq", "group_size": 32},
     {"quant_method": "compressed-tensors", "config_groups": {"group_0": {"targets": ["Linear"], "weights": GROUPS}}},
+]
+PACKING_HEADS: list[dict[str, Any]] = [
+    {"quant_method": "int8", "modules_to_not_convert": []},
+    {"quant_method": "fp8", "modules_to_not_convert": []},
+    {"quant_method": "gptq", "group_size": 32, "lm_head": True},
+    {"quant_method": "torchao", "quant_type": "int8_weight_only", "modules_to_not_convert": []},
+    {"quant_method": "bitsandbytes", "load_in_8bit": True, "llm_int8_skip_modules": []},
 ]
 
 
@@ -74,3 +88,20 @@ def test_only_the_head_is_packed(method: str, tmp_path: Path) -> None:
     base = AutoModel.from_pretrained(tmp_path / "packed")
     same_bits(dense.model, base)
     assert base.config.quantization_config is None
+
+
+@pytest.mark.filterwarnings("ignore::modelry.errors.ModelryWarning")  # of what is made anew, and that fp8 is not fast
+@pytest.mark.parametrize("scheme", PACKING_HEADS, ids=lambda one: one["quant_method"])
+def test_a_packed_head_that_the_model_lacks(scheme: dict[str, Any], tmp_path: Path) -> None:
+    """It is passed over, as a float one is, by a model whose own head is made anew."""
+    if scheme["quant_method"] in ("torchao", "bitsandbytes"):
+        pytest.importorskip(scheme["quant_method"])
+    torch.manual_seed(0)
+    config = AutoConfig.for_model("llama", **SMALL | {"num_hidden_layers": 1})
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path / "float")
+    packed = AutoModelForCausalLM.from_pretrained(tmp_path / "float", quantization=scheme)
+    packed.save_pretrained(tmp_path / "packed")
+    read = AutoModelForSequenceClassification.from_pretrained(tmp_path / "packed")
+    same_bits(packed.model, read.model)
+    assert isinstance(packed.lm_head, PackedLinear)
+    assert read.score.weight.dtype == torch.float32

@@ -82,12 +82,12 @@ def match(
         step = _to_the_tied(step, tied, stored)
         if not any(name in needed for name in step.ours):
             if step.ours and not set(step.ours) <= computed and not _needless(step, unread):
-                (found.unused if _of_a_head(model, step.ours[0]) else wrong.unexpected).extend(step.stored)
+                (found.unused if of_a_head(model, step.ours[0]) else wrong.unexpected).extend(step.stored)
             continue
         if all(name in tied and tied[name] in stored for name in step.ours) and not untied:
             continue
         mis_shaped = list(_wrong_shapes(step, checkpoint, found.files_name, needed))
-        if mis_shaped and ignore_mismatched and all(_of_a_head(model, name) for name in step.ours):
+        if mis_shaped and ignore_mismatched and all(of_a_head(model, name) for name in step.ours):
             found.mis_shaped += _shapes(step, checkpoint, found.files_name, needed)
             continue
         wrong.mis_shaped += mis_shaped
@@ -101,7 +101,7 @@ def match(
                 found.steps.append(Step(provided[source].stored, (name,), provided[source].row))
         elif source in needed:
             continue  # it is what becomes of the other
-        elif _of_a_head(model, name):
+        elif of_a_head(model, name):
             found.new.append(name)
         else:
             wrong.missing.append(name)
@@ -123,7 +123,7 @@ def only_a_head_is_packed(model: "PreTrainedModel", checkpoint: Checkpoint) -> b
     if not packed or layers & modules.keys():
         return False
     tied, provided = tied_names(model), {name for step in steps for name in step.ours}
-    return all(name in tied or name in provided or _of_a_head(model, name) for name in needed) and not any(
+    return all(name in tied or name in provided or of_a_head(model, name) for name in needed) and not any(
         problem
         for step in steps
         for wrong in (_wrong_shapes, _wrong_dtypes)
@@ -199,12 +199,13 @@ def _to_the_tied(step: Step, tied: Mapping[str, str], stored: Mapping[str, str])
     return step
 
 
-def _of_a_head(model: "PreTrainedModel", name: str) -> bool:
+def of_a_head(model: "PreTrainedModel", name: str) -> bool:
+    """Whether a name is outside the base model, or of a part of it that only some of the family's heads have."""
     base: Any = model.base_model
     if base is not model and not name.startswith(f"{model.base_model_prefix}."):
         return True
     if base is not model and getattr(base, "base_model", base) is not base:  # a head over a head
-        return _of_a_head(base, name.removeprefix(f"{model.base_model_prefix}."))
+        return of_a_head(base, name.removeprefix(f"{model.base_model_prefix}."))
     return _is_optional(model, name)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 
 from torch import nn
 
+from modelry.checkpoint.matching import of_a_head
 from modelry.checkpoint.naming import names_in
 from modelry.errors import ModelryWarning, QuantizationError
 from modelry.model import PreTrainedModel
@@ -69,6 +70,14 @@ def packed_in_file(model: nn.Module, stored: Collection[str], *, marks: tuple[st
             f"{' or '.join(marks)} in the checkpoint"
         )
     return found
+
+
+def of_another_head(model: nn.Module, name: str) -> bool:
+    """Whether a layer that is stored packed is one of a head that this model does not have: the loader passes over its
+    tensors, as over float ones, where this model's own head is made anew."""
+    if not isinstance(model, PreTrainedModel) or not of_a_head(model, name):
+        return False
+    return all(name != one for one, _ in model.named_modules())
 
 
 def refuse_packed(model: nn.Module, method: str, keep: list[str] | None) -> None:

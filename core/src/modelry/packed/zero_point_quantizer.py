@@ -18,7 +18,7 @@ from modelry.checkpoint.naming import names_in
 from modelry.errors import ModelryWarning, QuantizationError
 from modelry.model import PreTrainedModel
 from modelry.packed.file_form import GROUP_OF_INPUT, INTEGERS, SCALES, ZEROS, FileForm, Kept
-from modelry.packed.replacing import found_layers, in_short, refuse_packed
+from modelry.packed.replacing import found_layers, in_short, of_another_head, refuse_packed
 from modelry.packed.zero_point_linear import ZeroPointLinear
 from modelry.packed.zero_points import group_of_kernel, round_to_nearest
 from modelry.quantization import Quantizer
@@ -150,7 +150,7 @@ class ZeroPointQuantizer(Quantizer):
             layer, _, part = name.rpartition(".")
             if layer and f"{stored.rpartition('.')[0]}.{INTEGERS}" in self._stored:
                 found.setdefault(layer, {})[part] = self._stored[stored]
-        return found
+        return {layer: tensors for layer, tensors in found.items() if not of_another_head(model, layer)}
 
     def _group_size(self, inputs: int) -> int:
         """G of a layer; a group larger than the row is the row."""

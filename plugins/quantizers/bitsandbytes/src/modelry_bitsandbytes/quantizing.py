@@ -10,7 +10,7 @@ from modelry.checkpoint.naming import names_in
 from modelry.errors import QuantizationError
 from modelry.float32_parameters import kept_in_float32
 from modelry.model import PreTrainedModel
-from modelry.packed.replacing import found_layers, outside_base_model, refuse_packed
+from modelry.packed.replacing import found_layers, of_another_head, outside_base_model, refuse_packed
 from modelry.packed.stored_linear import StoredLinear, StoredTensors
 from modelry.quantization import Quantizer
 from modelry_bitsandbytes import eight_bits, four_bits
@@ -130,7 +130,7 @@ class BitsAndBytesQuantizer(Quantizer):
                 found[layer.removesuffix(".")] = {
                     part: self._stored[names[one]] for part, one in parts.items() if part != "bias"
                 }
-        return found
+        return {name: tensors for name, tensors in found.items() if not of_another_head(model, name)}
 
 
 def _skipped(model: nn.Module) -> list[str]:

@@ -15,6 +15,7 @@ from modelry.checkpoint.dtypes import dtype_name
 from modelry.checkpoint.naming import names_in
 from modelry.errors import QuantizationError
 from modelry.model import PreTrainedModel
+from modelry.packed.replacing import of_another_head
 from modelry.packed.scaled_packing import E4M3, blocks
 from modelry_fp8.parameters import Fp8Parameters
 
@@ -58,7 +59,7 @@ def stored_layers(
     found = {}
     for weight_name, info in ours.items():
         name, _, part = weight_name.rpartition(".")
-        if part != "weight" or info.dtype != dtype_name(E4M3):
+        if part != "weight" or info.dtype != dtype_name(E4M3) or of_another_head(model, name):
             continue
         layer = modules.get(name)
         if not isinstance(layer, nn.Linear):

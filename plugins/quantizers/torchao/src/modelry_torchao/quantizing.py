@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from modelry.checkpoint.naming import names_in
 from modelry.errors import QuantizationError
 from modelry.model import PreTrainedModel
-from modelry.packed.replacing import found_layers, outside_base_model, refuse_packed
+from modelry.packed.replacing import found_layers, of_another_head, outside_base_model, refuse_packed
 from modelry.quantization import Quantizer
 from modelry_torchao.ao_linear import PREFIX, AoLinear
 from modelry_torchao.configurations import Form, configuration, convert
@@ -108,4 +108,5 @@ class TorchAoQuantizer(Quantizer):
         """Layers that the file has packed, by their names in this model."""
         if not isinstance(model, PreTrainedModel):
             return {}
-        return dict.fromkeys(name.rpartition(".")[0] for name in names_in(model, self._stored).values())
+        found = dict.fromkeys(name.rpartition(".")[0] for name in names_in(model, self._stored).values())
+        return {name: None for name in found if not of_another_head(model, name)}
