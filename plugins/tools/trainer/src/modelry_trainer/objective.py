@@ -24,6 +24,7 @@ def model_loss(
     *,
     func: Callable[..., Tensor] | None,
     outputs_wanted: bool = True,
+    part: float = 1.0,
 ) -> tuple[Tensor, Any, bool]:
     """Run the model.
 
@@ -31,6 +32,7 @@ def model_loss(
         num_items_in_batch: labels that count in the whole step; None: the mean over this batch is wanted.
         func: of the user: (outputs, labels, num_items_in_batch) -> loss.
         outputs_wanted: where nobody looks at them, the model may leave out all but the loss.
+        part: of the step's labels those of this batch: what is no sum over labels counts so much.
 
     Returns:
         The loss, the outputs, and whether the loss has been divided by num_items_in_batch.
@@ -56,7 +58,8 @@ def model_loss(
         if not outputs_wanted:
             given |= _loss_only(model, inputs, parameters, args)
         outputs = model(**given)
-        return _loss_of(outputs, given), outputs, divided
+        loss = _loss_of(outputs, given)
+        return loss - (1 - part) * _balance(model, outputs) if divided else loss, outputs, divided
     labels: Any = given.get("labels")
     if smooth and labels is None:
         raise ArgumentsError(
@@ -78,6 +81,14 @@ def model_loss(
     return loss, outputs, whole
 
 
+def _balance(model: nn.Module, outputs: Any) -> Tensor | float:
+    """What a mixture of experts has added to its loss for their balance: of each batch as much as of a whole step."""
+    uneven = getattr(outputs, "aux_loss", None)
+    config = getattr(accumulation.unwrapped(model), "config", None)
+    weight = getattr(config, "router_aux_loss_coef", None)
+    return 0.0 if uneven is None or weight is None else weight * uneven
+
+
 def _reads_labels(parameters: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
     """Whether a model does not run without labels though another makes the loss: it insists, or decodes them."""
     insists = "labels" in parameters and parameters["labels"].default is Parameter.empty
@@ -95,7 +106,9 @@ def _loss_only(
     model: nn.Module, inputs: Mapping[str, Any], parameters: Mapping[str, Any], args: "TrainingArguments"
 ) -> dict[str, Any]:
     """What to give the model besides, or in another form, where its loss alone is wanted."""
-    changed: dict[str, Any] = {"skip_logits": True} if "skip_logits" in parameters else {}
+    config = getattr(accumulation.unwrapped(model), "config", None)
+    routed = getattr(config, "output_router_logits", False)  # such a head counts positions by its scores
+    changed: dict[str, Any] = {"skip_logits": True} if "skip_logits" in parameters and not routed else {}
     if keeps_texts_apart(model, args):
         changed |= without_padding(inputs) or {}
     return changed

@@ -226,6 +226,7 @@ class Trainer(Surroundings):
             plain_count(num_items_in_batch),
             func=self.compute_loss_func,
             outputs_wanted=return_outputs,
+            part=self.part_of_batch,
         )
         return (loss, outputs) if return_outputs else loss
 
