@@ -243,6 +243,10 @@ def test_values_beyond_float16(folder: Path) -> None:
     save_file(tensors, folder / "model.safetensors")
     with pytest.raises(QuantizationError, match=r"up_proj\.weight has a value that is no float16"):
         AutoModelForCausalLM.from_pretrained(folder, quantization=KINDS["int8"])
+    tensors["model.layers.1.mlp.up_proj.weight"][3, 4] = torch.inf
+    save_file(tensors, folder / "model.safetensors")
+    with pytest.raises(QuantizationError, match=r"up_proj\.weight has a value that is infinite or no number"):
+        AutoModelForCausalLM.from_pretrained(folder, quantization=KINDS["nf4"])
 
 
 def test_a_device_it_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,7 +257,7 @@ def test_a_device_it_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(four_bits.kernels, "quantize_4bit", refuse)
     with pytest.raises(QuantizationError, match=r"bitsandbytes \d.* cannot do this on cpu: no kernel .*int4 and int8"):
-        four_bits.pack(torch.ones(4, 64), table="nf4", double=False)
+        four_bits.pack(torch.ones(4, 64), table="nf4", double=False, name="weight")
 
 
 def test_the_state_of_a_layer(folder: Path) -> None:

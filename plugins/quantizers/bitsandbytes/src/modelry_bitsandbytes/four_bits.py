@@ -45,8 +45,14 @@ def kept(outputs: int, inputs: int, *, table: str, double: bool) -> StoredTensor
     return tensors
 
 
-def pack(weight: Tensor, *, table: str, double: bool) -> Mapping[str, Tensor]:
-    """(O, I) floats to the tensors of `kept`."""
+def pack(weight: Tensor, *, table: str, double: bool, name: str) -> Mapping[str, Tensor]:
+    """(O, I) floats to the tensors of `kept`.
+
+    Raises:
+        QuantizationError: a value is infinite or no number.
+    """
+    if not torch.isfinite(weight).all():
+        raise QuantizationError(f"{name} has a value that is infinite or no number, and has no 4-bit form")
     packed, state = on_its_device(
         weight.device,
         lambda: kernels.quantize_4bit(

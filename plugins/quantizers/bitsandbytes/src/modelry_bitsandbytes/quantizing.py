@@ -80,7 +80,8 @@ class BitsAndBytesQuantizer(Quantizer):
         if self.parameters.load_in_8bit:
             parts = eight_bits.pack(tensor, name=name)
         else:
-            parts = four_bits.pack(tensor, table=self._table, double=self.parameters.bnb_4bit_use_double_quant)
+            double = self.parameters.bnb_4bit_use_double_quant
+            parts = four_bits.pack(tensor, table=self._table, double=double, name=name)
         return {f"{layer}.{part}": packed for part, packed in parts.items()}
 
     def finish(self, model: nn.Module) -> None:

@@ -86,7 +86,7 @@ class TorchAoQuantizer(Quantizer):
         if not torch.isfinite(tensor).all():
             raise QuantizationError(f"{name} has a value that is infinite or no number")
         _, parts = convert(tensor.to(self._dtype), configuration(self.parameters))
-        return {f"{layer}.{PREFIX}{key}": value for key, value in parts.items()}
+        return {f"{layer}.{PREFIX}{key}": _of_zeros(value) for key, value in parts.items()}
 
     def _layers(self, model: nn.Module) -> Iterator[tuple[str, nn.Linear]]:
         """Those that the file has packed, or all that are to be.
@@ -110,3 +110,10 @@ class TorchAoQuantizer(Quantizer):
             return {}
         found = dict.fromkeys(name.rpartition(".")[0] for name in names_in(model, self._stored).values())
         return {name: None for name in found if not of_another_head(model, name)}
+
+
+def _of_zeros(part: Tensor) -> Tensor:
+    """A part of a finite weight's. torchao divides a row of zeros by its largest number, which gives none in e4m3."""
+    if not part.is_floating_point():
+        return part
+    return part.where(~part.isnan(), torch.zeros((), dtype=part.dtype, device=part.device))
