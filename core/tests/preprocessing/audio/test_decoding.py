@@ -92,6 +92,8 @@ def test_no_sound(tmp_path: Path) -> None:
         whole(b"")
     with pytest.raises(PreprocessorError, match="it: there is no such file"):
         whole(tmp_path / "absent.wav")
+    with pytest.raises(PreprocessorError, match="it: there is no such file"):
+        whole(tmp_path / ("a" * 300))
 
 
 def test_a_film_without_sound(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Labels of texts, held against transformers' pipeline on the same folder."""
 
+import json
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 import transformers
 
-from modelry import Pipeline
+from modelry import Pipeline, pipeline
 from modelry.errors import PipelineError
 
 Make = Callable[..., Pipeline[Any]]
@@ -84,3 +85,14 @@ def test_a_text_longer_than_the_model(classifier: Make) -> None:
 def test_items_that_are_no_texts(classifier: Make, item: Any, message: str) -> None:
     with pytest.raises(PipelineError, match=message):
         classifier()(item)
+
+
+def test_a_text_without_tokens(classifier: Make, tmp_path: Path) -> None:
+    """Of a tokenizer that adds none: in a batch it would be answered by what is padding."""
+    classifier()
+    said = json.loads((tmp_path / "tokenizer.json").read_text())
+    (tmp_path / "tokenizer.json").write_text(json.dumps({**said, "post_processor": None}))
+    classify = pipeline("text-classification", model=tmp_path, device="cpu")
+    found = classify(["", "rain"], batch_size=2, on_error="return")
+    assert "item 0 ('') failed: the text has no tokens" in str(found[0])
+    assert found[1]["label"] in {"calm", "rain", "storm"}

@@ -61,9 +61,12 @@ def decode(source: Path | bytes, *, name: str) -> Iterator[Block]:
 
 def _size(source: Any, name: str) -> int:
     path = Path(source)
-    if not path.is_file():
-        raise PreprocessorError(f"{name}: there is no such file")
-    return path.stat().st_size
+    try:
+        if path.is_file():
+            return path.stat().st_size
+    except OSError:
+        pass  # a name too long for a file
+    raise PreprocessorError(f"{name}: there is no such file")
 
 
 def _ends(source: Path | bytes, size: int) -> tuple[bytes, bytes]:

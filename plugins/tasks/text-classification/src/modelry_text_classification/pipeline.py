@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from modelry.errors import PreprocessorError
 from modelry.pipelines import Pipeline, TaskParameters
 from modelry.pipelines.texts import encode_text, read_pair
 from modelry_text_classification.parameters import TextClassificationParameters
@@ -33,7 +34,10 @@ class TextClassificationPipeline(Pipeline[TextClassificationParameters]):
         return [answer] if isinstance(inputs, str) and isinstance(answer, dict) else answer
 
     def preprocess(self, item: Any, parameters: TextClassificationParameters) -> Mapping[str, Any]:
-        return encode_text(self._tokenizer, *read_pair(item), parameters)
+        features = encode_text(self._tokenizer, *read_pair(item), parameters)
+        if not len(features["input_ids"]):
+            raise PreprocessorError("the text has no tokens: there is nothing to classify")
+        return features
 
     def forward(self, batch: dict[str, Tensor], parameters: TextClassificationParameters) -> Mapping[str, Any]:
         arguments: Mapping[str, Any] = {**batch, **self.without_cache}
