@@ -59,3 +59,9 @@ def test_the_same_tokens_from_every_cache(model: Any, strategy: str) -> None:
             assert (found == expected).float().mean() > 0.6, name
         else:  # 64 positions stay in full precision: all of these
             assert torch.equal(found, expected), name
+
+
+def test_dola_reads_a_residual_stream_that_is_wider_than_the_head() -> None:
+    config = AutoConfig.for_model("mamba", hidden_size=32, num_hidden_layers=2, state_size=4, vocab_size=64)
+    made = AutoModelForCausalLM.from_config(config).eval().bfloat16()
+    assert run(made, **STRATEGIES["dola"]).shape == (2, 17)

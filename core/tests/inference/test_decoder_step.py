@@ -191,3 +191,17 @@ def test_the_cache_of_another_model_is_left_to_the_models_own_forward() -> None:
     assert DecoderStep(parts, rows=1)(torch.tensor([[6]]), torch.tensor([[3]]), None, cache) is None
     with pytest.raises(ValueError, match="it is another model's"):
         made(torch.tensor([[6]]), past_key_values=cache)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_autocast(dtype: torch.dtype) -> None:
+    """Steps and drafts are then the own forward's; its normalised queries are of another dtype than its values."""
+    made, ids = model(), torch.randint(1, 64, (2, 20), generator=torch.Generator().manual_seed(3))
+    mask = torch.ones_like(ids)
+    mask[1, :5] = 0
+    said: dict[str, Any] = {"max_new_tokens": 12, "eos_token_id": None, "attention_mask": mask}
+    with torch.autocast("cpu", dtype):
+        expected = made.generate(ids, use_cache=False, **said)
+        assert torch.equal(made.generate(ids, **said), expected)
+        assert torch.equal(made.generate(ids, prompt_lookup_num_tokens=3, **said), expected)
+        assert torch.equal(made.generate(ids, prefill_chunk_size=18, **said), expected)

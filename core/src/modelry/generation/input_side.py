@@ -19,6 +19,7 @@ from modelry.generation.other_inputs import inputs_of_rows, inputs_of_unread
 from modelry.generation.packing import can_pack, lengths_of, read_packed
 from modelry.generation.prompt import Prompt
 from modelry.inference import PreparedStep, prepared_step
+from modelry.nn.autocast import autocast_dtype
 
 
 class InputSide(ABC):
@@ -94,6 +95,8 @@ class InputSide(ABC):
     def _prepared_step(self) -> PreparedStep | None:
         """The fast way for one new position, found out when it is first asked for."""
         if self._cache is None or self.flags or self.seen == 0 or torch.is_grad_enabled():
+            return None
+        if autocast_dtype("cpu") is not None:  # products in two dtypes are the model's own forward's business
             return None
         if self._prepared is None:
             self._prepared = (prepared_step(self._model, looks=self.looks),)

@@ -46,6 +46,7 @@ def sdpa_attention(
         return _by_parts(q, k, v, mask.parts, scale=scale, dropout=dropout)
     rows, heads, new, size = q.shape
     plain = q.is_cpu and size == v.shape[3] and not dropout and not torch.is_grad_enabled()
+    plain = plain and q.dtype == k.dtype == v.dtype  # autocast makes several of them one for torch's own function
     if plain and takes_products(q, k):
         return _by_products(q, k, v, mask, scale=scale)
     if plain and takes_loops(q, k):

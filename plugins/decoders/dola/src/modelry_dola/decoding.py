@@ -51,7 +51,8 @@ class LayerContrast(LogitsProcessor):
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """(R, V) logits to (R, V) contrasts."""
-        states = [self._session.hidden_states(layer)[:, -1] for layer in self._layers]
+        dtype = self._session.hidden_states().dtype  # a residual stream may be wider than the head
+        states = [self._session.hidden_states(layer)[:, -1].to(dtype) for layer in self._layers]
         early = torch.stack([self._head(state).to(scores.device) for state in states], dim=1)  # (R, J, V)
         # The first pass reads a prompt once for all its copies.
         return contrast(scores, early.repeat_interleave(scores.shape[0] // early.shape[0], dim=0))
