@@ -10,6 +10,7 @@ from torch import nn
 
 from modelry import AutoConfig, AutoModelForCausalLM
 from modelry_trainer import Trainer
+from modelry_trainer.errors import BadRow
 
 Make = Callable[..., Trainer]
 
@@ -54,3 +55,19 @@ def test_a_mixture_whose_balance_is_watched(texts: list[Any], train: Make) -> No
         trainer = train(model, texts, max_steps=1, learning_rate=0.0, gradient_accumulation_steps=2)
         found.append(trainer.state.log_history[0]["loss"])
     assert 0.4 < found[1] - found[0] < 2  # 1 per chosen expert where all are chosen alike
+
+
+def test_a_function_that_divides_by_the_count_is_evaluated_too(make_toy: Any, texts: list[Any], train: Make) -> None:
+    """And its rows are run one by one where one of them is bad."""
+
+    def divided(outputs: Any, labels: torch.Tensor, num_items_in_batch: Any) -> torch.Tensor:
+        scores, wanted = outputs["logits"][:, :-1].flatten(0, 1), labels[:, 1:].flatten()
+        return nn.functional.cross_entropy(scores, wanted, reduction="sum") / num_items_in_batch
+
+    more = {"compute_loss_func": divided, "eval_dataset": texts}
+    trainer = train(make_toy(), texts, max_steps=1, learning_rate=0.0, eval_strategy="steps", eval_steps=1, more=more)
+    own = train(make_toy(), texts, run=False).evaluate(texts)
+    assert trainer.state.log_history[1]["eval_loss"] == pytest.approx(own["eval_loss"], rel=1e-6)
+    texts[4] = {**texts[4], "labels": torch.full((9,), 999)}
+    with pytest.raises(BadRow, match=r"^row 4 of the eval data set .*Target 999 is out of bounds"):
+        trainer.evaluate(texts)

@@ -67,11 +67,12 @@ class Weighing:
     added: bool = False
 
 
-def weighing_of(model: nn.Module) -> Weighing:
-    """By what a model's own loss counts."""
+def weighing_of(model: nn.Module, *, by_labels: bool = False) -> Weighing:
+    """By what a model's own loss counts; `by_labels`: the loss is another one, which is told how many labels count."""
     inner = unwrapped(model)
     config: Any = getattr(inner, "config", None)
-    reduction = getattr(config, "ctc_loss_reduction", None) if type(inner).__name__.endswith("ForCTC") else None
+    speech = type(inner).__name__.endswith("ForCTC") and not by_labels
+    reduction = getattr(config, "ctc_loss_reduction", None) if speech else None
     ignored = getattr(config, "semantic_loss_ignore_index", IGNORED)
     return Weighing(shifts_labels(model), ignored, rows=reduction is not None, added=reduction == "sum")
 

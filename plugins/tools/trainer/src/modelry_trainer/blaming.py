@@ -16,6 +16,7 @@ from modelry_trainer.accumulation import divided, rows_of
 from modelry_trainer.distributed.gathering import is_divided
 from modelry_trainer.errors import BadRow
 from modelry_trainer.feeding import BatchLoader, Fed
+from modelry_trainer.objective import count_for
 
 if TYPE_CHECKING:
     from modelry_trainer.trainer import Trainer
@@ -106,7 +107,7 @@ def _run(trainer: "Trainer", rows: Sequence[_Try]) -> list[_Failure]:
 
 def _try(trainer: "Trainer", row: Any) -> None:
     with torch.no_grad(), precision.autocast(trainer.args, trainer.device):
-        trainer.compute_loss(trainer.model, row)
+        trainer.compute_loss(trainer.model, row, **count_for(trainer, row))
 
 
 def _alike(one: Exception, other: Exception) -> bool:

@@ -4,7 +4,6 @@ Where memory runs out and smaller batches are asked for (auto_find_batch_size), 
 the same gradients. An error in the middle of a batch is brought home to its row.
 """
 
-import dataclasses
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -31,9 +30,7 @@ class Gradients:
 
     def __init__(self, trainer: "Trainer", place: Place, loader: Any) -> None:
         self.trainer, self.place, self.loader = trainer, place, loader
-        self._weighing = weighing_of(trainer.model)
-        if trainer.compute_loss_func is not None:  # which is told how many labels count
-            self._weighing = dataclasses.replace(self._weighing, rows=False, added=False)
+        self._weighing = weighing_of(trainer.model, by_labels=trainer.compute_loss_func is not None)
         self._labels = next(iter(trainer.label_names), "labels")
         self.items = 0
         """Labels that counted in the step."""

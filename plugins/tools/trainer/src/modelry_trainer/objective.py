@@ -14,6 +14,7 @@ from modelry_trainer.unpadding import keeps_texts_apart, without_padding
 
 if TYPE_CHECKING:
     from modelry_trainer.arguments import TrainingArguments
+    from modelry_trainer.trainer import Trainer
 
 
 def model_loss(
@@ -79,6 +80,13 @@ def model_loss(
         num_items_in_batch=num_items_in_batch,
     )
     return loss, outputs, whole
+
+
+def count_for(trainer: "Trainer", inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """What `compute_loss` is told of a batch that is evaluated, for a function of the user: its labels that count."""
+    if trainer.compute_loss_func is None:
+        return {}
+    return {"num_items_in_batch": accumulation.counted(inputs, accumulation.weighing_of(trainer.model, by_labels=True))}
 
 
 def _balance(model: nn.Module, outputs: Any) -> Tensor | float:

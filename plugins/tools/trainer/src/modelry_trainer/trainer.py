@@ -32,7 +32,7 @@ from modelry_trainer.given import opened, refuse_unfitting, refuse_unheard, refu
 from modelry_trainer.loaders import chosen_rows, default_collator, evaluation_loader, training_loader
 from modelry_trainer.loop import Loop, new_state, plan
 from modelry_trainer.neftune import noisy_embeddings
-from modelry_trainer.objective import model_loss
+from modelry_trainer.objective import count_for, model_loss
 from modelry_trainer.optimization import new_optimizer, new_schedule, refuse_unknown_parameters
 from modelry_trainer.outputs import predictions_of
 from modelry_trainer.results import PredictionOutput, TrainOutput, plain_value
@@ -323,7 +323,7 @@ class Trainer(Surroundings):
         labels = tuple(inputs[name] for name in names)
         with torch.no_grad(), precision.autocast(self.args, self.device):
             if names:
-                loss, outputs = self.compute_loss(model, inputs, return_outputs=True)
+                loss, outputs = self.compute_loss(model, inputs, return_outputs=True, **count_for(self, inputs))
             else:
                 loss, outputs = None, model(**inputs)
         if prediction_loss_only:
