@@ -1,11 +1,15 @@
 """Files and folders that are either the old one, whole, or the new one, whole: written aside, then renamed."""
 
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+"""Of a disk, of a file, of what one user may have."""
 
 
 @contextlib.contextmanager
@@ -16,15 +20,18 @@ def written_aside(path: Path) -> Iterator[Path]:
     leaves the old file and a stray ".<name>.<random>.part". A leading "~" is the user's home, as where files are read.
 
     Raises:
-        OSError: the folder cannot be made or written to.
+        OSError: the folder cannot be made or written to, or `path` is a device or a pipe.
     """
     path = path.expanduser()
+    if path.exists() and not path.is_file():
+        raise FileExistsError(errno.EEXIST, "there is something that is no file", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     os.close(handle)
     aside = Path(name)
     try:
-        yield aside
+        with _naming(path):
+            yield aside
         _give_usual_mode(aside)
         _flush(aside)
         os.replace(aside, path)
@@ -44,7 +51,8 @@ def folder_written_aside(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
     try:
-        yield aside
+        with _naming(path):
+            yield aside
         aside.chmod(0o777 & ~_mask())
         if path.is_dir():
             path.rmdir()
@@ -52,6 +60,17 @@ def folder_written_aside(path: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     _flush(path.parent)
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Have the error of a full disk say what was being written, and not the file aside or nothing at all."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_text(path: Path, text: str) -> Path:

@@ -31,6 +31,9 @@ def test_what_cannot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             new_folder(tmp_path / path)
     with pytest.raises(click.UsageError, match=r"cannot be made: .*file is a file"):
         new_file(tmp_path / "file" / "x.gguf")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(click.UsageError, match="pipe is a device or a pipe: name a file"):
+        new_file(tmp_path / "pipe")
     with pytest.raises(click.UsageError, match="is a folder: name a file"):
         new_file(tmp_path)
     monkeypatch.setattr(os, "access", lambda *_: False)  # who runs as root may write anywhere

@@ -30,6 +30,8 @@ def new_file(out: Path) -> Path:
     out = out.expanduser()
     if out.is_dir():
         raise click.UsageError(f"{out} is a folder: name a file")
+    if out.exists() and not out.is_file():  # a file would be put in its place
+        raise click.UsageError(f"{out} is a device or a pipe: name a file")
     _refuse_unwritable(out)
     return out
 
