@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from modelry_trainer import Trainer
+from modelry_trainer import Trainer, blaming
 from modelry_trainer.errors import BadRow
+from modelry_trainer.feeding import Fed
 
 Make = Callable[..., Trainer]
 
@@ -97,3 +98,15 @@ def test_what_no_row_is_to_blame_for(make_toy: Any, texts: list[Any], train: Mak
     with pytest.raises(RuntimeError, match="not ready") as found:
         train(make_toy(), texts, more={"compute_loss_func": broken}, train_sampling_strategy="sequential")
     assert found.value.__notes__ == ["in step 1, rows 0, 1, 2, 3, 4, 5, 6, 7 of the train data set"]
+
+
+def test_rows_of_a_model_that_runs_in_all_processes_or_in_none(
+    make_toy: Any, texts: list[Any], train: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts[4] = {**texts[4], "labels": torch.full((9,), 999)}
+    trainer = train(make_toy(), texts, run=False)
+    monkeypatch.setattr(blaming, "is_divided", lambda model: True)
+    monkeypatch.setattr(type(trainer.world), "mesh", object(), raising=False)
+    batch = {name: torch.stack([row[name] for row in texts[3:6]]) for name in texts[0]}
+    with pytest.raises(BadRow, match=r"^row 4 of the rows cannot be run, here: labels has 999, .* 0 to \d+$"):
+        blaming.blame(trainer, [Fed([3, 4, 5], batch)], ValueError("a label"), loader=None, what="rows", where="here")

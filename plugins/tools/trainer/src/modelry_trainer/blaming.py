@@ -33,14 +33,16 @@ def blame(trainer: "Trainer", group: Iterable[Fed], error: Exception, *, loader:
         where: in the training.
 
     Raises:
-        BadRow: some rows fail alone and others do not; or all of them do, for what they hold; or some hold what a GPU
-            ends all work for.
+        BadRow: some rows fail alone and others do not; or all of them do, for what they hold; or, where none can be run
+            alone, some hold ids or labels that the model does not have.
     """
     batches = list(group)
-    if _has_ended_the_gpu(error):
+    divides = trainer.world.mesh is not None and is_divided(trainer.model)  # such a model runs in all processes or none
+    if (ended := _has_ended_the_gpu(error)) or divides:
         found = [(number, why) for number, row in _rows_of(batches) if (why := _misfit(trainer, row))]
-        _accuse(found, error, what=what, where=where, ending=". The GPU's own check has ended the work on it: start ")
-    elif trainer.world.mesh is None or not is_divided(trainer.model):  # a divided one runs in all processes or in none
+        ending = ". The GPU's own check has ended the work on it: start " if ended else ""
+        _accuse(found, error, what=what, where=where, ending=ending)
+    else:
         tries: list[list[_Try]] = [[_Try(number, partial(dict, row)) for number, row in _rows_of(batches)]]
         if isinstance(loader, BatchLoader) and loader.order is not None:
             tries += [[_Try(number, partial(loader.alone, number)) for fed in batches for number in fed.rows]]
