@@ -1,5 +1,6 @@
 """The program: every `plugins` command, text and JSON, and commands that plugins provide."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -74,6 +75,16 @@ def test_list_with_nothing_installed(monkeypatch):
     monkeypatch.setattr("modelry_registry.registry.scan", lambda: ((), ()))
     assert "pip install modelry-core" in run("plugins", "list").output
     assert json.loads(run("plugins", "list", "--json").output) == []
+
+
+def test_output_that_cannot_be_written(monkeypatch):
+    def full(*words, **more):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("modelry_registry.cli.output.click.echo", full)
+    done = run("plugins", "list", "--json")
+    assert done.exit_code == 1
+    assert isinstance(done.exception, SystemExit), "a line and no traceback"
 
 
 def test_show(site, only):

@@ -64,13 +64,14 @@ def folder_written_aside(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Have the error of a full disk say what was being written, and not the file aside or nothing at all."""
+    """Have the error of a full disk say where it is, and that of a file too large which; not the file aside."""
     try:
         yield
     except OSError as error:
         if error.errno not in FULL:
             raise
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        place = path if error.errno == errno.EFBIG else path.parent
+        raise OSError(error.errno, error.strerror, str(place)) from error
 
 
 def write_text(path: Path, text: str) -> Path:

@@ -1,5 +1,7 @@
 """The group of commands that plugins provide: names from metadata, code imported when a command runs."""
 
+import errno
+
 import click
 from click.shell_completion import CompletionItem
 
@@ -52,6 +54,10 @@ class ModelryGroup(click.Group):
             return super().invoke(ctx)
         except ModelryError as error:
             raise click.ClickException(str(error)) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # the reader has gone: click knows
+                raise
+            raise click.ClickException(f"{type(error).__name__}: {error}") from error
 
     def _help(self, ctx: click.Context, name: str) -> str:
         own = super().get_command(ctx, name)
