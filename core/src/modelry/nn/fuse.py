@@ -49,17 +49,23 @@ def fuse_projections(model: nn.Module, *, groups: Sequence[tuple[str, ...]] = GR
 
 
 def _fuse(model: nn.Module, groups: Sequence[tuple[str, ...]]) -> int:
+    _drop_what_no_longer_holds(model)
     found = list(_found(model, groups))
     apart = [layers for layers in found if not _lie_together(layers)]
     uses: Counter[int] = Counter()
     for module in model.modules() if apart else ():
         uses.update(map(id, module._parameters.values()))
-    for layers in apart:
-        layers[0].__dict__.pop("joint", None)  # of tensors or layers that are no longer there
     fit = [layers for layers in apart if all(_is_plain(layer, layers[0], uses) for layer in layers)]
     with torch.inference_mode(False), torch.no_grad():  # parameters that training can use
         done = [_lay_together(layers) for layers in fit]
     return len(found) - len(apart) + sum(done)
+
+
+def _drop_what_no_longer_holds(model: nn.Module) -> None:
+    for module in model.modules():
+        joint: Joint | None = module.__dict__.get("joint")
+        if joint is not None and not joint.holds(joint.parts):
+            del module.__dict__["joint"]
 
 
 def _found(model: nn.Module, groups: Sequence[tuple[str, ...]]) -> Iterator[list[nn.Linear]]:

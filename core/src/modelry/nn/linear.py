@@ -193,7 +193,10 @@ def project_jointly(x: Tensor, linears: tuple[nn.Linear, ...]) -> Tensor | None:
     joint: Joint | None = getattr(linears[0], "joint", None)
     if joint is None or torch.is_grad_enabled():
         return None
-    if not (_TRUST.given if torch.compiler.is_compiling() else joint.holds(linears)):
+    if torch.compiler.is_compiling():
+        if not _TRUST.given or any(one is not part for one, part in zip(linears, joint.parts, strict=True)):
+            return None
+    elif not joint.holds(linears):
         return None
     y: Tensor = joint.whole.forward(x)
     return y

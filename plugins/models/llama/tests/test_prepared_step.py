@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 
 from modelry import AutoConfig, AutoModelForCausalLM
 from modelry.inference import preparing
@@ -223,5 +224,29 @@ def test_another_model_after_the_first_text(change: Callable[..., None], monkeyp
     before = made.generate(ids, **said)
     change(made, monkeypatch)
     found = made.generate(ids, **said)
+    assert not torch.equal(found, before)
+    assert torch.equal(found, made.generate(ids, use_cache=False, **said))
+
+
+class Negative(nn.Module):
+    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+        return -weight
+
+
+def parametrized(made: Any) -> None:
+    parametrize.register_parametrization(made.model.layers[0].self_attn.v_proj, "weight", Negative())
+
+
+def foreign(made: Any) -> None:
+    made.model.layers[0].self_attn.v_proj = nn.Linear(128, 32, bias=False)
+
+
+@pytest.mark.parametrize("change", [parametrized, foreign])
+def test_compiled_after_layers_were_laid_together(change: Callable[[Any], None]) -> None:
+    made, ids = model({}), torch.randint(1, 96, (1, 9), generator=torch.Generator().manual_seed(2))
+    said: dict[str, Any] = {"max_new_tokens": 8, "eos_token_id": None}
+    before = made.generate(ids, **said)
+    change(made)
+    found = made.generate(ids, compile=True, compile_config={"backend": "eager"}, **said)
     assert not torch.equal(found, before)
     assert torch.equal(found, made.generate(ids, use_cache=False, **said))
