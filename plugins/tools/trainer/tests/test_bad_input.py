@@ -106,20 +106,25 @@ def test_memory_that_runs_out_in_the_optimizer(
 
 
 def test_a_metric_that_is_no_mapping(slope: nn.Module, points: list[Any], train: Make) -> None:
-    more = {"eval_dataset": points, "compute_metrics": lambda given: 0.5}
+    more = {"eval_dataset": points, "compute_metrics": lambda given: 0.0}
     with pytest.raises(MetricFailed, match=r"returns a float: return names and their values"):
         train(slope, points, run=False, more=more).evaluate()
 
 
 def test_metrics_are_kept_or_refused(slope: nn.Module, points: list[Any], train: Make) -> None:
     """An array is written into the checkpoint as a list; what cannot be written is refused when it comes."""
-    values: list[Any] = [np.arange(2.0), torch.ones(2), np.float32(3), object()]
+    values: list[Any] = [np.arange(2.0), torch.ones(2), np.float32(3), {"y": [torch.tensor(1.0), (np.float32(2),)]}]
+    values += [object(), {"y": {3}}, np.array([object()]), 10**400, {(1, 2): 3}]
     more = {"eval_dataset": points, "compute_metrics": lambda given: {"x": values.pop(0)}}
     trainer = train(slope, points, max_steps=1, save_strategy="steps", save_steps=1, run=False, more=more)
-    for found in ([0.0, 1.0], [1.0, 1.0], 3.0):
-        assert trainer.evaluate()["eval_x"] == found
+    for kept in ([0.0, 1.0], [1.0, 1.0], 3.0, {"y": [1.0, [2.0]]}):
+        assert trainer.evaluate()["eval_x"] == kept
     trainer.train()
-    with pytest.raises(MetricFailed, match="returns a object as 'x': return numbers, texts or lists"):
+    for found in ("object", "set", "object", "int", "tuple"):
+        with pytest.raises(MetricFailed, match=f"returns a {found} as 'x': return numbers, texts or lists"):
+            trainer.evaluate()
+    trainer.compute_metrics = lambda given: {3: 1.0}
+    with pytest.raises(MetricFailed, match="returns a value named 3: names are texts"):
         trainer.evaluate()
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     from modelry_trainer.trainer import Trainer
 
 
-_KEPT = (bool, int, float, str, list, tuple, dict, type(None))
-"""What a checkpoint can keep of metrics."""
+_KEPT = (bool, int, float, str, type(None))
+"""What a checkpoint can keep of metrics, in lists and mappings too."""
 
 
 class Evaluated(NamedTuple):
@@ -219,15 +220,17 @@ def _measured(trainer: "Trainer", given: EvalPrediction, **more: Any) -> dict[st
     def attempt() -> Any:
         try:
             found = measure(given, **more)
+            plain = {} if found is None else plain_value(dict(found)) if isinstance(found, Mapping) else found
         except Exception as error:
             cause.append(error)
             return f"compute_metrics raised {type(error).__name__}: {error}"
-        if found is not None and not isinstance(found, Mapping):
+        if not isinstance(plain, dict):
             return f"compute_metrics returns a {type(found).__name__}: return names and their values, a mapping"
-        plain = {name: plain_value(value) for name, value in (found or {}).items()}
-        odd = next((name for name, value in plain.items() if not isinstance(value, _KEPT)), None)
-        if odd is not None:
-            return f"compute_metrics returns a {type(plain[odd]).__name__} as {odd!r}: return numbers, texts or lists"
+        for name, value in plain.items():
+            if not isinstance(name, str):
+                return f"compute_metrics returns a value named {name!r}: names are texts"
+            for odd in _not_kept(value):
+                return f"compute_metrics returns a {type(odd).__name__} as {name!r}: return numbers, texts or lists"
         return plain
 
     metrics = trainer.world.told(attempt)
@@ -235,6 +238,17 @@ def _measured(trainer: "Trainer", given: EvalPrediction, **more: Any) -> dict[st
         raise MetricFailed(metrics) from (cause[0] if cause else None)
     plain: dict[str, float] = metrics
     return plain
+
+
+def _not_kept(value: Any) -> Iterator[Any]:
+    """What a checkpoint cannot keep of a value: other objects, and whole numbers that no float is near to."""
+    if isinstance(value, dict):
+        yield from (name for name in value if not isinstance(name, str))
+    if isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _not_kept(one)
+    elif not isinstance(value, _KEPT) or (isinstance(value, int) and abs(value) > sys.float_info.max):
+        yield value
 
 
 def is_best(trainer: "Trainer", metrics: Mapping[str, float]) -> bool:

@@ -80,8 +80,15 @@ class Collected:
 
 
 def plain_value(value: Any) -> Any:
-    """A tensor or an array as a number or lists, which logs and checkpoints keep; anything else as it is."""
-    return value.tolist() if isinstance(value, Tensor | np.ndarray | np.generic) else value
+    """A tensor or an array, in lists and mappings too, as a number or lists, which logs and checkpoints keep; anything
+    else as it is."""
+    if isinstance(value, Tensor):
+        return value.to_dense().tolist()
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {name: plain_value(one) for name, one in value.items()}
+    return [plain_value(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def as_arrays(tree: Any) -> Any:
