@@ -181,6 +181,14 @@ def test_laid_together_in_inference_mode() -> None:
     assert block.k_proj.weight.grad is not None
 
 
+@torch.inference_mode()
+def test_made_and_laid_together_in_inference_mode() -> None:
+    block, x = Block(), torch.randn(1, 1, 6)
+    assert fuse_projections(block) == 1
+    agree(block, x)
+    assert block.k_proj(x).shape == (1, 1, block.k_proj.out_features)
+
+
 def test_programs_that_stay_read_each_weight() -> None:
     """Of torch.compile and torch.export, which do not ask whether weights still lie together."""
     block, x = Block(), torch.randn(1, 1, 6)

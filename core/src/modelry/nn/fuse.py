@@ -56,7 +56,9 @@ def _fuse(model: nn.Module, groups: Sequence[tuple[str, ...]]) -> int:
     for module in model.modules() if apart else ():
         uses.update(map(id, module._parameters.values()))
     fit = [layers for layers in apart if all(_is_plain(layer, layers[0], uses) for layer in layers)]
-    with torch.inference_mode(False), torch.no_grad():  # parameters that training can use
+    tensors = [one for layers in fit for layer in layers for one in (*layer.parameters(), *layer.buffers())]
+    made_for_inference = any(one.is_inference() for one in tensors)  # otherwise made ones are such as training can use
+    with torch.inference_mode(made_for_inference), torch.no_grad():
         done = [_lay_together(layers) for layers in fit]
     return len(found) - len(apart) + sum(done)
 
